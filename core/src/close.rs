@@ -1,0 +1,368 @@
+//! Close codes and close frames (RFC 6455 §7.4), and why a connection ended.
+
+use alloc::string::String;
+use core::{fmt, time::Duration};
+
+/// A close code (RFC 6455 §7.4.1 and the IANA registry of WebSocket close codes).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
+pub struct CloseCode(pub u16);
+
+impl CloseCode {
+    /// The purpose of the connection is fulfilled.
+    pub const NORMAL: Self = Self(1000);
+    /// The endpoint goes away: a server shuts down, a page is left.
+    pub const GOING_AWAY: Self = Self(1001);
+    /// A protocol error.
+    pub const PROTOCOL_ERROR: Self = Self(1002);
+    /// A kind of message that the endpoint cannot accept.
+    pub const UNSUPPORTED: Self = Self(1003);
+    /// No code was in the close frame; never sent.
+    pub const NO_STATUS: Self = Self(1005);
+    /// The connection ended without a close frame; never sent.
+    pub const ABNORMAL: Self = Self(1006);
+    /// A message does not fit its type: text that is not UTF-8.
+    pub const INVALID_PAYLOAD: Self = Self(1007);
+    /// A policy was violated; often used for failed authorisation.
+    pub const POLICY: Self = Self(1008);
+    /// A message is too big.
+    pub const TOO_BIG: Self = Self(1009);
+    /// The server did not offer an extension that the client needs.
+    pub const EXTENSION: Self = Self(1010);
+    /// An unexpected condition in the server.
+    pub const INTERNAL: Self = Self(1011);
+    /// The service restarts.
+    pub const SERVICE_RESTART: Self = Self(1012);
+    /// Try again later: the service is overloaded.
+    pub const TRY_AGAIN_LATER: Self = Self(1013);
+    /// A gateway received an invalid answer.
+    pub const BAD_GATEWAY: Self = Self(1014);
+
+    /// Whether this code may stand in a close frame on the wire (RFC 6455 §7.4: 1005, 1006 and 1015 may not; codes
+    /// below 1000, unassigned ones below 3000 and those above 4999 may not either).
+    #[must_use]
+    pub const fn is_sendable(self) -> bool {
+        matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
+    }
+}
+
+impl fmt::Display for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// What a close frame says: a code and a reason of at most 123 bytes (RFC 6455 §5.5.1).
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+pub struct CloseFrame {
+    /// The code.
+    pub code: CloseCode,
+    /// The reason, for logs; empty for none.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub reason: String,
+}
+
+impl CloseFrame {
+    /// 1000 without a reason.
+    pub const NORMAL: Self = Self { code: CloseCode::NORMAL, reason: String::new() };
+
+    /// A close frame. A reason longer than 123 bytes is cut at a character boundary, a code that may not stand on the
+    /// wire becomes 1000.
+    #[must_use]
+    pub fn new(code: CloseCode, reason: impl Into<String>) -> Self {
+        Self { code, reason: reason.into() }.into_sendable()
+    }
+
+    /// The frame as it may stand on the wire; see [`new`](Self::new).
+    pub(crate) fn into_sendable(mut self) -> Self {
+        if !self.code.is_sendable() {
+            self.code = CloseCode::NORMAL;
+        }
+        if self.reason.len() > 123 {
+            let mut end = 123;
+            while !self.reason.is_char_boundary(end) {
+                end -= 1;
+            }
+            self.reason.truncate(end);
+        }
+        self
+    }
+}
+
+/// Why a connection ended, or never came to be.
+///
+/// The driver names what it saw; [`Cause::ConnectTimeout`] and the other timeouts are the session's own findings.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum Cause {
+    /// The server sent a close frame (1005: one without a code), and the closing handshake was completed.
+    Closed(CloseFrame),
+    /// The connection was lost without a close frame, or could not be made.
+    Io(IoKind),
+    /// The name could not be resolved.
+    Dns(DnsKind),
+    /// TLS failed.
+    Tls(TlsKind),
+    /// The server answered the upgrade with another status than 101.
+    Rejected {
+        /// The HTTP status.
+        status: u16,
+        /// Its `Retry-After`, as a span from now (RFC 9110 §10.2.3).
+        retry_after: Option<Duration>,
+    },
+    /// The server answered the upgrade, but not as RFC 6455 §4.2.2 demands.
+    Handshake(HandshakeKind),
+    /// The server broke the protocol; the code is what it was told.
+    Protocol(CloseCode),
+    /// Not open within the connect timeout.
+    ConnectTimeout,
+    /// Silence: pings were left unanswered, and nothing else came in.
+    HeartbeatTimeout,
+    /// Data came in, but a ping was left unanswered for too long: the way out is dead.
+    AnswerTimeout,
+    /// Nothing came in for the idle timeout.
+    IdleTimeout,
+    /// A write made no progress.
+    WriteTimeout,
+    /// The server did not complete the closing handshake in time.
+    CloseTimeout,
+    /// The network went away.
+    NetworkLost,
+    /// The driver aborted the connection because the session told it to.
+    Aborted,
+    /// The application stopped the session, and the connection was closed in its name.
+    Stopped,
+}
+
+/// What the operating system said.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum IoKind {
+    /// Nobody listens there.
+    Refused,
+    /// The connection was reset.
+    Reset,
+    /// The stream ended without a close frame (what a browser reports as 1006).
+    Eof,
+    /// Written to after the peer had gone.
+    BrokenPipe,
+    /// No route to host or network.
+    Unreachable,
+    /// The operating system gave up waiting.
+    TimedOut,
+    /// A resource of this machine has run out: descriptors, ports, memory.
+    Exhausted,
+    /// Anything else.
+    Other,
+}
+
+/// Why a name could not be resolved.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum DnsKind {
+    /// The name does not exist, or has no addresses. Offline machines say so, too.
+    NotFound,
+    /// The resolver failed or did not answer.
+    Unavailable,
+}
+
+/// Why TLS failed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum TlsKind {
+    /// The certificate has expired, or is not valid yet.
+    Expired,
+    /// No trusted root vouches for the certificate.
+    UnknownIssuer,
+    /// The certificate is for another name.
+    WrongName,
+    /// No pin matched.
+    PinMismatch,
+    /// An alert, or a violation of the protocol.
+    Protocol,
+}
+
+/// How an answer to the upgrade went against RFC 6455 §4.2.2.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum HandshakeKind {
+    /// Not HTTP.
+    NotHttp,
+    /// The stream ended within the head.
+    Truncated,
+    /// The head is too large.
+    TooLarge,
+    /// `Upgrade` or `Connection` is missing or says something else.
+    NotUpgraded,
+    /// `Sec-WebSocket-Accept` is missing or wrong.
+    BadAcceptKey,
+    /// A subprotocol that was not offered, or none where one is needed.
+    Subprotocol,
+    /// An extension that was not offered.
+    Extension,
+}
+
+impl Cause {
+    /// A word for metrics and logs, the same for every cause of a kind.
+    #[must_use]
+    pub const fn kind(&self) -> CauseKind {
+        match self {
+            Self::Closed(_) => CauseKind::Closed,
+            Self::Io(_) => CauseKind::Io,
+            Self::Dns(_) => CauseKind::Dns,
+            Self::Tls(_) => CauseKind::Tls,
+            Self::Rejected { .. } => CauseKind::Rejected,
+            Self::Handshake(_) => CauseKind::Handshake,
+            Self::Protocol(_) => CauseKind::Protocol,
+            Self::ConnectTimeout => CauseKind::ConnectTimeout,
+            Self::HeartbeatTimeout => CauseKind::HeartbeatTimeout,
+            Self::AnswerTimeout => CauseKind::AnswerTimeout,
+            Self::IdleTimeout => CauseKind::IdleTimeout,
+            Self::WriteTimeout => CauseKind::WriteTimeout,
+            Self::CloseTimeout => CauseKind::CloseTimeout,
+            Self::NetworkLost => CauseKind::NetworkLost,
+            Self::Aborted => CauseKind::Aborted,
+            Self::Stopped => CauseKind::Stopped,
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed(frame) if frame.reason.is_empty() => write!(f, "closed by the server with {}", frame.code),
+            Self::Closed(frame) => write!(f, "closed by the server with {} ({})", frame.code, frame.reason),
+            Self::Io(kind) => write!(f, "{}", kind.words()),
+            Self::Dns(DnsKind::NotFound) => f.write_str("the name was not found"),
+            Self::Dns(DnsKind::Unavailable) => f.write_str("the resolver did not answer"),
+            Self::Tls(kind) => write!(f, "TLS: {}", kind.words()),
+            Self::Rejected { status, retry_after: None } => write!(f, "rejected with HTTP {status}"),
+            Self::Rejected { status, retry_after: Some(after) } => {
+                write!(f, "rejected with HTTP {status}, retry after {} s", after.as_secs())
+            }
+            Self::Handshake(kind) => write!(f, "not a WebSocket handshake: {}", kind.words()),
+            Self::Protocol(code) => write!(f, "the server broke the protocol, told so with {code}"),
+            Self::ConnectTimeout => f.write_str("not open within the connect timeout"),
+            Self::HeartbeatTimeout => f.write_str("silent: the heartbeat was not answered"),
+            Self::AnswerTimeout => f.write_str("data came in, but no answer to a ping"),
+            Self::IdleTimeout => f.write_str("nothing came in for the idle timeout"),
+            Self::WriteTimeout => f.write_str("a write made no progress"),
+            Self::CloseTimeout => f.write_str("the close was not answered"),
+            Self::NetworkLost => f.write_str("the network went away"),
+            Self::Aborted => f.write_str("aborted"),
+            Self::Stopped => f.write_str("stopped by the application"),
+        }
+    }
+}
+
+/// The kinds of [`Cause`], for counting.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[expect(missing_docs, reason = "each is documented on the cause of the same name")]
+#[non_exhaustive]
+pub enum CauseKind {
+    Closed,
+    Io,
+    Dns,
+    Tls,
+    Rejected,
+    Handshake,
+    Protocol,
+    ConnectTimeout,
+    HeartbeatTimeout,
+    AnswerTimeout,
+    IdleTimeout,
+    WriteTimeout,
+    CloseTimeout,
+    NetworkLost,
+    Aborted,
+    Stopped,
+}
+
+impl CauseKind {
+    /// Every kind, in the order of their declaration.
+    pub const ALL: [Self; 16] = [
+        Self::Closed,
+        Self::Io,
+        Self::Dns,
+        Self::Tls,
+        Self::Rejected,
+        Self::Handshake,
+        Self::Protocol,
+        Self::ConnectTimeout,
+        Self::HeartbeatTimeout,
+        Self::AnswerTimeout,
+        Self::IdleTimeout,
+        Self::WriteTimeout,
+        Self::CloseTimeout,
+        Self::NetworkLost,
+        Self::Aborted,
+        Self::Stopped,
+    ];
+}
+
+impl IoKind {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Refused => "connection refused",
+            Self::Reset => "connection reset",
+            Self::Eof => "the stream ended without a close frame",
+            Self::BrokenPipe => "broken pipe",
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed out",
+            Self::Exhausted => "out of descriptors, ports or memory",
+            Self::Other => "I/O error",
+        }
+    }
+}
+
+impl TlsKind {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Expired => "the certificate is not valid at this time",
+            Self::UnknownIssuer => "the certificate's issuer is not trusted",
+            Self::WrongName => "the certificate is for another name",
+            Self::PinMismatch => "no pin matches the certificate",
+            Self::Protocol => "the handshake failed",
+        }
+    }
+}
+
+impl HandshakeKind {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::NotHttp => "the answer is not HTTP",
+            Self::Truncated => "the stream ended within the head",
+            Self::TooLarge => "the head is too large",
+            Self::NotUpgraded => "Upgrade or Connection is missing or wrong",
+            Self::BadAcceptKey => "Sec-WebSocket-Accept is missing or wrong",
+            Self::Subprotocol => "the subprotocol was not offered",
+            Self::Extension => "an extension was not offered",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_that_may_not_stand_on_the_wire_is_mended() {
+        let frame = CloseFrame::new(CloseCode::ABNORMAL, "ä".repeat(100));
+        assert_eq!(frame.code, CloseCode::NORMAL);
+        assert_eq!(frame.reason, "ä".repeat(61));
+    }
+
+    #[test]
+    fn kinds_are_listed_in_order() {
+        for (index, kind) in CauseKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, index);
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Configuration: plain settings, checked once, then shared.
+
+mod backoff;
+mod error;
+#[cfg(feature = "serde")]
+pub(crate) mod human;
+mod presets;
+mod validate;
+
+use alloc::{string::String, sync::Arc};
+use core::{ops::Deref, time::Duration};
+
+pub use self::{
+    backoff::{Backoff, CountedFrom, Jitter, Schedule},
+    error::ConfigError,
+};
+pub use crate::session::policy::{CleanClose, ClosePolicy, Failures, Match, Rule};
+
+/// Checked settings. Cheap to clone, and meant to be shared by many sessions.
+///
+/// ```
+/// use core::time::Duration;
+/// use steadfast_core::config::{Config, Settings};
+///
+/// let config = Config::builder().connect_timeout(Duration::from_secs(5)).build()?;
+/// assert_eq!(config.connect_timeout, Duration::from_secs(5));
+///
+/// let error = Config::new(Settings { connect_timeout: Duration::ZERO, ..Settings::default() }).unwrap_err();
+/// assert_eq!(error.field(), "connect_timeout");
+/// # Ok::<(), steadfast_core::config::ConfigError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Config(Arc<Settings>);
+
+/// Everything that can be set. [`Default`] gives values that suit most servers; each names its reason.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields, default))]
+pub struct Settings {
+    /// How long to wait before each attempt.
+    pub backoff: Backoff,
+    /// How long a connection must stay usable before a failure starts the backoff afresh; twice the last delay if that
+    /// is longer. 30 s: a server that accepts and drops must not be hammered. At most a day.
+    #[cfg_attr(feature = "serde", serde(with = "human"))]
+    pub stable_after: Duration,
+    /// The whole of DNS, TCP, TLS and the upgrade, from [`Dialing`](crate::Event::Dialing) on. 10 s; 1 ms to a day.
+    #[cfg_attr(feature = "serde", serde(with = "human"))]
+    pub connect_timeout: Duration,
+    /// How long the server may take to answer a close. 5 s (a minute, as in other clients, only holds sockets); 1 ms to a day.
+    #[cfg_attr(feature = "serde", serde(with = "human"))]
+    pub close_timeout: Duration,
+    /// How long a write may make no progress. 30 s; 1 ms to a day.
+    #[cfg_attr(feature = "serde", serde(with = "human"))]
+    pub write_timeout: Duration,
+    /// How a dead connection is noticed.
+    pub heartbeat: Heartbeat,
+    /// How long a ping may stay unanswered although data comes in: then the way out is dead. `None` is for servers that
+    /// never answer pings, and turns confirmation off. 30 s; 1 ms to a day.
+    #[cfg_attr(feature = "serde", serde(with = "human::option"))]
+    pub answer_timeout: Option<Duration>,
+    /// How long a ping that checks a doubtful connection (after a suspend, on another network) may stay unanswered. 3 s;
+    /// 1 ms to a day.
+    #[cfg_attr(feature = "serde", serde(with = "human"))]
+    pub probe_timeout: Duration,
+    /// How delivery is confirmed, and how much may be unconfirmed.
+    pub confirm: Confirm,
+    /// The bounds of the outbox.
+    pub outbox: Outbox,
+    /// What the end of a connection means.
+    pub policy: ClosePolicy,
+    /// The most that a server's `Retry-After` can ask for. 10 min: a server's slip must not park a client for a day.
+    #[cfg_attr(feature = "serde", serde(with = "human"))]
+    pub retry_after_max: Duration,
+    /// After this long without an open connection the application is told. 120 s; `None`: never.
+    #[cfg_attr(feature = "serde", serde(with = "human::option"))]
+    pub long_outage: Option<Duration>,
+    /// When the outbox may follow after a connection opened.
+    pub ready: Ready,
+    /// The largest message that drivers and engines accept, in bytes. 16 MiB; at least 1.
+    pub max_message_bytes: usize,
+}
+
+/// How a dead connection is noticed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case", tag = "mode", deny_unknown_fields)
+)]
+pub enum Heartbeat {
+    /// Not at all, but for the confirmation's pings and TCP itself.
+    Off,
+    /// With ping frames.
+    Ping(Pace),
+    /// With text messages, for servers that cannot be pinged.
+    Text {
+        /// When, and how patiently.
+        #[cfg_attr(feature = "serde", serde(flatten))]
+        pace: Pace,
+        /// What is sent.
+        ping: String,
+        /// What the server answers.
+        pong: String,
+        /// Whether the answer is also delivered to the application.
+        #[cfg_attr(feature = "serde", serde(default))]
+        deliver: bool,
+    },
+    /// By silence alone: the server is known to send something at least this often. 1 ms to a day.
+    Idle {
+        /// The longest silence.
+        #[cfg_attr(feature = "serde", serde(with = "human"))]
+        timeout: Duration,
+    },
+}
+
+/// The pace of a heartbeat. Interval, timeout and missed count are separate, and changeable while the session runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields, default))]
+pub struct Pace {
+    /// From one ping to the next. 25 s, below the 30 s after which the strictest NATs forget; 1 ms to a day.
+    #[cfg_attr(feature = "serde", serde(with = "human"))]
+    pub interval: Duration,
+    /// How long after a ping left the silence may last before it counts as missed. 10 s; 1 ms to a day.
+    #[cfg_attr(feature = "serde", serde(with = "human"))]
+    pub timeout: Duration,
+    /// How many may be missed in a row; one more ends the connection. 1; at most 100.
+    pub missed_allowed: u32,
+}
+
+/// How delivery is confirmed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields, default))]
+pub struct Confirm {
+    /// Whether a ping is put behind messages so that its pong confirms them. If not, `Written` is the best verdict, and
+    /// at-least-once is refused. On.
+    pub enabled: bool,
+    /// The least time between two such pings. 10 ms; 0: as fast as the answers come; at most a minute.
+    #[cfg_attr(feature = "serde", serde(with = "human"))]
+    pub every: Duration,
+    /// How many messages may be handed over ahead of the last answer, and so be in doubt at a break. 1,024; at least 1.
+    pub max_messages: u32,
+    /// The same in bytes; one message may go in any case. 1 MiB; at least 1.
+    pub max_bytes: usize,
+}
+
+/// The bounds of the outbox: all accepted messages that are not settled, waiting or under way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields, default))]
+pub struct Outbox {
+    /// How many messages. 4,096; at least 1.
+    pub max_messages: u32,
+    /// How many bytes of payload. 4 MiB; at least 1.
+    pub max_bytes: usize,
+    /// What happens to a message for which there is no room.
+    pub when_full: WhenFull,
+    /// The high mark, in percent of either bound. 75; 1 to 100, above the low one.
+    pub high_watermark: u8,
+    /// The low mark, in percent of both bounds. 25; 0 to 99.
+    pub low_watermark: u8,
+}
+
+/// What happens when a message finds no room in the outbox. What was handed to the driver is never touched.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum WhenFull {
+    /// It comes back to the sender.
+    #[default]
+    Refuse,
+    /// The oldest that were never handed over make room, each with its verdict; if they cannot, it is refused.
+    DropOldest,
+    /// It is accepted and dropped at once, with that verdict.
+    DropNewest,
+}
+
+/// When the outbox may follow after a connection opened.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Ready {
+    /// At once.
+    #[default]
+    Immediately,
+    /// When the application says [`Ready`](crate::Event::Ready), having sent ahead what this connection needs.
+    WhenTold,
+}
+
+impl Config {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// Names the first field whose value is impossible, the value, and what was expected.
+    pub fn new(settings: Settings) -> Result<Self, ConfigError> {
+        validate::settings(&settings)?;
+        Ok(Self(Arc::new(settings)))
+    }
+}
+
+impl Deref for Config {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.0
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            backoff: Backoff::default(),
+            stable_after: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(5),
+            write_timeout: Duration::from_secs(30),
+            heartbeat: Heartbeat::default(),
+            answer_timeout: Some(Duration::from_secs(30)),
+            probe_timeout: Duration::from_secs(3),
+            confirm: Confirm::default(),
+            outbox: Outbox::default(),
+            policy: ClosePolicy::default(),
+            retry_after_max: Duration::from_secs(600),
+            long_outage: Some(Duration::from_secs(120)),
+            ready: Ready::default(),
+            max_message_bytes: 16 << 20,
+        }
+    }
+}
+
+impl Settings {
+    /// Whether messages can be confirmed over a link that can ping.
+    pub(crate) const fn confirms(&self) -> bool {
+        self.confirm.enabled && self.answer_timeout.is_some()
+    }
+}
+
+impl Default for Heartbeat {
+    fn default() -> Self {
+        Self::Ping(Pace::default())
+    }
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(25), timeout: Duration::from_secs(10), missed_allowed: 1 }
+    }
+}
+
+impl Default for Confirm {
+    fn default() -> Self {
+        Self { enabled: true, every: Duration::from_millis(10), max_messages: 1_024, max_bytes: 1 << 20 }
+    }
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self {
+            max_messages: 4_096,
+            max_bytes: 4 << 20,
+            when_full: WhenFull::default(),
+            high_watermark: 75,
+            low_watermark: 25,
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Steadfast's core: a WebSocket session that holds on, as a pure state machine.
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod close;
+pub mod config;
+mod message;
+mod rng;
+mod session;
+mod time;
+
+pub use crate::{
+    close::{Cause, CauseKind, CloseCode, CloseFrame, DnsKind, HandshakeKind, IoKind, TlsKind},
+    message::{Binary, ConnId, Delivery, Message, MessageId, SendOptions, Text},
+    session::{
+        action::Action,
+        event::{Event, Network, PingPayload, TimedEvent},
+        notice::{Dropped, NotCancelled, Notice, Refusal, Verdict, Watermark},
+        policy::{Decided, DecidedBy, Decision},
+        state::{State, StateKind, StopCause},
+        Actions, Session,
+    },
+    time::Timestamp,
+};

@@ -1,0 +1,234 @@
+//! What a driver tells the session.
+
+use core::time::Duration;
+
+use crate::{
+    Timestamp,
+    close::{Cause, CloseFrame},
+    config::Heartbeat,
+    message::{ConnId, Message, MessageId, SendOptions},
+};
+
+/// What a driver tells the session, in the order in which it happened.
+///
+/// No event makes [`Session::handle`](crate::Session::handle) fail. One that names a connection that is not the
+/// current one is ignored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// The application wants a connection. Does nothing while the session runs; after `Stopped` it starts afresh.
+    Start,
+    /// The application wants no connection any more. Without `drain` the close begins at once; with it, when every
+    /// accepted message is settled or the span is over. Whatever is not settled then gets its verdict before
+    /// [`State::Stopped`](crate::State::Stopped) is told. New messages are refused from here on.
+    Stop {
+        /// What the server is told.
+        frame: CloseFrame,
+        /// How long to wait for the outbox to empty, across reconnects.
+        drain: Option<Duration>,
+    },
+    /// The application wants the next attempt now: ends a wait, of whatever kind. The server's word does not hold it back.
+    ReconnectNow,
+    /// A message for the server. It is accepted (silently, and then owed exactly one verdict) or comes back with
+    /// [`Notice::Refused`](crate::Notice::Refused).
+    Send {
+        /// The application's name for it; refused if a message of that name is not settled yet.
+        id: MessageId,
+        /// The message.
+        message: Message<'static>,
+        /// What the application asks for it.
+        options: SendOptions,
+    },
+    /// Take a message back. One that waits is settled at once; one that was handed to the driver on this connection
+    /// cannot be taken back, and [`Notice::NotCancelled`](crate::Notice::NotCancelled) says so.
+    Cancel {
+        /// Which.
+        id: MessageId,
+    },
+    /// Change the heartbeat from now on. An invalid one is refused with a notice, and the old one stays.
+    SetHeartbeat(Heartbeat),
+    /// The driver has begun to connect (it may have made the attempt wait its turn): the connect timeout starts here.
+    Dialing {
+        /// Which connection.
+        conn: ConnId,
+    },
+    /// The WebSocket is open.
+    Opened {
+        /// Which connection.
+        conn: ConnId,
+        /// Whether pings can be sent and pongs seen (a browser can do neither).
+        can_ping: bool,
+    },
+    /// The application has sent ahead what this connection needs: now the outbox may follow. Only meaningful if
+    /// [`ready`](crate::config::Settings::ready) is `when-told`.
+    Ready {
+        /// Which connection.
+        conn: ConnId,
+    },
+    /// A message came in.
+    Received {
+        /// From which connection.
+        conn: ConnId,
+        /// The message.
+        #[cfg_attr(feature = "serde", serde(bound(deserialize = "")))]
+        message: Message<'a>,
+    },
+    /// Bytes came in, whatever they may become: proof of life. Drivers say it once a read.
+    Activity {
+        /// From which connection.
+        conn: ConnId,
+    },
+    /// A pong came in, with the payload of the ping that it answers (RFC 6455 §5.5.3).
+    Pong {
+        /// From which connection.
+        conn: ConnId,
+        /// The nonce of the ping, or whatever the peer sent instead.
+        payload: PingPayload,
+    },
+    /// The operating system has taken bytes of this connection's: the write makes progress.
+    Wrote {
+        /// Which connection.
+        conn: ConnId,
+        /// How many.
+        bytes: u64,
+    },
+    /// No buffer of the driver's, the engine's or TLS's holds a byte of this message or of one handed over before it.
+    Flushed {
+        /// Which connection.
+        conn: ConnId,
+        /// The last message of which that is true.
+        up_to: MessageId,
+    },
+    /// The oldest unflushed [`Action::Ping`](crate::Action::Ping) or [`Action::Heartbeat`](crate::Action::Heartbeat) has left all buffers: the clock of its answer starts.
+    PingFlushed {
+        /// Which connection.
+        conn: ConnId,
+        /// The first message that was handed over before the ping but was not complete on the wire ahead of it (a ping
+        /// may go between the fragments of a message); `None` where pings keep their place.
+        overtook: Option<MessageId>,
+    },
+    /// The application does not take what came in, and the driver reads no more: liveness clocks stop.
+    ReadsPaused {
+        /// Which connection.
+        conn: ConnId,
+    },
+    /// The driver reads again.
+    ReadsResumed {
+        /// Which connection.
+        conn: ConnId,
+    },
+    /// The connection is over, or never came to be: the one and only end of a [`Connect`](crate::Action::Connect).
+    Closed {
+        /// Which connection.
+        conn: ConnId,
+        /// Why.
+        cause: Cause,
+        /// The first message handed over on this connection of which no byte reached the operating system; neither did
+        /// one of those handed over after it. They are as if never sent. `None`: all may have been sent.
+        untouched_from: Option<MessageId>,
+    },
+    /// The timer has fired. Early, late or spurious ones do no harm.
+    TimerFired,
+    /// What the application knows of the network. A hint, never a must.
+    Network(Network),
+    /// The process was suspended, by the driver's reckoning for this long: an open connection is probed.
+    Resumed {
+        /// How long.
+        gap: Duration,
+    },
+}
+
+/// A ping's payload: the nonce by which its pong is known.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
+pub struct PingPayload(pub [u8; 8]);
+
+impl PingPayload {
+    /// From a pong's application data; `None` unless it has the eight bytes that a ping of ours has.
+    #[must_use]
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+/// What is known of the network.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum Network {
+    /// There is a network: an attempt is made soon, unless the server asked for more patience.
+    Online,
+    /// There is none: no attempts are made. An open connection is left alone, as the hint may be wrong.
+    Offline,
+    /// Another network: an open connection is probed.
+    Changed,
+}
+
+impl Event<'_> {
+    /// The connection that the event speaks of, if it speaks of one.
+    #[must_use]
+    pub const fn conn(&self) -> Option<ConnId> {
+        match self {
+            Self::Dialing { conn }
+            | Self::Opened { conn, .. }
+            | Self::Ready { conn }
+            | Self::Received { conn, .. }
+            | Self::Activity { conn }
+            | Self::Pong { conn, .. }
+            | Self::Wrote { conn, .. }
+            | Self::Flushed { conn, .. }
+            | Self::PingFlushed { conn, .. }
+            | Self::ReadsPaused { conn }
+            | Self::ReadsResumed { conn }
+            | Self::Closed { conn, .. } => Some(*conn),
+            Self::Start
+            | Self::Stop { .. }
+            | Self::ReconnectNow
+            | Self::Send { .. }
+            | Self::Cancel { .. }
+            | Self::SetHeartbeat(_)
+            | Self::TimerFired
+            | Self::Network(_)
+            | Self::Resumed { .. } => None,
+        }
+    }
+
+    /// The same event, free of what it borrowed from.
+    #[must_use]
+    pub fn into_owned(self) -> Event<'static> {
+        match self {
+            Self::Received { conn, message } => Event::Received { conn, message: message.into_owned() },
+            Self::Start => Event::Start,
+            Self::Stop { frame, drain } => Event::Stop { frame, drain },
+            Self::ReconnectNow => Event::ReconnectNow,
+            Self::Send { id, message, options } => Event::Send { id, message, options },
+            Self::Cancel { id } => Event::Cancel { id },
+            Self::SetHeartbeat(heartbeat) => Event::SetHeartbeat(heartbeat),
+            Self::Dialing { conn } => Event::Dialing { conn },
+            Self::Opened { conn, can_ping } => Event::Opened { conn, can_ping },
+            Self::Ready { conn } => Event::Ready { conn },
+            Self::Activity { conn } => Event::Activity { conn },
+            Self::Pong { conn, payload } => Event::Pong { conn, payload },
+            Self::Wrote { conn, bytes } => Event::Wrote { conn, bytes },
+            Self::Flushed { conn, up_to } => Event::Flushed { conn, up_to },
+            Self::PingFlushed { conn, overtook } => Event::PingFlushed { conn, overtook },
+            Self::ReadsPaused { conn } => Event::ReadsPaused { conn },
+            Self::ReadsResumed { conn } => Event::ReadsResumed { conn },
+            Self::Closed { conn, cause, untouched_from } => Event::Closed { conn, cause, untouched_from },
+            Self::TimerFired => Event::TimerFired,
+            Self::Network(network) => Event::Network(network),
+            Self::Resumed { gap } => Event::Resumed { gap },
+        }
+    }
+}
+
+/// An event and when it was handled, as a log holds it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct TimedEvent {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub event: Event<'static>,
+}

@@ -1,0 +1,167 @@
+//! What the session tells the application: states, verdicts, refusals, and what else is worth knowing.
+
+use core::time::Duration;
+
+use crate::{
+    Timestamp,
+    close::Cause,
+    config::ConfigError,
+    message::{ConnId, Message, MessageId},
+    session::{
+        policy::Decided,
+        state::{State, StateKind},
+    },
+};
+
+/// What the session tells the application.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum Notice {
+    /// The state changed.
+    State {
+        /// What it was.
+        from: StateKind,
+        /// What it is, with its cause and the next attempt's time where it has them.
+        to: State,
+        /// What the close policy decided and by which rule, when the change follows the end of a connection.
+        decided: Option<Decided>,
+    },
+    /// A message's one and only verdict.
+    Verdict {
+        /// Which message.
+        id: MessageId,
+        /// The verdict.
+        verdict: Verdict,
+        /// The message itself, where the verdict leaves something to decide: with `InDoubt` and `Dropped`.
+        message: Option<Message<'static>>,
+    },
+    /// A message was not accepted, and comes back. No verdict follows.
+    Refused {
+        /// Its name.
+        id: MessageId,
+        /// The message.
+        message: Message<'static>,
+        /// Why.
+        why: Refusal,
+    },
+    /// A message could not be taken back.
+    NotCancelled {
+        /// Its name.
+        id: MessageId,
+        /// Why not.
+        why: NotCancelled,
+    },
+    /// A [`SetHeartbeat`](crate::Event::SetHeartbeat) was refused; the heartbeat is what it was.
+    HeartbeatRefused(ConfigError),
+    /// A ping was not answered in time, and nothing else came in; the session tries again or gives the connection up.
+    PongMissed {
+        /// On which connection.
+        conn: ConnId,
+        /// How many in a row.
+        missed: u32,
+    },
+    /// The connection stayed usable for `stable_after`: the next failure starts the backoff from its beginning.
+    Stable {
+        /// Which connection.
+        conn: ConnId,
+    },
+    /// There has been no open connection for [`long_outage`](crate::config::Settings::long_outage). Told once an outage.
+    LongOutage {
+        /// When the last one ended, or the session was started.
+        since: Timestamp,
+    },
+    /// The backoff policy gave up. `Stopped` follows; [`Event::Start`](crate::Event::Start) starts afresh.
+    Exhausted {
+        /// How many attempts failed in a row.
+        attempts: u32,
+        /// Over what time.
+        elapsed: Duration,
+        /// What ended the last one.
+        cause: Cause,
+    },
+    /// The outbox rose above its high mark, or fell below the low one after that.
+    Watermark {
+        /// Which mark.
+        mark: Watermark,
+        /// Messages in the outbox.
+        messages: u32,
+        /// Their bytes.
+        bytes: u64,
+    },
+}
+
+/// The one terminal outcome of an accepted message.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Verdict {
+    /// The peer's endpoint has read it.
+    Confirmed,
+    /// It left for the operating system, and nobody will know more: confirmation is off, or the link cannot ping.
+    Written,
+    /// It was handed over, and the connection ended before its confirmation: it may have arrived or not.
+    InDoubt,
+    /// It was not sent, and will not be.
+    Dropped(Dropped),
+}
+
+/// Why an accepted message was not sent.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum Dropped {
+    /// Newer messages took its place (`drop-oldest`).
+    Displaced,
+    /// There was no room for it (`drop-newest`).
+    NoRoom,
+    /// The application took it back.
+    Cancelled,
+    /// The session stopped: by the application's word, a terminal cause, or exhaustion.
+    Stopped,
+    /// Its connection ended, and it was for that one alone (or volatile).
+    ConnectionLost,
+    /// At-least-once on a link that turned out unable to ping.
+    CannotConfirm,
+}
+
+/// Why a message was not accepted.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum Refusal {
+    /// A message of that name is not settled yet.
+    DuplicateId,
+    /// The outbox is full.
+    Full,
+    /// The message alone is larger than the outbox may become.
+    TooLarge,
+    /// Volatile, and there is no connection to send it on.
+    NotOpen,
+    /// Bound to a connection that is not the open one.
+    NotThatConnection,
+    /// At-least-once, but nothing can confirm: confirmation is off, or the link cannot ping.
+    CannotConfirm,
+    /// The session is stopping or has stopped.
+    Stopped,
+}
+
+/// Why a message could not be taken back.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum NotCancelled {
+    /// No unsettled message has that name.
+    Unknown,
+    /// It was handed to the driver on the current connection; its verdict will come.
+    HandedOver,
+}
+
+/// A mark of the outbox.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Watermark {
+    /// Time to slow down.
+    High,
+    /// There is room again.
+    Low,
+}

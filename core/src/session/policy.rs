@@ -1,0 +1,226 @@
+//! The close policy: what the end of a connection means.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::close::{Cause, CauseKind, CloseCode, DnsKind, HandshakeKind, IoKind, TlsKind};
+
+/// What to do after a connection ended, or an attempt failed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Decision {
+    /// Nothing helps: stop.
+    Terminal,
+    /// Try again after the backoff.
+    Retry,
+    /// Try again, but not before this span; the backoff and a spread come on top.
+    RetryAfter {
+        /// The least wait.
+        #[cfg_attr(feature = "serde", serde(with = "crate::config::human"))]
+        floor: Duration,
+        /// A random share of this is added, so that the clients of a restarted server do not come back as one.
+        #[cfg_attr(feature = "serde", serde(with = "crate::config::human", default))]
+        spread: Duration,
+    },
+    /// The credentials were rejected: try again with new ones. Without a source of credentials this is `Retry`.
+    RefreshCredentials,
+    /// This endpoint is of no use: try the next. With one endpoint this is `Retry`.
+    NextEndpoint,
+}
+
+/// A decision and what made it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Decided {
+    /// What to do.
+    pub decision: Decision,
+    /// Who says so.
+    pub by: DecidedBy,
+}
+
+/// What made a decision.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum DecidedBy {
+    /// The built-in table, by the cause.
+    Table,
+    /// The preset for clean closes.
+    CleanClose,
+    /// The preset for failures.
+    Failures,
+    /// The application's rule at this place in its list.
+    Rule(usize),
+    /// The server's `Retry-After`.
+    RetryAfter,
+}
+
+/// What a connection's end means, and the application's own rules.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields, default))]
+pub struct ClosePolicy {
+    /// What a clean close by the server means.
+    pub clean: CleanClose,
+    /// What a failure means.
+    pub failures: Failures,
+    /// The application's rules; the first that fits decides, before everything else.
+    pub rules: Vec<Rule>,
+}
+
+/// What a close frame from the server means.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum CleanClose {
+    /// 1000 is final, all others are retried.
+    #[default]
+    AllBut1000,
+    /// Every close frame is final; only a connection lost without one is retried.
+    UncleanOnly,
+    /// Every one is retried.
+    Every,
+}
+
+/// What a failed attempt or a lost connection means.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Failures {
+    /// By the table: what no retry can mend is final.
+    #[default]
+    ByKind,
+    /// Every failure is retried.
+    RetryAll,
+}
+
+/// A rule of the application's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+pub struct Rule {
+    /// Which causes it fits.
+    pub when: Match,
+    /// What is to be done.
+    pub then: Decision,
+}
+
+/// Which causes a rule fits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum Match {
+    /// A close frame with a code from `from` to `to`, both included.
+    Code {
+        /// The lowest.
+        from: CloseCode,
+        /// The highest.
+        to: CloseCode,
+    },
+    /// An HTTP status from `from` to `to`, both included.
+    Status {
+        /// The lowest.
+        from: u16,
+        /// The highest.
+        to: u16,
+    },
+    /// This I/O error.
+    Io(IoKind),
+    /// This failure of the resolver.
+    Dns(DnsKind),
+    /// This failure of TLS.
+    Tls(TlsKind),
+    /// This violation of the handshake.
+    Handshake(HandshakeKind),
+    /// Every cause of a kind.
+    Kind(CauseKind),
+}
+
+impl Match {
+    /// Whether `cause` fits.
+    #[must_use]
+    pub fn fits(&self, cause: &Cause) -> bool {
+        match (self, cause) {
+            (Self::Code { from, to }, Cause::Closed(frame)) => (*from..=*to).contains(&frame.code),
+            (Self::Status { from, to }, Cause::Rejected { status, .. }) => (*from..=*to).contains(status),
+            (Self::Io(wanted), Cause::Io(kind)) => wanted == kind,
+            (Self::Dns(wanted), Cause::Dns(kind)) => wanted == kind,
+            (Self::Tls(wanted), Cause::Tls(kind)) => wanted == kind,
+            (Self::Handshake(wanted), Cause::Handshake(kind)) => wanted == kind,
+            (Self::Kind(wanted), cause) => *wanted == cause.kind(),
+            _ => false,
+        }
+    }
+}
+
+/// 1012 (service restart): the IANA registry asks clients for a random delay of 5 to 30 s.
+const RESTART: Decision = Decision::RetryAfter { floor: Duration::from_secs(5), spread: Duration::from_secs(25) };
+/// 1013 (try again later): an overloaded server is given as long.
+const OVERLOAD: Decision = RESTART;
+
+impl ClosePolicy {
+    /// What `cause` means, and who says so. `retry_after_max` caps the server's word.
+    #[must_use]
+    pub fn decide(&self, cause: &Cause, retry_after_max: Duration) -> Decided {
+        if let Some(index) = self.rules.iter().position(|rule| rule.when.fits(cause)) {
+            return Decided { decision: self.rules[index].then, by: DecidedBy::Rule(index) };
+        }
+        match cause {
+            Cause::Closed(frame) => self.close_frame(frame.code),
+            Cause::Rejected { retry_after: Some(after), .. } if !self.is_final(cause) => {
+                let floor = (*after).min(retry_after_max);
+                Decided {
+                    decision: Decision::RetryAfter { floor, spread: floor / 10 },
+                    by: DecidedBy::RetryAfter,
+                }
+            }
+            _ if self.is_final(cause) => Decided { decision: Decision::Terminal, by: DecidedBy::Table },
+            _ if self.failures == Failures::RetryAll => Decided { decision: Decision::Retry, by: DecidedBy::Failures },
+            Cause::Rejected { status: 401 | 403, .. } => {
+                Decided { decision: Decision::RefreshCredentials, by: DecidedBy::Table }
+            }
+            _ => Decided { decision: Decision::Retry, by: DecidedBy::Table },
+        }
+    }
+
+    fn close_frame(&self, code: CloseCode) -> Decided {
+        let by_preset = |decision| Decided { decision, by: DecidedBy::CleanClose };
+        match (self.clean, code) {
+            (CleanClose::UncleanOnly, _) | (CleanClose::AllBut1000, CloseCode::NORMAL) => {
+                by_preset(Decision::Terminal)
+            }
+            (_, CloseCode::SERVICE_RESTART) => Decided { decision: RESTART, by: DecidedBy::Table },
+            (_, CloseCode::TRY_AGAIN_LATER) => Decided { decision: OVERLOAD, by: DecidedBy::Table },
+            (_, CloseCode::POLICY) => Decided { decision: Decision::RefreshCredentials, by: DecidedBy::Table },
+            (CleanClose::AllBut1000 | CleanClose::Every, _) => by_preset(Decision::Retry),
+        }
+    }
+
+    /// What no retry can mend: the request itself is wrong, or the server is not who it should be.
+    fn is_final(&self, cause: &Cause) -> bool {
+        if self.failures == Failures::RetryAll {
+            return false;
+        }
+        match cause {
+            Cause::Rejected { status, .. } => match status {
+                300..=399 => true,
+                401 | 403 | 404 | 408 | 409 | 421 | 423 | 425 | 429 => false,
+                400..=499 => true,
+                _ => false,
+            },
+            Cause::Tls(TlsKind::WrongName | TlsKind::PinMismatch)
+            | Cause::Handshake(HandshakeKind::Subprotocol | HandshakeKind::Extension) => true,
+            Cause::Closed(_)
+            | Cause::Io(_)
+            | Cause::Dns(_)
+            | Cause::Tls(_)
+            | Cause::Handshake(_)
+            | Cause::Protocol(_)
+            | Cause::ConnectTimeout
+            | Cause::HeartbeatTimeout
+            | Cause::AnswerTimeout
+            | Cause::IdleTimeout
+            | Cause::WriteTimeout
+            | Cause::CloseTimeout
+            | Cause::NetworkLost
+            | Cause::Aborted
+            | Cause::Stopped => false,
+        }
+    }
+}
