@@ -1,0 +1,1 @@
+//! What the workspace's suites share: nothing of it is for users.
