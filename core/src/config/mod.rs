@@ -1,18 +1,21 @@
 //! Configuration: plain settings, checked once, then shared.
 
 mod backoff;
+mod builder;
 mod error;
-#[cfg(feature = "serde")]
+mod heartbeat;
 pub(crate) mod human;
 mod presets;
-mod validate;
+pub(crate) mod validate;
 
-use alloc::{string::String, sync::Arc};
+use alloc::sync::Arc;
 use core::{ops::Deref, time::Duration};
 
 pub use self::{
-    backoff::{Backoff, CountedFrom, Jitter, Schedule},
+    backoff::{Backoff, CountedFrom, FirstDelay, Jitter, Schedule},
+    builder::ConfigBuilder,
     error::ConfigError,
+    heartbeat::{Heartbeat, Pace},
 };
 pub use crate::session::policy::{CleanClose, ClosePolicy, Failures, Match, Rule};
 
@@ -30,6 +33,7 @@ pub use crate::session::policy::{CleanClose, ClosePolicy, Failures, Match, Rule}
 /// # Ok::<(), steadfast_core::config::ConfigError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(try_from = "Settings"))]
 pub struct Config(Arc<Settings>);
 
 /// Everything that can be set. [`Default`] gives values that suit most servers; each names its reason.
@@ -67,63 +71,18 @@ pub struct Settings {
     pub outbox: Outbox,
     /// What the end of a connection means.
     pub policy: ClosePolicy,
-    /// The most that a server's `Retry-After` can ask for. 10 min: a server's slip must not park a client for a day.
+    /// The most that a server's `Retry-After` can ask for. 10 min: a server's slip must not park a client for a day. At
+    /// most a day.
     #[cfg_attr(feature = "serde", serde(with = "human"))]
     pub retry_after_max: Duration,
-    /// After this long without an open connection the application is told. 120 s; `None`: never.
+    /// After this long without an open connection the application is told. 120 s (Ably calls it suspended then);
+    /// `None`: never. 1 ms to a day.
     #[cfg_attr(feature = "serde", serde(with = "human::option"))]
     pub long_outage: Option<Duration>,
     /// When the outbox may follow after a connection opened.
     pub ready: Ready,
     /// The largest message that drivers and engines accept, in bytes. 16 MiB; at least 1.
     pub max_message_bytes: usize,
-}
-
-/// How a dead connection is noticed.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(rename_all = "kebab-case", tag = "mode", deny_unknown_fields)
-)]
-pub enum Heartbeat {
-    /// Not at all, but for the confirmation's pings and TCP itself.
-    Off,
-    /// With ping frames.
-    Ping(Pace),
-    /// With text messages, for servers that cannot be pinged.
-    Text {
-        /// When, and how patiently.
-        #[cfg_attr(feature = "serde", serde(flatten))]
-        pace: Pace,
-        /// What is sent.
-        ping: String,
-        /// What the server answers.
-        pong: String,
-        /// Whether the answer is also delivered to the application.
-        #[cfg_attr(feature = "serde", serde(default))]
-        deliver: bool,
-    },
-    /// By silence alone: the server is known to send something at least this often. 1 ms to a day.
-    Idle {
-        /// The longest silence.
-        #[cfg_attr(feature = "serde", serde(with = "human"))]
-        timeout: Duration,
-    },
-}
-
-/// The pace of a heartbeat. Interval, timeout and missed count are separate, and changeable while the session runs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields, default))]
-pub struct Pace {
-    /// From one ping to the next. 25 s, below the 30 s after which the strictest NATs forget; 1 ms to a day.
-    #[cfg_attr(feature = "serde", serde(with = "human"))]
-    pub interval: Duration,
-    /// How long after a ping left the silence may last before it counts as missed. 10 s; 1 ms to a day.
-    #[cfg_attr(feature = "serde", serde(with = "human"))]
-    pub timeout: Duration,
-    /// How many may be missed in a row; one more ends the connection. 1; at most 100.
-    pub missed_allowed: u32,
 }
 
 /// How delivery is confirmed.
@@ -191,6 +150,32 @@ impl Config {
         validate::settings(&settings)?;
         Ok(Self(Arc::new(settings)))
     }
+
+    /// Settings one by one, from the defaults on.
+    pub fn builder() -> ConfigBuilder {
+        ConfigBuilder::default()
+    }
+
+    /// The settings that were checked.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0
+    }
+}
+
+impl TryFrom<Settings> for Config {
+    type Error = ConfigError;
+
+    fn try_from(settings: Settings) -> Result<Self, ConfigError> {
+        Self::new(settings)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Config {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
 }
 
 impl Deref for Config {
@@ -227,18 +212,6 @@ impl Settings {
     /// Whether messages can be confirmed over a link that can ping.
     pub(crate) const fn confirms(&self) -> bool {
         self.confirm.enabled && self.answer_timeout.is_some()
-    }
-}
-
-impl Default for Heartbeat {
-    fn default() -> Self {
-        Self::Ping(Pace::default())
-    }
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self { interval: Duration::from_secs(25), timeout: Duration::from_secs(10), missed_allowed: 1 }
     }
 }
 
