@@ -120,7 +120,7 @@ pub enum Cause {
     ConnectTimeout,
     /// Silence: pings were left unanswered, and nothing else came in.
     HeartbeatTimeout,
-    /// Data came in, but a ping was left unanswered for too long: the way out is dead.
+    /// A ping was left unanswered for too long, whatever else came in: the way out is dead.
     AnswerTimeout,
     /// Nothing came in for the idle timeout.
     IdleTimeout,
@@ -250,7 +250,7 @@ impl fmt::Display for Cause {
             Self::Protocol(code) => write!(f, "the server broke the protocol, told so with {code}"),
             Self::ConnectTimeout => f.write_str("not open within the connect timeout"),
             Self::HeartbeatTimeout => f.write_str("silent: the heartbeat was not answered"),
-            Self::AnswerTimeout => f.write_str("data came in, but no answer to a ping"),
+            Self::AnswerTimeout => f.write_str("a ping was left unanswered for too long"),
             Self::IdleTimeout => f.write_str("nothing came in for the idle timeout"),
             Self::WriteTimeout => f.write_str("a write made no progress"),
             Self::CloseTimeout => f.write_str("the close was not answered"),

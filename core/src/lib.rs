@@ -16,12 +16,15 @@ pub use crate::{
     close::{Cause, CauseKind, CloseCode, CloseFrame, DnsKind, HandshakeKind, IoKind, TlsKind},
     message::{Binary, ConnId, Delivery, Message, MessageId, SendOptions, Text},
     session::{
+        Session,
         action::Action,
         event::{Event, Network, PingPayload, TimedEvent},
+        metrics::{Metrics, Verdicts},
         notice::{Dropped, NotCancelled, Notice, Refusal, Verdict, Watermark},
+        pending::Actions,
         policy::{Decided, DecidedBy, Decision},
+        rtt::RttSnapshot,
         state::{State, StateKind, StopCause},
-        Actions, Session,
     },
     time::Timestamp,
 };

@@ -82,6 +82,12 @@ impl<'a> Message<'a> {
         Self::Binary(bytes.into())
     }
 
+    /// A message of this kind and length that says nothing.
+    #[cfg(feature = "trace")]
+    pub(crate) fn blank(text: bool, len: usize) -> Message<'static> {
+        if text { Message::text(" ".repeat(len)) } else { Message::binary(alloc::vec![0; len]) }
+    }
+
     /// The payload's bytes, of either kind.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

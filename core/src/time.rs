@@ -80,9 +80,7 @@ impl fmt::Display for Timestamp {
 
 /// A span in whole microseconds; what lies beyond 584,000 years saturates.
 pub(crate) fn micros(span: Duration) -> u64 {
-    span.as_secs()
-        .saturating_mul(1_000_000)
-        .saturating_add(u64::from(span.subsec_micros()))
+    span.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(span.subsec_micros()))
 }
 
 #[cfg(test)]

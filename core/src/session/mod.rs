@@ -1,55 +1,291 @@
 //! The session: events in, actions out.
+//!
+//! Where to look: `transitions` for what an event does to the state, `delivery` for the way of a message, `liveness`
+//! for pings and silence, `policy` for what the end of a connection means, `outbox`, `link` and `timers` for what they
+//! are called.
 
 pub(crate) mod action;
+mod delivery;
 pub(crate) mod event;
+mod link;
+mod liveness;
+pub(crate) mod metrics;
 pub(crate) mod notice;
+mod outbox;
+pub(crate) mod pending;
+mod phase;
 pub(crate) mod policy;
+mod retry;
+pub(crate) mod rtt;
 pub(crate) mod state;
+mod timers;
+mod transitions;
 
-use action::Action;
-use event::Event;
-use state::State;
+use alloc::{boxed::Box, collections::VecDeque};
 
-use crate::{Timestamp, config::Config};
+use self::{
+    event::Event,
+    link::Link,
+    metrics::{Account, Metrics},
+    notice::{Notice, Verdict},
+    outbox::{Outbox, Settled},
+    pending::{Actions, Pending},
+    phase::{Intent, Phase},
+    retry::Retry,
+    state::State,
+    timers::{Rearm, Timer, Timers},
+};
+use crate::{
+    Timestamp,
+    config::{Config, Heartbeat},
+    message::{ConnId, Message},
+    rng::Rng,
+};
 
-/// A session.
+/// What the application holds: it outlives connections, and owns the queue, the timers and the policy.
+///
+/// A pure state machine: [`handle`](Self::handle) takes the time and an [`Event`], and returns the
+/// [`Action`](crate::Action)s to carry out. The same configuration, seed and log of events give the same actions, on
+/// every platform.
+///
+/// ```
+/// use steadfast_core::{Action, Event, Session, Timestamp, config::Config};
+///
+/// let mut session = Session::new(Config::default(), 7);
+/// let mut connects = 0;
+/// for action in session.handle(Timestamp::ZERO, Event::Start) {
+///     if let Action::Connect { .. } = action {
+///         connects += 1;
+///     }
+/// }
+/// assert_eq!(connects, 1);
+/// ```
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Session {
-    seed: u64,
-}
-
-/// What a session decided, to be carried out in order.
-#[derive(Debug)]
-#[must_use = "the session has decided these; they are handed out again with the next event"]
-pub struct Actions<'a> {
-    session: &'a mut Session,
-}
-
-impl<'a> Iterator for Actions<'a> {
-    type Item = Action<'a>;
-
-    fn next(&mut self) -> Option<Action<'a>> {
-        let _ = self.session.seed;
-        todo!()
-    }
+    config: Config,
+    /// The heartbeat, if it was changed while running.
+    heartbeat: Option<Box<Heartbeat>>,
+    /// The latest time seen.
+    now: Timestamp,
+    rng: Rng,
+    phase: Phase,
+    /// What the application wants.
+    intent: Intent,
+    /// By the application's word there is no network.
+    offline: bool,
+    /// How many connections were begun.
+    conns: u64,
+    retry: Retry,
+    /// Since when there is no open connection, while one is wanted.
+    outage: Option<Timestamp>,
+    /// A connection was open since the last start.
+    was_open: bool,
+    /// Whether the last link could ping.
+    can_ping: Option<bool>,
+    /// The outbox is above its high mark, or has not fallen below the low one since.
+    above: bool,
+    timers: Timers,
+    outbox: Outbox,
+    pending: VecDeque<Pending>,
+    account: Account,
 }
 
 impl Session {
-    /// A session at rest, in [`State::Idle`].
+    /// A session at rest, in [`State::Idle`]. Jitter and ping nonces come from `seed`; give each session its own, or a
+    /// crowd of them reconnects as one.
     #[must_use]
-    pub fn new(_config: Config, seed: u64) -> Self {
-        Self { seed }
+    pub fn new(config: Config, seed: u64) -> Self {
+        Self {
+            config,
+            heartbeat: None,
+            now: Timestamp::ZERO,
+            rng: Rng::new(seed),
+            phase: Phase::Idle,
+            intent: Intent::Run,
+            offline: false,
+            conns: 0,
+            retry: Retry::default(),
+            outage: None,
+            was_open: false,
+            can_ping: None,
+            above: false,
+            timers: Timers::new(),
+            outbox: Outbox::new(),
+            pending: VecDeque::new(),
+            account: Account::new(),
+        }
     }
 
-    /// Handles one event.
-    pub fn handle<'a>(&'a mut self, _now: Timestamp, _event: Event<'a>) -> Actions<'a> {
-        Actions { session: self }
+    /// Handles one event, and returns what is to be done, in order.
+    ///
+    /// Never fails and never panics, whatever comes in whatever order. A `now` that lies before an earlier one counts as
+    /// that. The event is applied first and then the deadlines that have passed, so that an answer that comes with its
+    /// own deadline is in time.
+    #[inline]
+    pub fn handle<'a>(&'a mut self, now: Timestamp, event: Event<'a>) -> Actions<'a> {
+        self.now = self.now.max(now);
+        let old = self.pending.len();
+        let mut lent = None;
+        // What happens for every message leaves a timer alone that has moved away; everything else tells it exactly.
+        let exact = match event {
+            Event::Received { conn, message } => {
+                lent = self.received(conn, message);
+                false
+            }
+            Event::Send { id, message, options } => {
+                self.send(id, message, options);
+                false
+            }
+            Event::Flushed { conn, up_to } => {
+                self.flushed(conn, up_to);
+                false
+            }
+            Event::Activity { conn } => {
+                self.activity(conn);
+                false
+            }
+            Event::Wrote { conn, bytes: _ } => {
+                self.wrote(conn);
+                false
+            }
+            event => {
+                self.control(event);
+                true
+            }
+        };
+        if exact || self.timers.may_be_due(self.now) {
+            self.expire_and_rearm(exact);
+        }
+        let heartbeat = self.heartbeat.as_deref().unwrap_or(&self.config.heartbeat);
+        Actions { pending: &mut self.pending, outbox: &self.outbox, heartbeat, lent, old }
+    }
+
+    /// The events that are not a message's.
+    fn control(&mut self, event: Event<'_>) {
+        self.account.begin(self.now);
+        match event {
+            Event::Start => self.start(),
+            Event::Stop { frame, drain } => self.stop(frame, drain),
+            Event::ReconnectNow => self.reconnect_now(),
+            Event::Cancel { id } => self.cancel(id),
+            Event::SetHeartbeat(heartbeat) => self.set_heartbeat(heartbeat),
+            Event::Dialing { conn } => self.dialing(conn),
+            Event::Opened { conn, can_ping } => self.opened(conn, can_ping),
+            Event::Ready { conn } => self.ready(conn),
+            Event::Pong { conn, payload } => self.pong(conn, payload),
+            Event::PingFlushed { conn, overtook } => self.ping_flushed(conn, overtook),
+            Event::ReadsPaused { conn } => self.reads_paused(conn),
+            Event::ReadsResumed { conn } => self.reads_resumed(conn),
+            Event::Closed { conn, cause, untouched_from } => self.closed(conn, cause, untouched_from),
+            Event::TimerFired => self.timers.fired(),
+            Event::Network(network) => self.network(network),
+            Event::Resumed { gap: _ } => self.resumed(),
+            Event::Received { .. }
+            | Event::Send { .. }
+            | Event::Flushed { .. }
+            | Event::Activity { .. }
+            | Event::Wrote { .. } => {
+                debug_assert!(false, "handled before");
+            }
+        }
+    }
+
+    /// Lets the deadlines pass that have passed, and tells the driver the next one.
+    fn expire_and_rearm(&mut self, exact: bool) {
+        while let Some(timer) = self.timers.take_due(self.now) {
+            self.expire(timer);
+        }
+        match self.timers.rearm(self.now, exact) {
+            Some(Rearm::Set(at)) => self.pending.push_back(Pending::SetTimer { at }),
+            Some(Rearm::Cancel) => self.pending.push_back(Pending::CancelTimer),
+            None => {}
+        }
+    }
+
+    fn expire(&mut self, timer: Timer) {
+        match timer {
+            Timer::Connect => self.connect_timed_out(),
+            Timer::Backoff => self.wait_is_over(),
+            Timer::PingDue => self.ping_due(),
+            Timer::PongDue => self.pong_due(),
+            Timer::Probe => self.probe_due(),
+            Timer::Answer => self.answer_due(),
+            Timer::Idle => self.idle_due(),
+            Timer::Write => self.write_due(),
+            Timer::Barrier => self.barrier(),
+            Timer::Stable => self.stable(),
+            Timer::Close => self.close_timed_out(),
+            Timer::Outage => self.long_outage(),
+            Timer::Drain => self.drain_is_over(),
+        }
     }
 
     /// Where the session stands.
     #[must_use]
     pub fn state(&self) -> State {
-        todo!()
+        self.phase.state()
     }
+
+    /// The figures up to the last event.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.account.snapshot(self.phase.kind(), self.now, self.outbox.len(), self.outbox.bytes())
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Accepted messages that are not settled, and their bytes.
+    #[must_use]
+    pub fn unsettled(&self) -> (usize, usize) {
+        (self.outbox.len(), self.outbox.bytes())
+    }
+
+    /// A copy in which every payload is replaced by a blank one of the same kind and length: it behaves alike, and tells
+    /// nothing.
+    #[cfg(feature = "trace")]
+    pub(crate) fn without_payloads(&self) -> Self {
+        let mut copy = self.clone();
+        for message in copy.outbox.messages_mut().chain(copy.pending.iter_mut().filter_map(Pending::message_mut)) {
+            *message = Message::blank(message.is_text(), message.len());
+        }
+        copy
+    }
+
+    /// The heartbeat in force.
+    fn heartbeat(&self) -> &Heartbeat {
+        self.heartbeat.as_deref().unwrap_or(&self.config.heartbeat)
+    }
+
+    /// The open connection, or the one being closed, if `conn` is its name.
+    fn link_mut(&mut self, conn: ConnId) -> Option<&mut Link> {
+        match &mut self.phase {
+            Phase::Open(link) | Phase::Closing { link: Some(link), .. } => (link.conn == conn).then_some(link),
+            Phase::Idle
+            | Phase::Connecting { .. }
+            | Phase::Closing { link: None, .. }
+            | Phase::Waiting { .. }
+            | Phase::Offline { .. }
+            | Phase::Stopped { .. } => None,
+        }
+    }
+
+    fn notify(&mut self, notice: Notice) {
+        self.pending.push_back(Pending::Notify(notice));
+    }
+}
+
+/// Counts a verdict and tells it.
+fn settle(account: &mut Account, pending: &mut VecDeque<Pending>, settled: Settled) {
+    let Settled { id, verdict, message } = settled;
+    account.verdicts.count(verdict);
+    let message: Option<Message<'static>> = match verdict {
+        Verdict::InDoubt | Verdict::Dropped(_) => Some(message),
+        Verdict::Confirmed | Verdict::Written => None,
+    };
+    pending.push_back(Pending::Notify(Notice::Verdict { id, verdict, message }));
 }

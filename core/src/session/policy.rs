@@ -154,21 +154,27 @@ const RESTART: Decision = Decision::RetryAfter { floor: Duration::from_secs(5), 
 /// 1013 (try again later): an overloaded server is given as long.
 const OVERLOAD: Decision = RESTART;
 
+/// The server's `Retry-After` as a decision: a floor, with a tenth of it to spread the clients that heard the same.
+fn patient(after: Duration, most: Duration) -> Decision {
+    let floor = after.min(most);
+    Decision::RetryAfter { floor, spread: floor / 10 }
+}
+
 impl ClosePolicy {
     /// What `cause` means, and who says so. `retry_after_max` caps the server's word.
     #[must_use]
     pub fn decide(&self, cause: &Cause, retry_after_max: Duration) -> Decided {
         if let Some(index) = self.rules.iter().position(|rule| rule.when.fits(cause)) {
-            return Decided { decision: self.rules[index].then, by: DecidedBy::Rule(index) };
+            let decision = match (self.rules[index].then, cause) {
+                (Decision::Retry, Cause::Rejected { retry_after: Some(after), .. }) => patient(*after, retry_after_max),
+                (decision, _) => decision,
+            };
+            return Decided { decision, by: DecidedBy::Rule(index) };
         }
         match cause {
             Cause::Closed(frame) => self.close_frame(frame.code),
             Cause::Rejected { retry_after: Some(after), .. } if !self.is_final(cause) => {
-                let floor = (*after).min(retry_after_max);
-                Decided {
-                    decision: Decision::RetryAfter { floor, spread: floor / 10 },
-                    by: DecidedBy::RetryAfter,
-                }
+                Decided { decision: patient(*after, retry_after_max), by: DecidedBy::RetryAfter }
             }
             _ if self.is_final(cause) => Decided { decision: Decision::Terminal, by: DecidedBy::Table },
             _ if self.failures == Failures::RetryAll => Decided { decision: Decision::Retry, by: DecidedBy::Failures },
@@ -182,9 +188,7 @@ impl ClosePolicy {
     fn close_frame(&self, code: CloseCode) -> Decided {
         let by_preset = |decision| Decided { decision, by: DecidedBy::CleanClose };
         match (self.clean, code) {
-            (CleanClose::UncleanOnly, _) | (CleanClose::AllBut1000, CloseCode::NORMAL) => {
-                by_preset(Decision::Terminal)
-            }
+            (CleanClose::UncleanOnly, _) | (CleanClose::AllBut1000, CloseCode::NORMAL) => by_preset(Decision::Terminal),
             (_, CloseCode::SERVICE_RESTART) => Decided { decision: RESTART, by: DecidedBy::Table },
             (_, CloseCode::TRY_AGAIN_LATER) => Decided { decision: OVERLOAD, by: DecidedBy::Table },
             (_, CloseCode::POLICY) => Decided { decision: Decision::RefreshCredentials, by: DecidedBy::Table },
@@ -199,9 +203,9 @@ impl ClosePolicy {
         }
         match cause {
             Cause::Rejected { status, .. } => match status {
-                300..=399 => true,
+                // Credentials may change, a deployment may end, a limit may pass.
                 401 | 403 | 404 | 408 | 409 | 421 | 423 | 425 | 429 => false,
-                400..=499 => true,
+                300..=499 => true,
                 _ => false,
             },
             Cause::Tls(TlsKind::WrongName | TlsKind::PinMismatch)

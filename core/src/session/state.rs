@@ -121,7 +121,9 @@ impl fmt::Display for State {
             Self::Open { ready: true, .. } => f.write_str("open"),
             Self::Open { ready: false, .. } => f.write_str("open, not ready"),
             Self::Closing { cause, .. } => write!(f, "closing: {cause}"),
-            Self::Waiting { until, attempt, cause } => write!(f, "waiting until {until} for attempt {attempt}: {cause}"),
+            Self::Waiting { until, attempt, cause } => {
+                write!(f, "waiting until {until} for attempt {attempt}: {cause}")
+            }
             Self::Offline { .. } => f.write_str("offline"),
             Self::Stopped { cause } => write!(f, "stopped: {cause}"),
         }

@@ -1,0 +1,262 @@
+//! The way of a message: accepted or refused, handed over, confirmed; DESIGN "Delivery".
+
+use crate::{
+    Timestamp,
+    config::WhenFull,
+    message::{ConnId, Delivery, Message, MessageId, SendOptions},
+    session::{
+        Session,
+        event::PingPayload,
+        link::{Link, Ping},
+        notice::{Dropped, Notice, Refusal, Verdict, Watermark},
+        outbox::{Entry, Settled},
+        pending::Pending,
+        phase::{Intent, Phase},
+        settle,
+        timers::Timer,
+    },
+};
+
+/// How a message is accepted.
+enum Admission {
+    /// In its place: `ahead` of what waits, or at the end.
+    Queue { ahead: bool },
+    /// There is no room, and the policy is to drop the newest.
+    DropAtOnce,
+}
+
+impl Session {
+    /// A message from the application.
+    pub(super) fn send(&mut self, id: MessageId, message: Message<'static>, options: SendOptions) {
+        match self.admit(id, message.len(), options) {
+            Ok(Admission::Queue { ahead }) => {
+                self.account.accepted += 1;
+                self.outbox.push(Entry::new(id, message, options), ahead);
+                self.pump();
+                self.judge_high_mark();
+            }
+            Ok(Admission::DropAtOnce) => {
+                self.account.accepted += 1;
+                let verdict = Verdict::Dropped(Dropped::NoRoom);
+                settle(&mut self.account, &mut self.pending, Settled { id, verdict, message });
+            }
+            Err(why) => {
+                self.account.refused += 1;
+                self.notify(Notice::Refused { id, message, why });
+            }
+        }
+    }
+
+    fn admit(&mut self, id: MessageId, len: usize, options: SendOptions) -> Result<Admission, Refusal> {
+        if self.intent != Intent::Run || matches!(self.phase, Phase::Stopped { .. }) {
+            return Err(Refusal::Stopped);
+        }
+        if self.outbox.contains(id) {
+            return Err(Refusal::DuplicateId);
+        }
+        let ready = self.open_link().map(|link| (link.conn, link.ready));
+        let mut ahead = false;
+        if let Some(bound) = options.bound() {
+            let Some((_, is_ready)) = ready.filter(|(conn, _)| *conn == bound) else {
+                return Err(Refusal::NotThatConnection);
+            };
+            ahead = !is_ready;
+        } else {
+            match options.delivery {
+                Delivery::Volatile if !ready.is_some_and(|(_, ready)| ready) => return Err(Refusal::NotOpen),
+                Delivery::AtLeastOnce if !self.config.confirms() || self.can_ping == Some(false) => {
+                    return Err(Refusal::CannotConfirm);
+                }
+                Delivery::Volatile | Delivery::AtMostOnce | Delivery::AtLeastOnce => {}
+            }
+        }
+        let bounds = &self.config.outbox;
+        if len > bounds.max_bytes {
+            return Err(Refusal::TooLarge);
+        }
+        if !self.outbox.has_room(len, bounds) {
+            match bounds.when_full {
+                WhenFull::Refuse => return Err(Refusal::Full),
+                WhenFull::DropNewest => return Ok(Admission::DropAtOnce),
+                WhenFull::DropOldest => {
+                    let (account, pending) = (&mut self.account, &mut self.pending);
+                    self.outbox.make_room(len, bounds, |settled| settle(account, pending, settled))?;
+                }
+            }
+        }
+        Ok(Admission::Queue { ahead })
+    }
+
+    pub(super) const fn open_link(&self) -> Option<&Link> {
+        match &self.phase {
+            Phase::Open(link) => Some(link),
+            Phase::Idle
+            | Phase::Connecting { .. }
+            | Phase::Closing { .. }
+            | Phase::Waiting { .. }
+            | Phase::Offline { .. }
+            | Phase::Stopped { .. } => None,
+        }
+    }
+
+    /// Hands over what may go out, in order, and puts a barrier behind it.
+    pub(super) fn pump(&mut self) {
+        let Phase::Open(link) = &mut self.phase else { return };
+        let mut handed = false;
+        while let Some(entry) = self.outbox.next_to_hand(&self.config.confirm) {
+            if !(link.ready || entry.bound) {
+                break;
+            }
+            let (sequence, len, again) = self.outbox.hand_over();
+            self.account.messages_sent += 1;
+            self.account.bytes_sent += len as u64;
+            self.account.resent += u64::from(again);
+            self.pending.push_back(Pending::Send { conn: link.conn, sequence });
+            handed = true;
+        }
+        if handed {
+            self.expect_progress();
+            self.barrier();
+        }
+    }
+
+    /// Something was handed over that has not left: the write's clock runs.
+    pub(super) fn expect_progress(&mut self) {
+        if let Phase::Open(link) = &mut self.phase
+            && !self.timers.is_set(Timer::Write)
+        {
+            link.progress = self.now;
+            self.timers.set(Timer::Write, self.now + self.config.write_timeout);
+        }
+    }
+
+    /// Puts a ping behind what was handed over, if nothing confirms it yet and the pace allows; else at its time.
+    pub(super) fn barrier(&mut self) {
+        let Phase::Open(link) = &self.phase else { return };
+        let uncovered = self.outbox.has_handed() && self.outbox.next_sequence() > link.covered;
+        if !uncovered || link.has_ping() || link.has_unflushed_ping() || !self.confirming(link) {
+            return;
+        }
+        let due = link.last_frame.map_or(self.now, |last| last + self.config.confirm.every);
+        if self.now >= due || self.outbox.quarter_used(&self.config.confirm) {
+            self.queue_ping();
+        } else {
+            self.timers.set(Timer::Barrier, due);
+        }
+    }
+
+    /// Whether pongs confirm messages on this link.
+    pub(super) fn confirming(&self, link: &Link) -> bool {
+        link.can_ping && self.config.confirms()
+    }
+
+    /// Sends a ping frame behind everything that was handed over; not while another ping has not left.
+    pub(super) fn queue_ping(&mut self) {
+        let Phase::Open(link) = &mut self.phase else { return };
+        if !link.can_ping || link.has_unflushed_ping() {
+            return;
+        }
+        let payload = PingPayload(self.rng.next_u64().to_be_bytes());
+        link.push_ping(Ping {
+            payload,
+            covers: self.outbox.next_sequence(),
+            queued: self.now,
+            flushed: Timestamp::MAX,
+            unmeasured: link.paused.is_some(),
+        });
+        self.pending.push_back(Pending::Ping { conn: link.conn, payload });
+        self.account.pings += 1;
+        self.timers.clear(Timer::Barrier);
+        self.expect_progress();
+        self.schedule_ping();
+    }
+
+    /// Everything below this sequence number was read by the peer's endpoint.
+    pub(super) fn confirm(&mut self, end: u64) {
+        self.settle_front(end, Verdict::Confirmed);
+    }
+
+    fn settle_front(&mut self, end: u64, verdict: Verdict) {
+        let mut settled = false;
+        while let Some(entry) = self.outbox.settle_front(end) {
+            settle(&mut self.account, &mut self.pending, Settled { id: entry.id, verdict, message: entry.message });
+            settled = true;
+        }
+        if settled {
+            self.judge_low_mark();
+            self.pump();
+            self.judge_drain();
+        }
+    }
+
+    /// Messages up to `up_to` have left all buffers.
+    #[inline]
+    pub(super) fn flushed(&mut self, conn: ConnId, up_to: MessageId) {
+        let now = self.now;
+        let Some(link) = self.link_mut(conn) else { return };
+        link.progress = now;
+        let (confirms, can_ping) = (self.config.confirms(), self.can_ping);
+        if self.outbox.flushed(up_to) {
+            self.judge_write();
+            if !(confirms && can_ping == Some(true)) {
+                self.settle_front(self.outbox.flushed_end(), Verdict::Written);
+            }
+        }
+    }
+
+    /// The write's clock stops when everything has left.
+    pub(super) fn judge_write(&mut self) {
+        if let Phase::Open(link) = &self.phase
+            && !self.outbox.has_unflushed()
+            && !link.has_unflushed_ping()
+        {
+            self.timers.clear(Timer::Write);
+        }
+    }
+
+    /// The application takes a message back.
+    pub(super) fn cancel(&mut self, id: MessageId) {
+        match self.outbox.cancel(id) {
+            Ok(settled) => {
+                settle(&mut self.account, &mut self.pending, settled);
+                self.judge_low_mark();
+                self.judge_drain();
+            }
+            Err(why) => self.notify(Notice::NotCancelled { id, why }),
+        }
+    }
+
+    fn judge_high_mark(&mut self) {
+        let bounds = &self.config.outbox;
+        let mark = u64::from(bounds.high_watermark);
+        if !self.above
+            && (reaches(self.outbox.len(), bounds.max_messages as usize, mark)
+                || reaches(self.outbox.bytes(), bounds.max_bytes, mark))
+        {
+            self.above = true;
+            self.notify_mark(Watermark::High);
+        }
+    }
+
+    pub(super) fn judge_low_mark(&mut self) {
+        let bounds = &self.config.outbox;
+        let mark = u64::from(bounds.low_watermark) + 1;
+        if self.above
+            && !reaches(self.outbox.len(), bounds.max_messages as usize, mark)
+            && !reaches(self.outbox.bytes(), bounds.max_bytes, mark)
+        {
+            self.above = false;
+            self.notify_mark(Watermark::Low);
+        }
+    }
+
+    fn notify_mark(&mut self, mark: Watermark) {
+        let messages = u32::try_from(self.outbox.len()).unwrap_or(u32::MAX);
+        self.notify(Notice::Watermark { mark, messages, bytes: self.outbox.bytes() as u64 });
+    }
+}
+
+/// Whether `level` is at least `percent` of `bound`.
+const fn reaches(level: usize, bound: usize, percent: u64) -> bool {
+    level as u128 * 100 >= bound as u128 * percent as u128
+}

@@ -1,0 +1,359 @@
+//! Pings and silence: how a dead connection is noticed, and a living one left alone.
+//!
+//! Deadlines that move with every byte that comes in are not moved with every byte: when one passes, what it should be by
+//! now is worked out, and it is set again if it lies ahead.
+
+use core::time::Duration;
+
+use crate::{
+    Timestamp,
+    close::Cause,
+    config::{Heartbeat, validate},
+    message::{ConnId, Message, MessageId},
+    session::{
+        Session,
+        event::PingPayload,
+        link::{Link, TextPing},
+        notice::Notice,
+        pending::Pending,
+        phase::Phase,
+        timers::Timer,
+    },
+};
+
+/// A liveness deadline seen later than this tells of a suspended process, not of a dead peer.
+const LATE: Duration = Duration::from_secs(1);
+
+impl Session {
+    /// A message came in. Returns it if the application is to have it.
+    #[inline]
+    pub(super) fn received<'a>(&mut self, conn: ConnId, message: Message<'a>) -> Option<Message<'a>> {
+        let now = self.now;
+        let link = self.link_mut(conn)?;
+        link.hear(now);
+        self.account.messages_received += 1;
+        self.account.bytes_received += message.len() as u64;
+        if self.is_swallowed(&message) {
+            return None;
+        }
+        self.pending.push_back(Pending::DeliverLent { conn });
+        Some(message)
+    }
+
+    /// Whether a message is the answer to the text heartbeat, and meant for nobody else.
+    fn is_swallowed(&mut self, message: &Message<'_>) -> bool {
+        let Heartbeat::Text { pong, deliver, .. } = self.heartbeat() else { return false };
+        if message.as_text() != Some(pong) {
+            return false;
+        }
+        let swallowed = !deliver;
+        let now = self.now;
+        if let Phase::Open(link) = &mut self.phase {
+            if let Some(round_trip) = link.text_answered(now) {
+                self.account.rtt.record(round_trip);
+            }
+            self.arm_silence();
+        }
+        swallowed
+    }
+
+    /// Bytes came in.
+    #[inline]
+    pub(super) fn activity(&mut self, conn: ConnId) {
+        let now = self.now;
+        if let Some(link) = self.link_mut(conn) {
+            link.hear(now);
+        }
+    }
+
+    /// Bytes went out.
+    #[inline]
+    pub(super) fn wrote(&mut self, conn: ConnId) {
+        let now = self.now;
+        if let Some(link) = self.link_mut(conn) {
+            link.progress = now;
+        }
+    }
+
+    /// A pong came in.
+    pub(super) fn pong(&mut self, conn: ConnId, payload: PingPayload) {
+        let now = self.now;
+        let Some(link) = self.link_mut(conn) else { return };
+        link.hear(now);
+        let confirms = link.can_ping;
+        let Some(answer) = link.pong(now, payload) else { return };
+        if let Some(round_trip) = answer.round_trip {
+            self.account.rtt.record(round_trip);
+        }
+        self.arm_silence();
+        if confirms && self.config.confirms() {
+            self.confirm(answer.covers);
+            self.barrier();
+        }
+    }
+
+    /// A ping has left all buffers: the clock of its answer starts.
+    pub(super) fn ping_flushed(&mut self, conn: ConnId, overtook: Option<MessageId>) {
+        let now = self.now;
+        let complete = overtook.and_then(|id| self.outbox.sequence_of(id));
+        let Some(link) = self.link_mut(conn) else { return };
+        link.progress = now;
+        if link.ping_flushed(now, complete) {
+            let probing = link.probing;
+            self.arm_silence();
+            if probing && matches!(self.phase, Phase::Open(_)) {
+                self.timers.set(Timer::Probe, now + self.config.probe_timeout);
+            }
+            self.judge_write();
+            self.barrier();
+        }
+    }
+
+    /// A connection has opened: its clocks start.
+    pub(super) fn start_liveness(&mut self) {
+        self.schedule_ping();
+        self.arm_idle();
+    }
+
+    /// Sets the time of the next heartbeat.
+    pub(super) fn schedule_ping(&mut self) {
+        let Phase::Open(link) = &self.phase else { return };
+        let pinged = link.pinged;
+        if link.paused.is_some() {
+            return;
+        }
+        match self.heartbeat() {
+            Heartbeat::Ping(pace) | Heartbeat::Text { pace, .. } => {
+                let at = pinged + pace.interval;
+                self.timers.set(Timer::PingDue, at);
+            }
+            Heartbeat::Off | Heartbeat::Idle { .. } => {}
+        }
+    }
+
+    fn arm_idle(&mut self) {
+        let Phase::Open(link) = &self.phase else { return };
+        if let Heartbeat::Idle { timeout } = self.heartbeat()
+            && link.paused.is_none()
+        {
+            let at = link.heard.max(link.grace) + *timeout;
+            self.timers.set(Timer::Idle, at);
+        }
+    }
+
+    /// Sets the deadlines of the pings that are under way; none while reads are paused.
+    fn arm_silence(&mut self) {
+        let Phase::Open(link) = &self.phase else { return };
+        let pong_due = self.pong_deadline(link);
+        let answer_due = self.answer_deadline(link);
+        self.set_or_clear(Timer::PongDue, pong_due);
+        self.set_or_clear(Timer::Answer, answer_due);
+    }
+
+    fn set_or_clear(&mut self, timer: Timer, at: Option<Timestamp>) {
+        match at {
+            Some(at) => self.timers.set(timer, at),
+            None => self.timers.clear(timer),
+        }
+    }
+
+    /// When the silence behind a heartbeat becomes a miss.
+    fn pong_deadline(&self, link: &Link) -> Option<Timestamp> {
+        if link.paused.is_some() {
+            return None;
+        }
+        let (flushed, timeout) = match self.heartbeat() {
+            Heartbeat::Ping(pace) => (link.newest()?.flushed, pace.timeout),
+            Heartbeat::Text { pace, .. } => (link.text?.flushed, pace.timeout),
+            Heartbeat::Off | Heartbeat::Idle { .. } => return None,
+        };
+        (flushed != Timestamp::MAX).then(|| link.silence_since(flushed) + timeout)
+    }
+
+    /// When an unanswered ping tells of a dead way out.
+    fn answer_deadline(&self, link: &Link) -> Option<Timestamp> {
+        if link.paused.is_some() {
+            return None;
+        }
+        Some(link.unanswered?.max(link.grace) + self.config.answer_timeout?)
+    }
+
+    /// The next heartbeat is due. One that is under way serves.
+    pub(super) fn ping_due(&mut self) {
+        let Phase::Open(link) = &mut self.phase else { return };
+        let under_way = link.has_ping() || link.text.is_some();
+        link.pinged = self.now;
+        self.schedule_ping();
+        if !under_way {
+            self.queue_heartbeat();
+        }
+        self.outbox.shrink_if_quiet();
+        if self.outbox.is_empty() {
+            self.pending.shrink_to(8);
+        }
+    }
+
+    /// Sends a heartbeat of the kind in force; a ping frame where there is none.
+    fn queue_heartbeat(&mut self) {
+        let is_text = matches!(self.heartbeat(), Heartbeat::Text { .. });
+        if !is_text {
+            return self.queue_ping();
+        }
+        let Phase::Open(link) = &mut self.phase else { return };
+        if link.has_unflushed_ping() {
+            return;
+        }
+        link.text = Some(TextPing { queued: self.now, flushed: Timestamp::MAX });
+        link.pinged = self.now;
+        self.pending.push_back(Pending::Heartbeat { conn: link.conn });
+        self.expect_progress();
+        self.schedule_ping();
+    }
+
+    /// The silence behind a heartbeat has lasted for its timeout, unless something came in meanwhile.
+    pub(super) fn pong_due(&mut self) {
+        let Phase::Open(link) = &self.phase else { return };
+        let Some(due) = self.pong_deadline(link) else { return };
+        if due > self.now {
+            self.timers.set(Timer::PongDue, due);
+        } else if !self.forgive(due) {
+            self.miss();
+        }
+    }
+
+    fn miss(&mut self) {
+        let allowed = match self.heartbeat() {
+            Heartbeat::Ping(pace) | Heartbeat::Text { pace, .. } => pace.missed_allowed,
+            Heartbeat::Off | Heartbeat::Idle { .. } => 0,
+        };
+        let Phase::Open(link) = &mut self.phase else { return };
+        link.missed = link.missed.saturating_add(1);
+        let (conn, missed) = (link.conn, link.missed);
+        self.account.missed += 1;
+        self.notify(Notice::PongMissed { conn, missed });
+        if missed > allowed {
+            self.abort(Cause::HeartbeatTimeout);
+        } else {
+            self.queue_heartbeat();
+        }
+    }
+
+    /// Pings were left unanswered for too long.
+    pub(super) fn answer_due(&mut self) {
+        let Phase::Open(link) = &self.phase else { return };
+        let Some(due) = self.answer_deadline(link) else { return };
+        if due > self.now {
+            self.timers.set(Timer::Answer, due);
+        } else if !self.forgive(due) {
+            self.abort(Cause::AnswerTimeout);
+        }
+    }
+
+    /// Nothing came in for the idle timeout, unless something did meanwhile.
+    pub(super) fn idle_due(&mut self) {
+        let Phase::Open(link) = &self.phase else { return };
+        let Heartbeat::Idle { timeout } = self.heartbeat() else { return };
+        let due = link.heard.max(link.grace) + *timeout;
+        if due > self.now {
+            self.timers.set(Timer::Idle, due);
+        } else if !self.forgive(due) {
+            self.abort(Cause::IdleTimeout);
+        }
+    }
+
+    /// A doubtful connection was not heard of since it was probed, unless it was.
+    pub(super) fn probe_due(&mut self) {
+        let Phase::Open(link) = &self.phase else { return };
+        if link.probing && link.paused.is_none() {
+            self.abort(Cause::HeartbeatTimeout);
+        }
+    }
+
+    /// A write has made no progress for its timeout, unless it has.
+    pub(super) fn write_due(&mut self) {
+        let Phase::Open(link) = &mut self.phase else { return };
+        let due = link.progress.max(link.grace) + self.config.write_timeout;
+        if due > self.now {
+            self.timers.set(Timer::Write, due);
+        } else if !self.forgive(due) {
+            self.abort(Cause::WriteTimeout);
+        }
+    }
+
+    /// Grants one probe instead of a verdict if the deadline is seen so late that the process must have slept.
+    fn forgive(&mut self, due: Timestamp) -> bool {
+        let now = self.now;
+        let Phase::Open(link) = &mut self.phase else { return false };
+        if now - due <= LATE || link.forgiven {
+            return false;
+        }
+        link.forgiven = true;
+        link.grace = now;
+        self.queue_heartbeat();
+        self.arm_silence();
+        self.arm_idle();
+        if self.outbox.has_unflushed() || self.open_link().is_some_and(Link::has_unflushed_ping) {
+            self.timers.set(Timer::Write, now + self.config.write_timeout);
+        }
+        true
+    }
+
+    /// The connection is in doubt: a ping, with less time than usual for a sign of life.
+    pub(super) fn probe(&mut self) {
+        let now = self.now;
+        let Phase::Open(link) = &mut self.phase else { return };
+        link.grace = now;
+        link.probing = true;
+        self.queue_heartbeat();
+        self.arm_silence();
+        self.arm_idle();
+    }
+
+    /// The driver reads no more: liveness clocks stop.
+    pub(super) fn reads_paused(&mut self, conn: ConnId) {
+        let now = self.now;
+        let Some(link) = self.link_mut(conn) else { return };
+        if link.paused.is_none() {
+            link.paused = Some(now);
+            for timer in [Timer::PingDue, Timer::PongDue, Timer::Probe, Timer::Answer, Timer::Idle] {
+                self.timers.clear(timer);
+            }
+        }
+    }
+
+    /// The driver reads again: they go on.
+    pub(super) fn reads_resumed(&mut self, conn: ConnId) {
+        let now = self.now;
+        let Some(link) = self.link_mut(conn) else { return };
+        if link.paused.is_some() {
+            link.resume_reads(now);
+            let probing = link.probing;
+            self.schedule_ping();
+            self.arm_silence();
+            self.arm_idle();
+            if probing && matches!(self.phase, Phase::Open(_)) {
+                self.timers.set(Timer::Probe, now + self.config.probe_timeout);
+            }
+        }
+    }
+
+    /// The application changes the heartbeat.
+    pub(super) fn set_heartbeat(&mut self, heartbeat: Heartbeat) {
+        if let Err(error) = validate::heartbeat(&heartbeat) {
+            self.notify(Notice::HeartbeatRefused(error));
+            return;
+        }
+        self.heartbeat = Some(alloc::boxed::Box::new(heartbeat));
+        self.pending.retain(|pending| !matches!(pending, Pending::Heartbeat { .. }));
+        if let Phase::Open(link) = &mut self.phase {
+            link.text = None;
+            link.missed = 0;
+            for timer in [Timer::PingDue, Timer::PongDue, Timer::Idle] {
+                self.timers.clear(timer);
+            }
+            self.schedule_ping();
+            self.arm_silence();
+            self.arm_idle();
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! When the next attempt begins.
+
+use core::time::Duration;
+
+use crate::{
+    Timestamp,
+    config::{CountedFrom, Settings},
+    rng::Rng,
+    session::policy::Decision,
+    time::micros,
+};
+
+/// The attempts in a row since a connection was stable.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct Retry {
+    /// How many were begun.
+    pub(super) attempts: u32,
+    /// How many delays were taken from the backoff.
+    delays: u32,
+    /// The last of them.
+    pub(super) last: Duration,
+    /// When the last attempt was begun.
+    begun: Timestamp,
+    /// When the first failure in the row was.
+    pub(super) failing_since: Option<Timestamp>,
+}
+
+/// When the next attempt may begin.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Next {
+    pub(super) until: Timestamp,
+    /// The server's word, without what came on top of it.
+    pub(super) not_before: Timestamp,
+}
+
+impl Retry {
+    /// An attempt begins; says which in the row.
+    pub(super) const fn begin(&mut self, now: Timestamp) -> u32 {
+        self.attempts = self.attempts.saturating_add(1);
+        self.begun = now;
+        self.attempts
+    }
+
+    /// The next attempt after a connection ended at `over`; `None` if the policy gives up.
+    pub(super) fn next(
+        &mut self,
+        settings: &Settings,
+        decision: Decision,
+        over: Timestamp,
+        rng: &mut Rng,
+    ) -> Option<Next> {
+        let backoff = &settings.backoff;
+        let since = *self.failing_since.get_or_insert(over);
+        let delay = backoff.delay(self.delays, self.last, rng)?;
+        self.delays = self.delays.saturating_add(1);
+        self.last = delay;
+        let counted_from = match backoff.counted_from {
+            CountedFrom::Failure => over,
+            CountedFrom::AttemptStart => self.begun,
+        };
+        let next = match decision {
+            Decision::RetryAfter { floor, spread } => {
+                let extra = Duration::from_micros(rng.between(0, micros(spread)));
+                Next { until: over + floor + delay + extra, not_before: over + floor }
+            }
+            Decision::Terminal | Decision::Retry | Decision::RefreshCredentials | Decision::NextEndpoint => {
+                Next { until: (counted_from + delay).max(over), not_before: over }
+            }
+        };
+        match backoff.max_elapsed {
+            Some(most) if next.until > since + most => None,
+            _ => Some(next),
+        }
+    }
+
+    /// How long a connection must stay usable before the row ends.
+    pub(super) fn stable_after(&self, settings: &Settings) -> Duration {
+        settings.stable_after.max(self.last.saturating_mul(2))
+    }
+}
