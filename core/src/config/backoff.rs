@@ -37,7 +37,7 @@ pub struct Backoff {
     pub jitter: Jitter,
     /// If set, the first delay is uniform between these two instead of what schedule and jitter give. 100 ms to 1 s: most
     /// losses are short, but not even the first retry of a whole fleet may come at once.
-    #[cfg_attr(feature = "serde", serde(with = "form::off"))]
+    #[cfg_attr(feature = "serde", serde(with = "super::form::table_or_off"))]
     pub first: Option<FirstDelay>,
     /// Added to each delay after jitter. 0; at most a day.
     #[cfg_attr(feature = "serde", serde(with = "super::human"))]
@@ -58,8 +58,14 @@ pub struct Backoff {
 }
 
 /// How the delay grows with the number n of delays in a row before it (n = 0, 1, 2 …). In configuration files it is a
-/// table with `kind = "exponential"` and so on; there, `cap = "off"` is none and a missing one is 30 s.
+/// table with `kind = "exponential"` and so on; there, `cap = "off"` is none, and what is missing of kind, base, factor
+/// and cap is as in the default.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "form::ScheduleForm", into = "form::ScheduleForm")
+)]
 pub enum Schedule {
     /// `base · factorⁿ`, at most `cap`, to the nearest microsecond.
     Exponential {
@@ -90,8 +96,13 @@ pub enum Schedule {
 }
 
 /// How chance changes the delay d of the schedule. Every range includes both its ends. In configuration files it is a
-/// table with `kind = "full"` and so on.
+/// table with `kind = "full"` and so on; there, the kind and its floor may be missing, as may either proportion.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "form::JitterForm", into = "form::JitterForm")
+)]
 pub enum Jitter {
     /// Not at all.
     None,
@@ -166,16 +177,16 @@ impl Default for Backoff {
 impl Default for Schedule {
     fn default() -> Self {
         Self::Exponential {
-            base: Duration::from_millis(500),
-            factor_ppm: 2_000_000,
-            cap: Some(Duration::from_secs(30)),
+            base: Self::DEFAULT_BASE,
+            factor_ppm: Self::DEFAULT_FACTOR_PPM,
+            cap: Some(Self::DEFAULT_CAP),
         }
     }
 }
 
 impl Default for Jitter {
     fn default() -> Self {
-        Self::Full { floor: Duration::from_millis(100) }
+        Self::Full { floor: Self::DEFAULT_FLOOR }
     }
 }
 
@@ -217,6 +228,10 @@ impl Backoff {
 }
 
 impl Schedule {
+    const DEFAULT_BASE: Duration = Duration::from_millis(500);
+    const DEFAULT_FACTOR_PPM: u32 = 2_000_000;
+    const DEFAULT_CAP: Duration = Duration::from_secs(30);
+
     /// The n-th delay in microseconds; `None` past the end of a list.
     fn nth(&self, n: u32) -> Option<u64> {
         let (delay, cap) = match self {
@@ -239,6 +254,8 @@ impl Schedule {
 }
 
 impl Jitter {
+    const DEFAULT_FLOOR: Duration = Duration::from_millis(100);
+
     /// A draw around `delay`, all in microseconds.
     fn apply(self, delay: u64, previous: u64, rng: &mut Rng) -> u64 {
         match self {
@@ -341,7 +358,7 @@ mod tests {
 
     #[test]
     fn every_schedule_survives_the_largest_count() {
-        let hour = Duration::from_secs(3_600);
+        let hour = Duration::from_hours(1);
         let nth = |schedule: Schedule| schedule.nth(u32::MAX);
         assert_eq!(nth(Schedule::Exponential { base: hour, factor_ppm: 2_000_000, cap: None }), Some(u64::MAX));
         assert_eq!(nth(Schedule::Linear { step: hour, cap: None }), Some(3_600_000_000 << 32));

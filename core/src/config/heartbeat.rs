@@ -4,12 +4,12 @@ use alloc::string::String;
 use core::time::Duration;
 
 /// How a dead connection is noticed. In configuration files it is a table with `mode = "ping"` and so on; what is
-/// missing of its pace has the default.
+/// missing of mode and pace is as in the default.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),
-    serde(from = "form::HeartbeatForm", into = "form::HeartbeatForm")
+    serde(try_from = "form::HeartbeatForm", into = "form::HeartbeatForm")
 )]
 pub enum Heartbeat {
     /// Not at all, but for the confirmation's pings and TCP itself.
@@ -62,79 +62,97 @@ impl Default for Pace {
 
 #[cfg(feature = "serde")]
 mod form {
-    //! The written form. Serde cannot refuse unknown fields of a flattened struct, nor of a variant without braces; so
-    //! the pace's fields are spelled out, and every variant has braces.
-    use super::{Duration, Heartbeat, Pace, String};
-    use crate::config::human;
+    //! The written form; see [`crate::config::form`].
+    use super::{Heartbeat, Pace, String};
+    use crate::config::{
+        form::{refuse_others, required},
+        human::Span,
+    };
 
-    #[derive(serde::Serialize, serde::Deserialize)]
-    #[serde(rename_all = "kebab-case", tag = "mode", deny_unknown_fields)]
-    pub(crate) enum HeartbeatForm {
-        Off {},
-        Ping {
-            #[serde(with = "human", default = "interval")]
-            interval: Duration,
-            #[serde(with = "human", default = "timeout")]
-            timeout: Duration,
-            #[serde(default = "missed_allowed")]
-            missed_allowed: u32,
-        },
-        Text {
-            #[serde(with = "human", default = "interval")]
-            interval: Duration,
-            #[serde(with = "human", default = "timeout")]
-            timeout: Duration,
-            #[serde(default = "missed_allowed")]
-            missed_allowed: u32,
-            ping: String,
-            pong: String,
-            #[serde(default)]
-            deliver: bool,
-        },
-        Idle {
-            #[serde(with = "human")]
-            timeout: Duration,
-        },
+    #[derive(Default, serde::Serialize, serde::Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub(crate) struct HeartbeatForm {
+        mode: Mode,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        interval: Option<Span>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        timeout: Option<Span>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        missed_allowed: Option<u32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ping: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pong: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deliver: Option<bool>,
     }
 
-    fn interval() -> Duration {
-        Pace::default().interval
+    #[derive(Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Mode {
+        Off,
+        #[default]
+        Ping,
+        Text,
+        Idle,
     }
 
-    fn timeout() -> Duration {
-        Pace::default().timeout
-    }
+    impl TryFrom<HeartbeatForm> for Heartbeat {
+        type Error = String;
 
-    fn missed_allowed() -> u32 {
-        Pace::default().missed_allowed
-    }
-
-    impl From<HeartbeatForm> for Heartbeat {
-        fn from(form: HeartbeatForm) -> Self {
-            match form {
-                HeartbeatForm::Off {} => Self::Off,
-                HeartbeatForm::Ping { interval, timeout, missed_allowed } => {
-                    Self::Ping(Pace { interval, timeout, missed_allowed })
-                }
-                HeartbeatForm::Text { interval, timeout, missed_allowed, ping, pong, deliver } => {
-                    Self::Text { pace: Pace { interval, timeout, missed_allowed }, ping, pong, deliver }
-                }
-                HeartbeatForm::Idle { timeout } => Self::Idle { timeout },
-            }
+        fn try_from(form: HeartbeatForm) -> Result<Self, String> {
+            let (tag, fields): (_, &[_]) = match form.mode {
+                Mode::Off => ("mode `off`", &[]),
+                Mode::Ping => ("mode `ping`", &["interval", "timeout", "missed_allowed"]),
+                Mode::Text => ("mode `text`", &["interval", "timeout", "missed_allowed", "ping", "pong", "deliver"]),
+                Mode::Idle => ("mode `idle`", &["timeout"]),
+            };
+            let present = [
+                ("interval", form.interval.is_some()),
+                ("timeout", form.timeout.is_some()),
+                ("missed_allowed", form.missed_allowed.is_some()),
+                ("ping", form.ping.is_some()),
+                ("pong", form.pong.is_some()),
+                ("deliver", form.deliver.is_some()),
+            ];
+            refuse_others(tag, fields, &present)?;
+            let default = Pace::default();
+            let pace = Pace {
+                interval: form.interval.map_or(default.interval, |interval| interval.0),
+                timeout: form.timeout.map_or(default.timeout, |timeout| timeout.0),
+                missed_allowed: form.missed_allowed.unwrap_or(default.missed_allowed),
+            };
+            Ok(match form.mode {
+                Mode::Off => Self::Off,
+                Mode::Ping => Self::Ping(pace),
+                Mode::Text => Self::Text {
+                    pace,
+                    ping: required(tag, "ping", form.ping)?,
+                    pong: required(tag, "pong", form.pong)?,
+                    deliver: form.deliver.unwrap_or_default(),
+                },
+                Mode::Idle => Self::Idle { timeout: required(tag, "timeout", form.timeout)?.0 },
+            })
         }
     }
 
     impl From<Heartbeat> for HeartbeatForm {
         fn from(heartbeat: Heartbeat) -> Self {
+            let empty = Self::default();
+            let paced = |mode, pace: Pace| Self {
+                mode,
+                interval: Some(Span(pace.interval)),
+                timeout: Some(Span(pace.timeout)),
+                missed_allowed: Some(pace.missed_allowed),
+                ..Self::default()
+            };
             match heartbeat {
-                Heartbeat::Off => Self::Off {},
-                Heartbeat::Ping(Pace { interval, timeout, missed_allowed }) => {
-                    Self::Ping { interval, timeout, missed_allowed }
+                Heartbeat::Off => Self { mode: Mode::Off, ..empty },
+                Heartbeat::Ping(pace) => paced(Mode::Ping, pace),
+                Heartbeat::Text { pace, ping, pong, deliver } => {
+                    Self { ping: Some(ping), pong: Some(pong), deliver: Some(deliver), ..paced(Mode::Text, pace) }
                 }
-                Heartbeat::Text { pace: Pace { interval, timeout, missed_allowed }, ping, pong, deliver } => {
-                    Self::Text { interval, timeout, missed_allowed, ping, pong, deliver }
-                }
-                Heartbeat::Idle { timeout } => Self::Idle { timeout },
+                Heartbeat::Idle { timeout } => Self { mode: Mode::Idle, timeout: Some(Span(timeout)), ..empty },
             }
         }
     }

@@ -63,13 +63,13 @@ fn parse(text: &str) -> Option<Duration> {
 }
 
 #[cfg(feature = "serde")]
-pub(crate) use self::written::{deserialize, list, option, serialize};
+pub(crate) use self::written::{Span, SpanOrOff, deserialize, option, serialize};
 
 #[cfg(feature = "serde")]
 mod written {
     use core::fmt;
 
-    use serde::{Deserializer, Serializer, de};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
     use super::{Duration, Human, parse};
 
@@ -80,12 +80,12 @@ mod written {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        deserializer.deserialize_str(Span)
+        deserializer.deserialize_str(Written)
     }
 
-    struct Span;
+    struct Written;
 
-    impl de::Visitor<'_> for Span {
+    impl de::Visitor<'_> for Written {
         type Value = Duration;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,8 +99,9 @@ mod written {
 
     /// `"off"` for `None`, as TOML knows no null.
     pub(crate) mod option {
-        use super::{Deserializer, Duration, EXPECTED, Serializer, Span, de, fmt};
+        use super::{Deserializer, Duration, EXPECTED, Serializer, Written, de, fmt};
 
+        #[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
         pub(crate) fn serialize<S: Serializer>(value: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
             match value {
                 Some(duration) => super::serialize(duration, serializer),
@@ -109,12 +110,12 @@ mod written {
         }
 
         pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-            deserializer.deserialize_any(SpanOrOff)
+            deserializer.deserialize_any(WrittenOrOff)
         }
 
-        struct SpanOrOff;
+        struct WrittenOrOff;
 
-        impl de::Visitor<'_> for SpanOrOff {
+        impl de::Visitor<'_> for WrittenOrOff {
             type Value = Option<Duration>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -125,7 +126,7 @@ mod written {
                 if text == "off" {
                     return Ok(None);
                 }
-                Span.visit_str(text).map(Some).map_err(|_: E| E::invalid_value(de::Unexpected::Str(text), &self))
+                Written.visit_str(text).map(Some).map_err(|_: E| E::invalid_value(de::Unexpected::Str(text), &self))
             }
 
             fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
@@ -134,26 +135,15 @@ mod written {
         }
     }
 
-    /// A list of durations.
-    pub(crate) mod list {
-        use alloc::vec::Vec;
+    /// A duration where serde needs a type of its own: in lists, and in fields that may be missing.
+    #[derive(Clone, Copy, Serialize, Deserialize)]
+    #[serde(transparent)]
+    pub(crate) struct Span(#[serde(with = "crate::config::human")] pub(crate) Duration);
 
-        use serde::{Deserialize, Serialize};
-
-        use super::{Deserializer, Duration, Serializer};
-
-        #[derive(Serialize, Deserialize)]
-        #[serde(transparent)]
-        struct One(#[serde(with = "super")] Duration);
-
-        pub(crate) fn serialize<S: Serializer>(durations: &[Duration], serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.collect_seq(durations.iter().copied().map(One))
-        }
-
-        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Duration>, D::Error> {
-            Ok(Vec::<One>::deserialize(deserializer)?.into_iter().map(|one| one.0).collect())
-        }
-    }
+    /// A duration or `"off"`, likewise.
+    #[derive(Clone, Copy, Serialize, Deserialize)]
+    #[serde(transparent)]
+    pub(crate) struct SpanOrOff(#[serde(with = "option")] pub(crate) Option<Duration>);
 }
 
 #[cfg(test)]

@@ -3,10 +3,14 @@
 mod backoff;
 mod builder;
 mod error;
+#[cfg(feature = "serde")]
+mod form;
 mod heartbeat;
 pub(crate) mod human;
 mod presets;
 pub(crate) mod validate;
+#[cfg(all(test, feature = "serde"))]
+mod written_tests;
 
 use alloc::sync::Arc;
 use core::{ops::Deref, time::Duration};
@@ -200,8 +204,8 @@ impl Default for Settings {
             confirm: Confirm::default(),
             outbox: Outbox::default(),
             policy: ClosePolicy::default(),
-            retry_after_max: Duration::from_secs(600),
-            long_outage: Some(Duration::from_secs(120)),
+            retry_after_max: Duration::from_mins(10),
+            long_outage: Some(Duration::from_mins(2)),
             ready: Ready::default(),
             max_message_bytes: 16 << 20,
         }

@@ -13,9 +13,9 @@ type Checked = Result<(), ConfigError>;
 
 const NOTHING: Duration = Duration::ZERO;
 const SHORTEST: Duration = Duration::from_millis(1);
-const MINUTE: Duration = Duration::from_secs(60);
-const DAY: Duration = Duration::from_secs(86_400);
-const YEAR: Duration = Duration::from_secs(365 * 86_400);
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
+const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// The longest text of a heartbeat, in bytes: an outsized one would cost more than what it watches over.
 const LONGEST_TEXT: usize = 65_536;

@@ -1,145 +1,180 @@
-//! The written form of schedules and jitter: one table each, told apart by `kind`.
-//!
-//! The forms mirror the public types variant by variant, with braces on those without fields: serde refuses unknown
-//! fields in a tagged variant only where the variant has braces.
+//! The written forms of schedules and jitter; see [`crate::config::form`].
 
-use alloc::vec::Vec;
-use core::{fmt, marker::PhantomData, time::Duration};
-
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::{self, value::MapAccessDeserializer},
-};
+use alloc::{string::String, vec::Vec};
 
 use super::{Jitter, Schedule};
-use crate::config::human;
+use crate::config::{
+    form::{given, refuse_others, required},
+    human::{Span, SpanOrOff},
+};
 
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Schedule", rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
-enum ScheduleForm {
-    Exponential {
-        #[serde(with = "human", default = "base")]
-        base: Duration,
-        #[serde(default = "factor_ppm")]
-        factor_ppm: u32,
-        #[serde(with = "human::option", default = "cap")]
-        cap: Option<Duration>,
-    },
-    Linear {
-        #[serde(with = "human")]
-        step: Duration,
-        #[serde(with = "human::option", default = "cap")]
-        cap: Option<Duration>,
-    },
-    Fixed {
-        #[serde(with = "human")]
-        delay: Duration,
-    },
-    List {
-        #[serde(with = "human::list")]
-        delays: Vec<Duration>,
-    },
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ScheduleForm {
+    kind: ScheduleKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    factor_ppm: Option<u32>,
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    cap: Option<SpanOrOff>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delay: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delays: Option<Vec<Span>>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Jitter", rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
-enum JitterForm {
-    None {},
-    Full {
-        #[serde(with = "human", default)]
-        floor: Duration,
-    },
-    Equal {},
-    Proportional {
-        #[serde(default)]
-        below_ppm: u32,
-        #[serde(default)]
-        above_ppm: u32,
-    },
-    Additive {
-        #[serde(with = "human")]
-        max: Duration,
-    },
-    Decorrelated {
-        #[serde(with = "human")]
-        base: Duration,
-        #[serde(with = "human")]
-        cap: Duration,
-    },
+#[derive(Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ScheduleKind {
+    #[default]
+    Exponential,
+    Linear,
+    Fixed,
+    List,
 }
 
-// A missing field of a schedule is what the default schedule has.
-const fn base() -> Duration {
-    Duration::from_millis(500)
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct JitterForm {
+    kind: JitterKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    floor: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    below_ppm: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    above_ppm: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cap: Option<Span>,
 }
 
-const fn factor_ppm() -> u32 {
-    2_000_000
+#[derive(Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum JitterKind {
+    None,
+    #[default]
+    Full,
+    Equal,
+    Proportional,
+    Additive,
+    Decorrelated,
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "serde wants a default of the field's own type")]
-const fn cap() -> Option<Duration> {
-    Some(Duration::from_secs(30))
+impl TryFrom<ScheduleForm> for Schedule {
+    type Error = String;
+
+    fn try_from(form: ScheduleForm) -> Result<Self, String> {
+        let (tag, fields): (_, &[_]) = match form.kind {
+            ScheduleKind::Exponential => ("kind `exponential`", &["base", "factor_ppm", "cap"]),
+            ScheduleKind::Linear => ("kind `linear`", &["step", "cap"]),
+            ScheduleKind::Fixed => ("kind `fixed`", &["delay"]),
+            ScheduleKind::List => ("kind `list`", &["delays"]),
+        };
+        let present = [
+            ("base", form.base.is_some()),
+            ("factor_ppm", form.factor_ppm.is_some()),
+            ("cap", form.cap.is_some()),
+            ("step", form.step.is_some()),
+            ("delay", form.delay.is_some()),
+            ("delays", form.delays.is_some()),
+        ];
+        refuse_others(tag, fields, &present)?;
+        let cap = form.cap.map_or(Some(Self::DEFAULT_CAP), |cap| cap.0);
+        Ok(match form.kind {
+            ScheduleKind::Exponential => Self::Exponential {
+                base: form.base.map_or(Self::DEFAULT_BASE, |base| base.0),
+                factor_ppm: form.factor_ppm.unwrap_or(Self::DEFAULT_FACTOR_PPM),
+                cap,
+            },
+            ScheduleKind::Linear => Self::Linear { step: required(tag, "step", form.step)?.0, cap },
+            ScheduleKind::Fixed => Self::Fixed { delay: required(tag, "delay", form.delay)?.0 },
+            ScheduleKind::List => {
+                let delays = required(tag, "delays", form.delays)?;
+                Self::List { delays: delays.into_iter().map(|delay| delay.0).collect() }
+            }
+        })
+    }
 }
 
-macro_rules! in_this_form {
-    ($form:ident, $name:ident) => {
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                $form::serialize(self, serializer)
+impl From<Schedule> for ScheduleForm {
+    fn from(schedule: Schedule) -> Self {
+        let empty = Self::default();
+        match schedule {
+            Schedule::Exponential { base, factor_ppm, cap } => Self {
+                kind: ScheduleKind::Exponential,
+                base: Some(Span(base)),
+                factor_ppm: Some(factor_ppm),
+                cap: Some(SpanOrOff(cap)),
+                ..empty
+            },
+            Schedule::Linear { step, cap } => {
+                Self { kind: ScheduleKind::Linear, step: Some(Span(step)), cap: Some(SpanOrOff(cap)), ..empty }
+            }
+            Schedule::Fixed { delay } => Self { kind: ScheduleKind::Fixed, delay: Some(Span(delay)), ..empty },
+            Schedule::List { delays } => {
+                Self { kind: ScheduleKind::List, delays: Some(delays.into_iter().map(Span).collect()), ..empty }
             }
         }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $form::deserialize(deserializer)
-            }
-        }
-    };
+    }
 }
 
-in_this_form!(ScheduleForm, Schedule);
-in_this_form!(JitterForm, Jitter);
+impl TryFrom<JitterForm> for Jitter {
+    type Error = String;
 
-/// A table, or `"off"` for `None`, as TOML knows no null.
-pub(super) mod off {
-    use super::{Deserialize, Deserializer, MapAccessDeserializer, PhantomData, Serialize, Serializer, de, fmt};
-
-    pub(in crate::config) fn serialize<T: Serialize, S: Serializer>(
-        value: &Option<T>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match value {
-            Some(value) => value.serialize(serializer),
-            None => serializer.serialize_str("off"),
-        }
+    fn try_from(form: JitterForm) -> Result<Self, String> {
+        let (tag, fields): (_, &[_]) = match form.kind {
+            JitterKind::None => ("kind `none`", &[]),
+            JitterKind::Full => ("kind `full`", &["floor"]),
+            JitterKind::Equal => ("kind `equal`", &[]),
+            JitterKind::Proportional => ("kind `proportional`", &["below_ppm", "above_ppm"]),
+            JitterKind::Additive => ("kind `additive`", &["max"]),
+            JitterKind::Decorrelated => ("kind `decorrelated`", &["base", "cap"]),
+        };
+        let present = [
+            ("floor", form.floor.is_some()),
+            ("below_ppm", form.below_ppm.is_some()),
+            ("above_ppm", form.above_ppm.is_some()),
+            ("max", form.max.is_some()),
+            ("base", form.base.is_some()),
+            ("cap", form.cap.is_some()),
+        ];
+        refuse_others(tag, fields, &present)?;
+        Ok(match form.kind {
+            JitterKind::None => Self::None,
+            JitterKind::Full => Self::Full { floor: form.floor.map_or(Self::DEFAULT_FLOOR, |floor| floor.0) },
+            JitterKind::Equal => Self::Equal,
+            JitterKind::Proportional => Self::Proportional {
+                below_ppm: form.below_ppm.unwrap_or_default(),
+                above_ppm: form.above_ppm.unwrap_or_default(),
+            },
+            JitterKind::Additive => Self::Additive { max: required(tag, "max", form.max)?.0 },
+            JitterKind::Decorrelated => {
+                Self::Decorrelated { base: required(tag, "base", form.base)?.0, cap: required(tag, "cap", form.cap)?.0 }
+            }
+        })
     }
+}
 
-    pub(in crate::config) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<T>, D::Error> {
-        deserializer.deserialize_any(TableOrOff(PhantomData))
-    }
-
-    struct TableOrOff<T>(PhantomData<T>);
-
-    impl<'de, T: Deserialize<'de>> de::Visitor<'de> for TableOrOff<T> {
-        type Value = Option<T>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a table, or \"off\"")
-        }
-
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-            if text == "off" { Ok(None) } else { Err(E::invalid_value(de::Unexpected::Str(text), &self)) }
-        }
-
-        fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-
-        fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-            T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+impl From<Jitter> for JitterForm {
+    fn from(jitter: Jitter) -> Self {
+        let empty = Self::default();
+        match jitter {
+            Jitter::None => Self { kind: JitterKind::None, ..empty },
+            Jitter::Full { floor } => Self { kind: JitterKind::Full, floor: Some(Span(floor)), ..empty },
+            Jitter::Equal => Self { kind: JitterKind::Equal, ..empty },
+            Jitter::Proportional { below_ppm, above_ppm } => {
+                Self { kind: JitterKind::Proportional, below_ppm: Some(below_ppm), above_ppm: Some(above_ppm), ..empty }
+            }
+            Jitter::Additive { max } => Self { kind: JitterKind::Additive, max: Some(Span(max)), ..empty },
+            Jitter::Decorrelated { base, cap } => {
+                Self { kind: JitterKind::Decorrelated, base: Some(Span(base)), cap: Some(Span(cap)), ..empty }
+            }
         }
     }
 }

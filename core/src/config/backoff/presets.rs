@@ -78,7 +78,7 @@ impl Backoff {
             ..unjittered(Schedule::Exponential {
                 base: Duration::from_secs(1),
                 factor_ppm: 1_600_000,
-                cap: Some(Duration::from_secs(120)),
+                cap: Some(Duration::from_mins(2)),
             })
         }
     }
@@ -185,7 +185,7 @@ mod tests {
     fn centrifugo_reproduces_its_formula() {
         let backoff = Backoff::centrifugo();
         for n in (0..40).chain([u32::MAX]) {
-            let range = (SECOND / 2 << n.min(20)).min(20 * SECOND);
+            let range = ((SECOND / 2) << n.min(20)).min(20 * SECOND);
             assert_meets(&backoff, n, SECOND / 2, (SECOND / 2 + range).min(20 * SECOND));
         }
         assert_eq!(attempts(&backoff), 100_000);
