@@ -20,7 +20,7 @@ pub use crate::{
         action::Action,
         event::{Event, Network, PingPayload, TimedEvent},
         metrics::{Metrics, Verdicts},
-        notice::{Dropped, NotCancelled, Notice, Refusal, Verdict, Watermark},
+        notice::{Dropped, NotCancelled, Notice, Refusal, Transition, Verdict, Watermark},
         pending::Actions,
         policy::{Decided, DecidedBy, Decision},
         rtt::RttSnapshot,

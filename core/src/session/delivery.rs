@@ -1,5 +1,7 @@
 //! The way of a message: accepted or refused, handed over, confirmed; DESIGN "Delivery".
 
+use alloc::boxed::Box;
+
 use crate::{
     Timestamp,
     config::WhenFull,
@@ -42,7 +44,7 @@ impl Session {
             }
             Err(why) => {
                 self.account.refused += 1;
-                self.notify(Notice::Refused { id, message, why });
+                self.notify(Notice::Refused { id, message: Box::new(message), why });
             }
         }
     }

@@ -3,6 +3,7 @@
 //! Deadlines that move with every byte that comes in are not moved with every byte: when one passes, what it should be by
 //! now is worked out, and it is set again if it lies ahead.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::{
@@ -340,10 +341,10 @@ impl Session {
     /// The application changes the heartbeat.
     pub(super) fn set_heartbeat(&mut self, heartbeat: Heartbeat) {
         if let Err(error) = validate::heartbeat(&heartbeat) {
-            self.notify(Notice::HeartbeatRefused(error));
+            self.notify(Notice::HeartbeatRefused(Box::new(error)));
             return;
         }
-        self.heartbeat = Some(alloc::boxed::Box::new(heartbeat));
+        self.heartbeat = Some(Box::new(heartbeat));
         self.pending.retain(|pending| !matches!(pending, Pending::Heartbeat { .. }));
         if let Phase::Open(link) = &mut self.phase {
             link.text = None;

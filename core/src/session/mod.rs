@@ -38,7 +38,7 @@ use self::{
 use crate::{
     Timestamp,
     config::{Config, Heartbeat},
-    message::{ConnId, Message},
+    message::ConnId,
     rng::Rng,
 };
 
@@ -283,8 +283,8 @@ impl Session {
 fn settle(account: &mut Account, pending: &mut VecDeque<Pending>, settled: Settled) {
     let Settled { id, verdict, message } = settled;
     account.verdicts.count(verdict);
-    let message: Option<Message<'static>> = match verdict {
-        Verdict::InDoubt | Verdict::Dropped(_) => Some(message),
+    let message = match verdict {
+        Verdict::InDoubt | Verdict::Dropped(_) => Some(Box::new(message)),
         Verdict::Confirmed | Verdict::Written => None,
     };
     pending.push_back(Pending::Notify(Notice::Verdict { id, verdict, message }));

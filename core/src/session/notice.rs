@@ -1,10 +1,10 @@
 //! What the session tells the application: states, verdicts, refusals, and what else is worth knowing.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::{
     Timestamp,
-    close::Cause,
     config::ConfigError,
     message::{ConnId, Message, MessageId},
     session::{
@@ -19,14 +19,7 @@ use crate::{
 #[non_exhaustive]
 pub enum Notice {
     /// The state changed.
-    State {
-        /// What it was.
-        from: StateKind,
-        /// What it is, with its cause and the next attempt's time where it has them.
-        to: State,
-        /// What the close policy decided and by which rule, when the change follows the end of a connection.
-        decided: Option<Decided>,
-    },
+    State(Box<Transition>),
     /// A message's one and only verdict.
     Verdict {
         /// Which message.
@@ -34,14 +27,14 @@ pub enum Notice {
         /// The verdict.
         verdict: Verdict,
         /// The message itself, where the verdict leaves something to decide: with `InDoubt` and `Dropped`.
-        message: Option<Message<'static>>,
+        message: Option<Box<Message<'static>>>,
     },
     /// A message was not accepted, and comes back. No verdict follows.
     Refused {
         /// Its name.
         id: MessageId,
         /// The message.
-        message: Message<'static>,
+        message: Box<Message<'static>>,
         /// Why.
         why: Refusal,
     },
@@ -53,7 +46,7 @@ pub enum Notice {
         why: NotCancelled,
     },
     /// A [`SetHeartbeat`](crate::Event::SetHeartbeat) was refused; the heartbeat is what it was.
-    HeartbeatRefused(ConfigError),
+    HeartbeatRefused(Box<ConfigError>),
     /// A ping was not answered in time, and nothing else came in; the session tries again or gives the connection up.
     PongMissed {
         /// On which connection.
@@ -77,8 +70,6 @@ pub enum Notice {
         attempts: u32,
         /// Over what time.
         elapsed: Duration,
-        /// What ended the last one.
-        cause: Cause,
     },
     /// The outbox rose above its high mark, or fell below the low one after that.
     Watermark {
@@ -89,6 +80,18 @@ pub enum Notice {
         /// Their bytes.
         bytes: u64,
     },
+}
+
+/// A change of state.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Transition {
+    /// What it was.
+    pub from: StateKind,
+    /// What it is, with its cause and the next attempt's time where it has them.
+    pub to: State,
+    /// What the close policy decided and by which rule, when the change follows the end of a connection.
+    pub decided: Option<Decided>,
 }
 
 /// The one terminal outcome of an accepted message.

@@ -1,6 +1,6 @@
 //! What was decided and not taken yet, and the iterator that hands it over.
 
-use alloc::collections::VecDeque;
+use alloc::{boxed::Box, collections::VecDeque};
 
 use crate::{
     Timestamp,
@@ -31,7 +31,7 @@ pub(super) enum Pending {
     },
     Close {
         conn: ConnId,
-        frame: CloseFrame,
+        frame: Box<CloseFrame>,
     },
     Abort {
         conn: ConnId,
@@ -46,7 +46,7 @@ pub(super) enum Pending {
     },
     Deliver {
         conn: ConnId,
-        message: Message<'static>,
+        message: Box<Message<'static>>,
     },
     Notify(Notice),
 }
@@ -136,12 +136,12 @@ fn resolve<'a>(pending: Pending, outbox: &'a Outbox, heartbeat: &'a Heartbeat) -
             Heartbeat::Text { ping, .. } => Action::Heartbeat { conn, text: ping },
             Heartbeat::Off | Heartbeat::Ping(_) | Heartbeat::Idle { .. } => return None,
         },
-        Pending::Close { conn, frame } => Action::Close { conn, frame },
+        Pending::Close { conn, frame } => Action::Close { conn, frame: *frame },
         Pending::Abort { conn } => Action::Abort { conn },
         Pending::SetTimer { at } => Action::SetTimer { at },
         Pending::CancelTimer => Action::CancelTimer,
         Pending::DeliverLent { .. } => return None,
-        Pending::Deliver { conn, message } => Action::Deliver { conn, message },
+        Pending::Deliver { conn, message } => Action::Deliver { conn, message: *message },
         Pending::Notify(notice) => Action::Notify(notice),
     })
 }
@@ -161,7 +161,7 @@ fn keep(pending: &mut VecDeque<Pending>, message: Message<'_>) {
     if let Some(place) = pending.iter_mut().find(|pending| matches!(pending, Pending::DeliverLent { .. }))
         && let Pending::DeliverLent { conn } = *place
     {
-        *place = Pending::Deliver { conn, message: message.into_owned() };
+        *place = Pending::Deliver { conn, message: Box::new(message.into_owned()) };
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an event does to the state: every transition, in one place.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
         Session,
         event::Network,
         link::Link,
-        notice::Notice,
+        notice::{Notice, Transition},
         pending::Pending,
         phase::{Intent, Phase},
         policy::{Decided, Decision},
@@ -33,7 +34,7 @@ impl Session {
         self.account.left(from, self.now);
         self.phase = phase;
         let to = self.phase.state();
-        self.notify(Notice::State { from, to, decided });
+        self.notify(Notice::State(Box::new(Transition { from, to, decided })));
     }
 
     /// The application wants a connection.
@@ -114,7 +115,7 @@ impl Session {
                 self.timers.set(Timer::Close, self.now + self.config.close_timeout);
                 let (cause, since) = (Cause::Stopped, self.now);
                 let closing = Phase::Closing { conn, cause, since, hasten: false, link: Some(link) };
-                self.pending.push_back(Pending::Close { conn, frame });
+                self.pending.push_back(Pending::Close { conn, frame: Box::new(frame) });
                 self.enter(closing, None);
             }
             Phase::Closing { .. } | Phase::Stopped { .. } => {}
@@ -300,7 +301,7 @@ impl Session {
         let Some(next) = self.retry.next(&self.config, decided.decision, over, &mut self.rng) else {
             let elapsed = over - self.retry.failing_since.unwrap_or(over);
             let attempts = self.retry.attempts;
-            self.notify(Notice::Exhausted { attempts, elapsed, cause: cause.clone() });
+            self.notify(Notice::Exhausted { attempts, elapsed });
             return self.finish(StopCause::Exhausted(cause), Some(decided));
         };
         let attempt = self.retry.attempts.saturating_add(1);
