@@ -28,25 +28,36 @@ enum Admission {
 }
 
 impl Session {
-    /// A message from the application.
-    pub(super) fn send(&mut self, id: MessageId, message: Message<'static>, options: SendOptions) {
+    /// A message from the application. If it is handed over at once, returns to where, and its sequence number.
+    pub(super) fn send(
+        &mut self,
+        id: MessageId,
+        message: Message<'static>,
+        options: SendOptions,
+    ) -> Option<(ConnId, u64)> {
+        let pending = self.pending.len();
         match self.admit(id, message.len(), options) {
             Ok(Admission::Queue { ahead }) => {
                 self.account.accepted += 1;
                 self.outbox.push(Entry::new(id, message, options), ahead);
-                self.pump();
+                let sent = self.pump(self.pending.len() == pending);
                 self.judge_high_mark();
+                return sent;
             }
             Ok(Admission::DropAtOnce) => {
                 self.account.accepted += 1;
                 let verdict = Verdict::Dropped(Dropped::NoRoom);
                 settle(&mut self.account, &mut self.pending, Settled { id, verdict, message });
             }
-            Err(why) => {
-                self.account.refused += 1;
-                self.notify(Notice::Refused { id, message: Box::new(message), why });
-            }
+            Err(why) => self.refuse(id, message, why),
         }
+        None
+    }
+
+    #[cold]
+    fn refuse(&mut self, id: MessageId, message: Message<'static>, why: Refusal) {
+        self.account.refused += 1;
+        self.notify(Notice::Refused { id, message: Box::new(message), why });
     }
 
     fn admit(&mut self, id: MessageId, len: usize, options: SendOptions) -> Result<Admission, Refusal> {
@@ -101,10 +112,13 @@ impl Session {
         }
     }
 
-    /// Hands over what may go out, in order, and puts a barrier behind it.
-    pub(super) fn pump(&mut self) {
-        let Phase::Open(link) = &mut self.phase else { return };
+    /// Hands over what may go out, in order, and puts a barrier behind it. If `direct`, the first of them is returned
+    /// instead of queued.
+    #[inline]
+    pub(super) fn pump(&mut self, direct: bool) -> Option<(ConnId, u64)> {
+        let Phase::Open(link) = &mut self.phase else { return None };
         let mut handed = false;
+        let mut first = None;
         while let Some(entry) = self.outbox.next_to_hand(&self.config.confirm) {
             if !(link.ready || entry.bound) {
                 break;
@@ -113,13 +127,18 @@ impl Session {
             self.account.messages_sent += 1;
             self.account.bytes_sent += len as u64;
             self.account.resent += u64::from(again);
-            self.pending.push_back(Pending::Send { conn: link.conn, sequence });
+            if direct && !handed {
+                first = Some((link.conn, sequence));
+            } else {
+                self.pending.push_back(Pending::Send { conn: link.conn, sequence });
+            }
             handed = true;
         }
         if handed {
             self.expect_progress();
             self.barrier();
         }
+        first
     }
 
     /// Something was handed over that has not left: the write's clock runs.
@@ -186,13 +205,12 @@ impl Session {
         }
         if settled {
             self.judge_low_mark();
-            self.pump();
+            self.pump(false);
             self.judge_drain();
         }
     }
 
     /// Messages up to `up_to` have left all buffers.
-    #[inline]
     pub(super) fn flushed(&mut self, conn: ConnId, up_to: MessageId) {
         let now = self.now;
         let Some(link) = self.link_mut(conn) else { return };

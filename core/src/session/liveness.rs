@@ -26,19 +26,14 @@ use crate::{
 const LATE: Duration = Duration::from_secs(1);
 
 impl Session {
-    /// A message came in. Returns it if the application is to have it.
-    #[inline]
-    pub(super) fn received<'a>(&mut self, conn: ConnId, message: Message<'a>) -> Option<Message<'a>> {
+    /// A message came in. Says whether the application is to have it.
+    pub(super) fn received(&mut self, conn: ConnId, message: &Message<'_>) -> bool {
         let now = self.now;
-        let link = self.link_mut(conn)?;
+        let Some(link) = self.link_mut(conn) else { return false };
         link.hear(now);
         self.account.messages_received += 1;
         self.account.bytes_received += message.len() as u64;
-        if self.is_swallowed(&message) {
-            return None;
-        }
-        self.pending.push_back(Pending::DeliverLent { conn });
-        Some(message)
+        !(matches!(self.heartbeat(), Heartbeat::Text { .. }) && self.is_swallowed(message))
     }
 
     /// Whether a message is the answer to the text heartbeat, and meant for nobody else.

@@ -122,48 +122,51 @@ impl Session {
     /// Never fails and never panics, whatever comes in whatever order. A `now` that lies before an earlier one counts as
     /// that. The event is applied first and then the deadlines that have passed, so that an answer that comes with its
     /// own deadline is in time.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "measured: half the cost of a message is the copying of the enums otherwise"
+    )]
     pub fn handle<'a>(&'a mut self, now: Timestamp, event: Event<'a>) -> Actions<'a> {
+        // The events of every message come first and go straight to their functions: where the caller knows which event
+        // it hands in, nothing of the enum is left, and the actions are put together in the caller's registers.
         self.now = self.now.max(now);
         let old = self.pending.len();
-        let mut lent = None;
-        // What happens for every message leaves a timer alone that has moved away; everything else tells it exactly.
-        let exact = match event {
-            Event::Received { conn, message } => {
-                lent = self.received(conn, message);
-                false
+        let (mut conn, mut sent, mut lent) = (ConnId(0), None, None);
+        match event {
+            Event::Received { conn: from, message } => {
+                if self.received(from, &message) {
+                    conn = from;
+                    lent = Some(message);
+                }
             }
             Event::Send { id, message, options } => {
-                self.send(id, message, options);
-                false
+                if let Some((to, sequence)) = self.send(id, message, options) {
+                    conn = to;
+                    sent = Some(sequence);
+                }
             }
-            Event::Flushed { conn, up_to } => {
-                self.flushed(conn, up_to);
-                false
-            }
-            Event::Activity { conn } => {
-                self.activity(conn);
-                false
-            }
-            Event::Wrote { conn, bytes: _ } => {
-                self.wrote(conn);
-                false
-            }
-            event => {
-                self.control(event);
-                true
-            }
-        };
-        if exact || self.timers.may_be_due(self.now) {
-            self.expire_and_rearm(exact);
+            Event::Flushed { conn, up_to } => self.flushed(conn, up_to),
+            Event::Activity { conn } => self.activity(conn),
+            Event::Wrote { conn, bytes: _ } => self.wrote(conn),
+            event => self.control(event),
+        }
+        if self.timers.may_be_due(self.now) {
+            self.expire_and_rearm(false);
         }
         let heartbeat = self.heartbeat.as_deref().unwrap_or(&self.config.heartbeat);
-        Actions { pending: &mut self.pending, outbox: &self.outbox, heartbeat, lent, old }
+        Actions { pending: &mut self.pending, outbox: &self.outbox, heartbeat, old, conn, sent, lent }
     }
 
     /// The events that are not a message's.
     fn control(&mut self, event: Event<'_>) {
         self.account.begin(self.now);
+        self.apply(event);
+        // What happens for every message leaves a timer alone that has moved away; everything else tells it exactly.
+        self.expire_and_rearm(true);
+    }
+
+    fn apply(&mut self, event: Event<'_>) {
         match event {
             Event::Start => self.start(),
             Event::Stop { frame, drain } => self.stop(frame, drain),
@@ -287,5 +290,8 @@ fn settle(account: &mut Account, pending: &mut VecDeque<Pending>, settled: Settl
         Verdict::InDoubt | Verdict::Dropped(_) => Some(Box::new(message)),
         Verdict::Confirmed | Verdict::Written => None,
     };
-    pending.push_back(Pending::Notify(Notice::Verdict { id, verdict, message }));
+    pending.push_back(match message {
+        None => Pending::Verdict { id, verdict },
+        message => Pending::Notify(Notice::Verdict { id, verdict, message }),
+    });
 }

@@ -6,8 +6,13 @@ use crate::{
     Timestamp,
     close::CloseFrame,
     config::Heartbeat,
-    message::{ConnId, Message},
-    session::{action::Action, event::PingPayload, notice::Notice, outbox::Outbox},
+    message::{ConnId, Message, MessageId},
+    session::{
+        action::Action,
+        event::PingPayload,
+        notice::{Notice, Verdict},
+        outbox::Outbox,
+    },
 };
 
 /// An action as the session keeps it: a message in the outbox is known by its sequence number.
@@ -40,13 +45,14 @@ pub(super) enum Pending {
         at: Timestamp,
     },
     CancelTimer,
-    /// The message that the event lent; made owned if it is not taken.
-    DeliverLent {
-        conn: ConnId,
-    },
     Deliver {
         conn: ConnId,
         message: Box<Message<'static>>,
+    },
+    /// A verdict without its message: the usual one.
+    Verdict {
+        id: MessageId,
+        verdict: Verdict,
     },
     Notify(Notice),
 }
@@ -63,8 +69,8 @@ impl Pending {
             | Self::Abort { conn } => Some(*conn),
             Self::SetTimer { .. }
             | Self::CancelTimer
-            | Self::DeliverLent { .. }
             | Self::Deliver { .. }
+            | Self::Verdict { .. }
             | Self::Notify(_) => None,
         }
     }
@@ -80,23 +86,26 @@ pub struct Actions<'a> {
     pub(super) pending: &'a mut VecDeque<Pending>,
     pub(super) outbox: &'a Outbox,
     pub(super) heartbeat: &'a Heartbeat,
+    /// How many of `pending` come from earlier events, and so before what follows.
+    pub(super) old: usize,
+    /// The connection of what follows.
+    pub(super) conn: ConnId,
+    /// A message handed over just now, by its sequence number: the usual case, kept out of the queue.
+    pub(super) sent: Option<u64>,
     /// The message of the event being handled, on its way through.
     pub(super) lent: Option<Message<'a>>,
-    /// How many come from earlier events.
-    pub(super) old: usize,
 }
 
 impl Actions<'_> {
     /// The actions that this very event led to, without taking them: for recorders and checkers.
     pub fn peek(&self) -> impl Iterator<Item = Action<'_>> {
-        self.pending.iter().skip(self.old).filter_map(|pending| match pending {
-            Pending::DeliverLent { conn } => {
-                let message = self.lent.as_ref()?.borrowed();
-                Some(Action::Deliver { conn: *conn, message })
-            }
+        let sent = self.sent.and_then(|sequence| send(self.conn, sequence, self.outbox));
+        let lent = self.lent.as_ref().map(|lent| Action::Deliver { conn: self.conn, message: lent.borrowed() });
+        let queued = self.pending.iter().skip(self.old).filter_map(|pending| match pending {
             Pending::Deliver { conn, message } => Some(Action::Deliver { conn: *conn, message: message.borrowed() }),
             other => resolve(other.clone(), self.outbox, self.heartbeat),
-        })
+        });
+        sent.into_iter().chain(lent).chain(queued)
     }
 }
 
@@ -105,13 +114,18 @@ impl<'a> Iterator for Actions<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Action<'a>> {
+        if self.old == 0 {
+            if let Some(sequence) = self.sent.take() {
+                return send(self.conn, sequence, self.outbox);
+            }
+            if let Some(message) = self.lent.take() {
+                return Some(Action::Deliver { conn: self.conn, message });
+            }
+        }
         loop {
             let pending = self.pending.pop_front()?;
             self.old = self.old.saturating_sub(1);
-            let action = match pending {
-                Pending::DeliverLent { conn } => self.lent.take().map(|message| Action::Deliver { conn, message }),
-                other => resolve(other, self.outbox, self.heartbeat),
-            };
+            let action = resolve(pending, self.outbox, self.heartbeat);
             if action.is_some() {
                 return action;
             }
@@ -119,18 +133,21 @@ impl<'a> Iterator for Actions<'a> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(self.pending.len()))
+        (0, Some(self.pending.len() + 2))
     }
+}
+
+#[inline]
+fn send(conn: ConnId, sequence: u64, outbox: &Outbox) -> Option<Action<'_>> {
+    let entry = outbox.by_sequence(sequence)?;
+    Some(Action::Send { conn, id: entry.id, message: &entry.message })
 }
 
 /// The action as the driver sees it; `None` if what it spoke of is gone.
 fn resolve<'a>(pending: Pending, outbox: &'a Outbox, heartbeat: &'a Heartbeat) -> Option<Action<'a>> {
     Some(match pending {
         Pending::Connect { conn, attempt } => Action::Connect { conn, attempt },
-        Pending::Send { conn, sequence } => {
-            let entry = outbox.by_sequence(sequence)?;
-            Action::Send { conn, id: entry.id, message: &entry.message }
-        }
+        Pending::Send { conn, sequence } => return send(conn, sequence, outbox),
         Pending::Ping { conn, payload } => Action::Ping { conn, payload },
         Pending::Heartbeat { conn } => match heartbeat {
             Heartbeat::Text { ping, .. } => Action::Heartbeat { conn, text: ping },
@@ -140,8 +157,8 @@ fn resolve<'a>(pending: Pending, outbox: &'a Outbox, heartbeat: &'a Heartbeat) -
         Pending::Abort { conn } => Action::Abort { conn },
         Pending::SetTimer { at } => Action::SetTimer { at },
         Pending::CancelTimer => Action::CancelTimer,
-        Pending::DeliverLent { .. } => return None,
         Pending::Deliver { conn, message } => Action::Deliver { conn, message: *message },
+        Pending::Verdict { id, verdict } => Action::Notify(Notice::Verdict { id, verdict, message: None }),
         Pending::Notify(notice) => Action::Notify(notice),
     })
 }
@@ -149,19 +166,24 @@ fn resolve<'a>(pending: Pending, outbox: &'a Outbox, heartbeat: &'a Heartbeat) -
 impl Drop for Actions<'_> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(message) = self.lent.take() {
-            keep(self.pending, message);
+        if self.sent.is_some() || self.lent.is_some() {
+            self.keep();
         }
     }
 }
 
-/// Makes a message owned that was not taken while it was lent.
-#[cold]
-fn keep(pending: &mut VecDeque<Pending>, message: Message<'_>) {
-    if let Some(place) = pending.iter_mut().find(|pending| matches!(pending, Pending::DeliverLent { .. }))
-        && let Pending::DeliverLent { conn } = *place
-    {
-        *place = Pending::Deliver { conn, message: Box::new(message.into_owned()) };
+impl Actions<'_> {
+    /// Puts what was not taken into its place in the queue.
+    #[cold]
+    fn keep(&mut self) {
+        let conn = self.conn;
+        if let Some(sequence) = self.sent.take() {
+            self.pending.insert(self.old, Pending::Send { conn, sequence });
+        }
+        if let Some(message) = self.lent.take() {
+            let message = Box::new(message.into_owned());
+            self.pending.insert(self.old, Pending::Deliver { conn, message });
+        }
     }
 }
 
@@ -182,7 +204,7 @@ impl Pending {
             | Self::Abort { .. }
             | Self::SetTimer { .. }
             | Self::CancelTimer
-            | Self::DeliverLent { .. }
+            | Self::Verdict { .. }
             | Self::Notify(_) => None,
         }
     }

@@ -236,7 +236,7 @@ impl Session {
     fn usable(&mut self) {
         let stable_after = self.retry.stable_after(&self.config);
         self.timers.set(Timer::Stable, self.now + stable_after);
-        self.pump();
+        self.pump(false);
     }
 
     /// The connection has proved itself: the next failure is the first.
