@@ -1,0 +1,137 @@
+//! How a client comes to be.
+
+use std::{fmt, io, sync::Arc};
+
+use steadfast_core::config::Config;
+
+use crate::{
+    client::{
+        Client,
+        inbox::Incoming,
+        watch::{Notices, Subscribers},
+    },
+    endpoint::{Endpoint, EndpointError},
+};
+
+/// Builds a [`Client`]. An error in any part is kept and told by [`connect`](Self::connect).
+#[derive(Debug)]
+pub struct ClientBuilder {
+    endpoint: Result<Endpoint, EndpointError>,
+    pub(super) config: Config,
+    pub(super) seed: Option<u64>,
+    /// The bounds of the client's own queue; `None` for no queue.
+    pub(super) incoming: Option<Incoming>,
+    pub(super) subscribers: Arc<Subscribers>,
+}
+
+/// Why a client could not be built.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The endpoint cannot be.
+    Endpoint(EndpointError),
+    /// The operating system refused a poll, a thread or random numbers.
+    Io(io::Error),
+}
+
+impl ClientBuilder {
+    pub(super) fn new(endpoint: Result<Endpoint, EndpointError>) -> Self {
+        Self {
+            endpoint,
+            config: Config::default(),
+            seed: None,
+            incoming: Some(Incoming::default()),
+            subscribers: Arc::new(Subscribers::new()),
+        }
+    }
+
+    /// Adds a header to the upgrade request; see [`Endpoint::header`].
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
+        self.endpoint = self.endpoint.and_then(|endpoint| endpoint.header(name, value));
+        self
+    }
+
+    /// Offers a subprotocol; see [`Endpoint::subprotocol`].
+    #[must_use]
+    pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
+        self.endpoint = self.endpoint.and_then(|endpoint| endpoint.subprotocol(name));
+        self
+    }
+
+    /// Sets the session's configuration.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Sets the seed of backoff jitter and ping nonces, so that a run can be repeated. By default the operating
+    /// system's random numbers; masks always come from there.
+    #[must_use]
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Sets the bounds of the queue of messages that wait for [`Client::receive`], and of later subscribers' queues.
+    #[must_use]
+    pub const fn incoming(mut self, incoming: Incoming) -> Self {
+        self.incoming = Some(incoming);
+        self
+    }
+
+    /// Keeps no queue for [`Client::receive`], for an application that only sends, or only reads through
+    /// [`Client::subscribe`]. Messages that nobody subscribed to are thrown away.
+    #[must_use]
+    pub const fn without_receiver(mut self) -> Self {
+        self.incoming = None;
+        self
+    }
+
+    /// Subscribes to the notices of the client to be, from its first one on.
+    #[must_use]
+    pub fn notices(&mut self) -> Notices {
+        self.subscribers.subscribe()
+    }
+
+    /// Starts the client's thread, which starts to connect. Does not wait for the connection; for that, watch the
+    /// [`state`](Client::state).
+    ///
+    /// # Errors
+    /// A URL, header or subprotocol that cannot be; or the operating system refused a poll, a thread or random numbers.
+    pub fn connect(self) -> Result<Client, BuildError> {
+        let endpoint = self.endpoint.clone()?;
+        Client::spawn(endpoint, self)
+    }
+}
+
+impl From<EndpointError> for BuildError {
+    fn from(error: EndpointError) -> Self {
+        Self::Endpoint(error)
+    }
+}
+
+impl From<io::Error> for BuildError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Endpoint(error) => fmt::Display::fmt(error, f),
+            Self::Io(error) => write!(f, "the client could not be started: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Endpoint(error) => Some(error),
+            Self::Io(error) => Some(error),
+        }
+    }
+}

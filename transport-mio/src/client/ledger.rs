@@ -1,0 +1,246 @@
+//! Every message of a client that is not settled: the bound that `send` keeps, and the outcome that a receipt awaits.
+
+use std::{
+    collections::HashMap,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use steadfast_core::{
+    Message, MessageId, Refusal, Verdict,
+    config::{Outbox, WhenFull},
+};
+
+use crate::client::FOREVER;
+
+/// How a message ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It was accepted, and this is its one verdict.
+    Settled {
+        /// The verdict.
+        verdict: Verdict,
+        /// The message, where the verdict leaves something to decide: with `InDoubt` and `Dropped`.
+        message: Option<Message<'static>>,
+    },
+    /// The session did not accept it.
+    Refused {
+        /// Why.
+        why: Refusal,
+        /// The message.
+        message: Message<'static>,
+    },
+}
+
+impl Outcome {
+    /// The verdict, if the message was accepted.
+    #[must_use]
+    pub const fn verdict(&self) -> Option<Verdict> {
+        match self {
+            Self::Settled { verdict, .. } => Some(*verdict),
+            Self::Refused { .. } => None,
+        }
+    }
+
+    /// Whether the server's endpoint is known to have read it.
+    #[must_use]
+    pub const fn is_confirmed(&self) -> bool {
+        matches!(self, Self::Settled { verdict: Verdict::Confirmed, .. })
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    inner: Mutex<Inner>,
+    changed: Condvar,
+    outbox: Outbox,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// Messages handed in and not settled, and their bytes.
+    messages: u32,
+    bytes: usize,
+    entries: HashMap<MessageId, Entry>,
+    /// Threads that wait for a change.
+    waiting: usize,
+    /// Whether the loop is gone.
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    bytes: usize,
+    /// Whether somebody holds the receipt.
+    watched: bool,
+    outcome: Option<Outcome>,
+}
+
+impl Ledger {
+    pub(crate) fn new(outbox: Outbox) -> Self {
+        Self { inner: Mutex::default(), changed: Condvar::new(), outbox }
+    }
+
+    /// Makes room for a message of this size and hands it in, both at once, so that the bound holds whoever sends.
+    pub(crate) fn enter<T, E: From<Refusal>>(
+        &self,
+        bytes: usize,
+        hand_in: impl FnOnce() -> Result<(MessageId, T), E>,
+    ) -> Result<(MessageId, T), E> {
+        let mut inner = self.lock();
+        inner.admits(bytes, &self.outbox).map_err(E::from)?;
+        let (id, rest) = hand_in()?;
+        inner.messages += 1;
+        inner.bytes += bytes;
+        inner.entries.insert(id, Entry { bytes, watched: true, outcome: None });
+        Ok((id, rest))
+    }
+
+    /// Waits until a message of this size would be let in, or never will be.
+    pub(crate) fn wait_for_room(&self, bytes: usize, until: Option<Instant>) {
+        drop(self.wait(until, |inner| inner.admits(bytes, &self.outbox) != Err(Refusal::Full)));
+    }
+
+    /// The outcome of a message is known.
+    pub(crate) fn settle(&self, id: MessageId, outcome: Outcome) {
+        let mut inner = self.lock();
+        let Some(entry) = inner.entries.get_mut(&id) else { return };
+        let (bytes, watched) = (entry.bytes, entry.watched);
+        entry.outcome = Some(outcome);
+        inner.messages = inner.messages.saturating_sub(1);
+        inner.bytes = inner.bytes.saturating_sub(bytes);
+        if !watched {
+            inner.entries.remove(&id);
+        }
+        self.tell(&inner);
+    }
+
+    /// The loop is gone: what it left unsettled may have been sent.
+    pub(crate) fn close(&self) {
+        let mut inner = self.lock();
+        inner.closed = true;
+        inner.messages = 0;
+        inner.bytes = 0;
+        inner.entries.retain(|_, entry| entry.watched);
+        for entry in inner.entries.values_mut() {
+            entry.outcome.get_or_insert(Outcome::Settled { verdict: Verdict::InDoubt, message: None });
+        }
+        self.tell(&inner);
+    }
+
+    /// Waits for the outcome of a message.
+    pub(crate) fn outcome(&self, id: MessageId, until: Option<Instant>) -> Option<Outcome> {
+        let inner = self.wait(until, |inner| inner.outcome(id).is_some());
+        inner.outcome(id).cloned()
+    }
+
+    /// Nobody holds the receipt any more.
+    pub(crate) fn forget(&self, id: MessageId) {
+        let mut inner = self.lock();
+        if let Some(entry) = inner.entries.get_mut(&id) {
+            entry.watched = false;
+            if entry.outcome.is_some() {
+                inner.entries.remove(&id);
+            }
+        }
+    }
+
+    /// Messages and bytes that are not settled.
+    pub(crate) fn unsettled(&self) -> (u32, usize) {
+        let inner = self.lock();
+        (inner.messages, inner.bytes)
+    }
+
+    fn wait(&self, until: Option<Instant>, done: impl Fn(&Inner) -> bool) -> MutexGuard<'_, Inner> {
+        let mut inner = self.lock();
+        while !done(&inner) {
+            let left = match until.map(|until| until.saturating_duration_since(Instant::now())) {
+                Some(Duration::ZERO) => break,
+                Some(left) => left,
+                None => FOREVER,
+            };
+            inner.waiting += 1;
+            inner = self.changed.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
+            inner.waiting -= 1;
+        }
+        inner
+    }
+
+    fn tell(&self, inner: &Inner) {
+        if inner.waiting > 0 {
+            self.changed.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Whether a message of this size may be handed in. Where the outbox makes room by dropping, the session decides.
+    fn admits(&self, bytes: usize, outbox: &Outbox) -> Result<(), Refusal> {
+        if self.closed {
+            return Err(Refusal::Stopped);
+        }
+        if bytes > outbox.max_bytes {
+            return Err(Refusal::TooLarge);
+        }
+        let full = self.messages >= outbox.max_messages || bytes > outbox.max_bytes.saturating_sub(self.bytes);
+        if full && outbox.when_full == WhenFull::Refuse { Err(Refusal::Full) } else { Ok(()) }
+    }
+
+    fn outcome(&self, id: MessageId) -> Option<&Outcome> {
+        self.entries.get(&id).and_then(|entry| entry.outcome.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn enter(ledger: &Ledger, id: u64, bytes: usize) -> Result<(), Refusal> {
+        ledger.enter(bytes, || Ok((MessageId(id), ()))).map(|_| ())
+    }
+
+    fn confirmed() -> Outcome {
+        Outcome::Settled { verdict: Verdict::Confirmed, message: None }
+    }
+
+    #[test]
+    fn both_bounds_hold_until_a_message_is_settled() {
+        let ledger = Ledger::new(Outbox { max_messages: 2, max_bytes: 10, ..Outbox::default() });
+        assert_eq!(enter(&ledger, 1, 11), Err(Refusal::TooLarge));
+        assert_eq!(enter(&ledger, 1, 6), Ok(()));
+        assert_eq!(enter(&ledger, 2, 5), Err(Refusal::Full));
+        assert_eq!(enter(&ledger, 2, 4), Ok(()));
+        assert_eq!(enter(&ledger, 3, 0), Err(Refusal::Full));
+        ledger.settle(MessageId(1), confirmed());
+        assert_eq!(enter(&ledger, 3, 6), Ok(()));
+    }
+
+    #[test]
+    fn an_outcome_is_kept_for_the_receipt_alone() {
+        let ledger = Ledger::new(Outbox::default());
+        enter(&ledger, 1, 1).expect("room");
+        enter(&ledger, 2, 1).expect("room");
+        ledger.forget(MessageId(2));
+        ledger.settle(MessageId(1), confirmed());
+        ledger.settle(MessageId(2), confirmed());
+        assert_eq!(ledger.outcome(MessageId(1), None), Some(confirmed()));
+        ledger.forget(MessageId(1));
+        assert!(ledger.lock().entries.is_empty());
+        assert_eq!(ledger.unsettled(), (0, 0));
+    }
+
+    #[test]
+    fn nobody_waits_for_a_loop_that_is_gone() {
+        let ledger = Ledger::new(Outbox::default());
+        enter(&ledger, 1, 1).expect("room");
+        ledger.close();
+        let outcome = ledger.outcome(MessageId(1), None).expect("an outcome");
+        assert_eq!(outcome.verdict(), Some(Verdict::InDoubt));
+        assert_eq!(enter(&ledger, 2, 1), Err(Refusal::Stopped));
+    }
+}

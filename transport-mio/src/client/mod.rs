@@ -1,0 +1,289 @@
+//! A client: a handle, and a thread that keeps the session.
+
+mod builder;
+mod inbox;
+mod ledger;
+mod receiver;
+mod sender;
+mod thread;
+mod watch;
+
+use std::{
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use steadfast_core::{
+    CloseFrame, ConnId, Message, MessageId, Metrics, Network, SendOptions, Session, State, StateKind, Timestamp,
+    Verdict, config::Heartbeat,
+};
+
+use self::thread::Shared;
+pub use self::{
+    builder::{BuildError, ClientBuilder},
+    inbox::{Incoming, SlowReader},
+    ledger::Outcome,
+    receiver::{ReceiveError, Receiver},
+    sender::{Receipt, Sender},
+    watch::{Noticed, Notices, StateWatch},
+};
+use crate::{
+    driver::{Remote, SendError},
+    endpoint::Endpoint,
+};
+
+/// A WebSocket client that holds on: a session on a thread of its own.
+///
+/// All methods take `&self`: share it between threads by reference or in an `Arc`, or hand out a [`Sender`] and
+/// [`Receiver`]s. Dropping it stops the session at once (every message that was not settled gets its verdict), closes
+/// the socket and ends the thread; [`close`](Self::close) does so politely.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use steadfast_mio::Client;
+///
+/// let client = Client::builder("ws://127.0.0.1:9001/chat").header("X-Room", "7").connect()?;
+/// let receipt = client.send("hello")?;
+/// println!("{:?}", client.receive()?);
+/// println!("{:?}", receipt.wait());
+/// let report = client.close(Some(Duration::from_secs(2)));
+/// assert!(report.unsettled.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Client {
+    remote: Remote,
+    sender: Sender,
+    receiver: Option<Receiver>,
+    /// The bounds of new subscribers' queues.
+    incoming: Incoming,
+    shared: Arc<Shared>,
+    /// The close timeout, which bounds how long `close` waits.
+    close_timeout: Duration,
+    epoch: Instant,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What was left when a client was closed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// The messages that were neither confirmed nor written by the time the session stopped, in the order of their
+    /// verdicts.
+    pub unsettled: Vec<Unsettled>,
+    /// The last state: `Stopped`, with its cause.
+    pub state: State,
+}
+
+/// A message that was left when a client was closed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Unsettled {
+    /// Its name.
+    pub id: MessageId,
+    /// `InDoubt` or `Dropped`.
+    pub verdict: Verdict,
+    /// The message.
+    pub message: Option<Message<'static>>,
+}
+
+impl Client {
+    /// Begins to build a client for a `ws://` URL.
+    #[must_use]
+    pub fn builder(url: &str) -> ClientBuilder {
+        ClientBuilder::new(Endpoint::parse(url))
+    }
+
+    /// Begins to build a client for an endpoint.
+    #[must_use]
+    pub fn to(endpoint: Endpoint) -> ClientBuilder {
+        ClientBuilder::new(Ok(endpoint))
+    }
+
+    /// A handle for sending, to be cloned and given to other threads.
+    #[must_use]
+    pub fn sender(&self) -> Sender {
+        self.sender.clone()
+    }
+
+    /// Sends a message; see [`Sender::send`].
+    ///
+    /// # Errors
+    /// As [`Sender::send`].
+    pub fn send(&self, message: impl Into<Message<'static>>) -> Result<Receipt, SendError> {
+        self.sender.send(message)
+    }
+
+    /// Sends a message with these options; see [`Sender::send_with`].
+    ///
+    /// # Errors
+    /// As [`Sender::send_with`].
+    pub fn send_with(&self, message: impl Into<Message<'static>>, options: SendOptions) -> Result<Receipt, SendError> {
+        self.sender.send_with(message, options)
+    }
+
+    /// Takes the next message, waiting for it across reconnects.
+    ///
+    /// # Errors
+    /// [`ReceiveError::Stopped`] once the session has stopped and everything that came in was taken.
+    pub fn receive(&self) -> Result<Message<'static>, ReceiveError> {
+        self.own_receiver()?.receive()
+    }
+
+    /// Takes the next message, waiting for it at most this long.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive), and [`ReceiveError::TimedOut`] if none came in time.
+    pub fn receive_timeout(&self, timeout: Duration) -> Result<Message<'static>, ReceiveError> {
+        self.own_receiver()?.receive_timeout(timeout)
+    }
+
+    /// Takes the next message if there is one.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    pub fn try_receive(&self) -> Result<Option<Message<'static>>, ReceiveError> {
+        self.own_receiver()?.try_receive()
+    }
+
+    /// A handle on the client's own queue, which it shares: a message goes to one of those who take from it. `None` if
+    /// the client was built [`without_receiver`](ClientBuilder::without_receiver).
+    #[must_use]
+    pub fn receiver(&self) -> Option<Receiver> {
+        self.receiver.clone()
+    }
+
+    /// A queue of its own that gets every message from now on, bounded as the client's.
+    ///
+    /// The client's own queue must still be taken from, or not be there: see
+    /// [`without_receiver`](ClientBuilder::without_receiver).
+    #[must_use]
+    pub fn subscribe(&self) -> Receiver {
+        self.subscribe_with(self.incoming)
+    }
+
+    /// A queue of its own with its own bounds.
+    #[must_use]
+    pub fn subscribe_with(&self, incoming: Incoming) -> Receiver {
+        Receiver::new(Arc::clone(&self.shared.inbox), self.shared.inbox.open(incoming))
+    }
+
+    /// Every notice from now on. To miss none, subscribe with [`ClientBuilder::notices`].
+    #[must_use]
+    pub fn notices(&self) -> Notices {
+        self.shared.subscribers.subscribe()
+    }
+
+    /// A watch on the state.
+    #[must_use]
+    pub fn state(&self) -> StateWatch {
+        StateWatch::new(Arc::clone(&self.shared.watched))
+    }
+
+    /// The subprotocol that the server chose when it last accepted a connection.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<String> {
+        self.shared.subprotocol()
+    }
+
+    /// The time on the clock of [`Noticed::at`] and of [`State::Waiting`].
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        let micros = self.epoch.elapsed().as_micros();
+        Timestamp::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+
+    /// Looks at the session on its thread; `None` if the thread is gone.
+    #[must_use]
+    pub fn inspect<T: Send + 'static>(&self, look: impl FnOnce(&Session) -> T + Send + 'static) -> Option<T> {
+        let (answer, answered) = mpsc::channel();
+        self.remote.inspect(move |session| {
+            // Nobody waits if the caller was unwound.
+            let _ = answer.send(look(session));
+        });
+        answered.recv().ok()
+    }
+
+    /// The session's figures; `None` if the thread is gone.
+    #[must_use]
+    pub fn metrics(&self) -> Option<Metrics> {
+        self.inspect(Session::metrics)
+    }
+
+    /// Starts a session that has stopped; see [`Event::Start`](steadfast_core::Event::Start).
+    pub fn start(&self) {
+        self.remote.start();
+    }
+
+    /// Ends a wait, of whatever kind: the next attempt is made now.
+    pub fn reconnect_now(&self) {
+        self.remote.reconnect_now();
+    }
+
+    /// Takes a message back; see [`Sender::cancel`].
+    pub fn cancel(&self, id: MessageId) {
+        self.remote.cancel(id);
+    }
+
+    /// Changes the heartbeat from now on.
+    pub fn set_heartbeat(&self, heartbeat: Heartbeat) {
+        self.remote.set_heartbeat(heartbeat);
+    }
+
+    /// Says that what this connection needs was sent ahead: the outbox may follow.
+    pub fn ready(&self, conn: ConnId) {
+        self.remote.ready(conn);
+    }
+
+    /// Passes on what is known of the network.
+    pub fn network(&self, network: Network) {
+        self.remote.network(network);
+    }
+
+    /// Says that the process was suspended for this long: an open connection is probed.
+    pub fn resumed(&self, gap: Duration) {
+        self.remote.resumed(gap);
+    }
+
+    /// Stops the session without waiting for it; see [`Event::Stop`](steadfast_core::Event::Stop). The client stays,
+    /// and can be [started](Self::start) again.
+    pub fn stop(&self, frame: CloseFrame, drain: Option<Duration>) {
+        self.remote.stop(frame, drain);
+    }
+
+    /// Stops the session and waits until it has stopped: with `drain`, everything accepted is to be settled within that
+    /// span; without, the close begins at once. Then ends the thread.
+    #[must_use = "it says which messages were left unsettled"]
+    pub fn close(mut self, drain: Option<Duration>) -> Report {
+        self.shared.collect_unsettled();
+        self.remote.stop(CloseFrame::NORMAL, drain);
+        let bound = drain.unwrap_or_default().saturating_add(self.close_timeout).saturating_add(SLACK);
+        self.state().wait_for(bound, |state| state.kind() == StateKind::Stopped);
+        self.end();
+        Report { unsettled: self.shared.take_unsettled(), state: self.state().current() }
+    }
+
+    fn own_receiver(&self) -> Result<&Receiver, ReceiveError> {
+        self.receiver.as_ref().ok_or(ReceiveError::Stopped)
+    }
+
+    fn end(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            self.remote.remove();
+            // It has nothing to say: a panic there was told on standard error, and its guard woke everybody up.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// How long a wait without a bound lasts before it looks again; every platform's clock can add it.
+const FOREVER: Duration = Duration::from_hours(1);
+/// What a close may take beyond its own timeouts before the client gives up on it.
+const SLACK: Duration = Duration::from_secs(5);

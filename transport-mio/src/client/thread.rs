@@ -1,0 +1,150 @@
+//! The client's thread: an event loop with one session.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+};
+
+use steadfast_core::{ConnId, Message, Notice, StateKind, Timestamp, Verdict};
+
+use crate::{
+    client::{
+        Client, ClientBuilder, Receiver, Sender, Unsettled,
+        builder::BuildError,
+        inbox::Inbox,
+        ledger::{Ledger, Outcome},
+        watch::{Subscribers, Watched},
+    },
+    driver::{Accepted, Application, Reads, Requests},
+    endpoint::Endpoint,
+    event_loop::EventLoop,
+};
+
+/// What the handles and the thread share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) watched: Arc<Watched>,
+    pub(super) subscribers: Arc<Subscribers>,
+    ledger: Arc<Ledger>,
+    told: Mutex<Told>,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    subprotocol: Option<String>,
+    /// The messages that end in doubt or dropped, from the moment when somebody wants to know.
+    unsettled: Option<Vec<Unsettled>>,
+}
+
+impl Client {
+    pub(super) fn spawn(endpoint: Endpoint, builder: ClientBuilder) -> Result<Self, BuildError> {
+        let seed = builder.seed.map_or_else(random_seed, Ok)?;
+        let shared = Arc::new(Shared {
+            inbox: Arc::default(),
+            watched: Arc::new(Watched::new()),
+            subscribers: builder.subscribers,
+            ledger: Arc::new(Ledger::new(builder.config.outbox.clone())),
+            told: Mutex::default(),
+        });
+        let receiver =
+            builder.incoming.map(|incoming| Receiver::new(Arc::clone(&shared.inbox), shared.inbox.open(incoming)));
+        let close_timeout = builder.config.close_timeout;
+
+        let mut event_loop = EventLoop::new()?;
+        let session = event_loop.add(endpoint, builder.config, seed, Voice(Arc::clone(&shared)));
+        let remote = event_loop.remote(session).expect("the session was added just now");
+        shared.inbox.connect(remote.clone());
+        let epoch = event_loop.epoch();
+        let guard = Guard(Arc::clone(&shared));
+        let thread = thread::Builder::new().name("steadfast".into()).spawn(move || {
+            let _guard = guard;
+            while !event_loop.is_empty() && event_loop.run_once(None).is_ok() {}
+        })?;
+        Ok(Self {
+            sender: Sender::new(remote.clone(), Arc::clone(&shared.ledger)),
+            remote,
+            receiver,
+            incoming: builder.incoming.unwrap_or_default(),
+            shared,
+            close_timeout,
+            epoch,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Shared {
+    pub(super) fn subprotocol(&self) -> Option<String> {
+        self.told().subprotocol.clone()
+    }
+
+    pub(super) fn collect_unsettled(&self) {
+        self.told().unsettled = Some(Vec::new());
+    }
+
+    pub(super) fn take_unsettled(&self) -> Vec<Unsettled> {
+        self.told().unsettled.take().unwrap_or_default()
+    }
+
+    fn settle(&self, notice: &Notice) {
+        match notice {
+            Notice::Verdict { id, verdict, message } => {
+                if matches!(verdict, Verdict::InDoubt | Verdict::Dropped(_))
+                    && let Some(unsettled) = &mut self.told().unsettled
+                {
+                    unsettled.push(Unsettled { id: *id, verdict: *verdict, message: message.as_deref().cloned() });
+                }
+                let message = message.as_deref().cloned();
+                self.ledger.settle(*id, Outcome::Settled { verdict: *verdict, message });
+            }
+            Notice::Refused { id, message, why } => {
+                self.ledger.settle(*id, Outcome::Refused { why: *why, message: (**message).clone() });
+            }
+            _ => {}
+        }
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The session's voice on the client's thread.
+struct Voice(Arc<Shared>);
+
+impl Application for Voice {
+    fn deliver(&mut self, message: Message<'_>, _requests: &mut Requests<'_>) -> Reads {
+        if self.0.inbox.deliver(message) { Reads::Pause } else { Reads::Continue }
+    }
+
+    fn notify(&mut self, at: Timestamp, notice: Notice, _requests: &mut Requests<'_>) {
+        self.0.settle(&notice);
+        self.0.subscribers.tell(at, &notice);
+        if let Notice::State(transition) = notice {
+            self.0.inbox.set_ended(transition.to.kind() == StateKind::Stopped);
+            self.0.watched.set(transition.to);
+        }
+    }
+
+    fn opened(&mut self, _conn: ConnId, accepted: &Accepted, _requests: &mut Requests<'_>) {
+        self.0.told().subprotocol = accepted.subprotocol().map(str::to_owned);
+    }
+}
+
+/// Wakes everybody when the thread ends, however it ends.
+struct Guard(Arc<Shared>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.ledger.close();
+        self.0.inbox.set_ended(true);
+        self.0.subscribers.close();
+        self.0.watched.close();
+    }
+}
+
+fn random_seed() -> io::Result<u64> {
+    getrandom::u64().map_err(|error| io::Error::other(error.to_string()))
+}

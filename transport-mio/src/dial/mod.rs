@@ -1,0 +1,106 @@
+//! From an endpoint to a connected byte stream.
+
+mod resolver;
+
+use std::{collections::VecDeque, io, net::SocketAddr};
+
+use mio::{Interest, Registry, Token, net::TcpStream};
+use steadfast_core::{Cause, IoKind};
+
+pub(crate) use self::resolver::{Answer, Resolver, interleave};
+use crate::{cause, stream::Stream};
+
+/// An attempt to connect to one address after the other.
+#[derive(Debug)]
+pub(crate) struct Dial {
+    addresses: VecDeque<SocketAddr>,
+    socket: Option<TcpStream>,
+    /// The most telling of the failures so far.
+    failure: Option<IoKind>,
+}
+
+/// How an attempt stands.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// The operating system has not decided.
+    Pending,
+    /// Connected.
+    Connected(Stream),
+    /// No address is left.
+    Failed(Cause),
+}
+
+impl Dial {
+    pub(crate) const fn new(addresses: VecDeque<SocketAddr>) -> Self {
+        Self { addresses, socket: None, failure: None }
+    }
+
+    /// Looks what became of the connect under way, and goes on to the next address when it failed. May be called at any
+    /// time.
+    pub(crate) fn advance(&mut self, registry: &Registry, token: Token) -> Progress {
+        loop {
+            if let Some(socket) = &self.socket {
+                match outcome(socket) {
+                    Ok(false) => return Progress::Pending,
+                    Ok(true) => {
+                        let socket = self.socket.take().expect("it was there just now");
+                        return Progress::Connected(Stream::tcp(socket));
+                    }
+                    Err(error) => {
+                        self.failed(&error);
+                        self.close(registry);
+                    }
+                }
+            }
+            let Some(address) = self.addresses.pop_front() else {
+                return Progress::Failed(Cause::Io(self.failure.unwrap_or(IoKind::Other)));
+            };
+            match start(address, registry, token) {
+                Ok(socket) => self.socket = Some(socket),
+                Err(error) => self.failed(&error),
+            }
+        }
+    }
+
+    /// Drops the connect under way.
+    pub(crate) fn close(&mut self, registry: &Registry) {
+        if let Some(mut socket) = self.socket.take() {
+            let _ = registry.deregister(&mut socket);
+        }
+    }
+
+    fn failed(&mut self, error: &io::Error) {
+        let kind = cause::io_kind(error);
+        if self.failure.is_none_or(|known| telling(kind) > telling(known)) {
+            self.failure = Some(kind);
+        }
+    }
+}
+
+/// Whether the socket is connected; an error if it never will be.
+fn outcome(socket: &TcpStream) -> io::Result<bool> {
+    if let Some(error) = socket.take_error()? {
+        return Err(error);
+    }
+    match socket.peer_addr() {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn start(address: SocketAddr, registry: &Registry, token: Token) -> io::Result<TcpStream> {
+    let mut socket = TcpStream::connect(address)?;
+    registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
+    Ok(socket)
+}
+
+/// A host that answers says more than a network that does not know it.
+const fn telling(kind: IoKind) -> u8 {
+    match kind {
+        IoKind::Refused | IoKind::Reset => 3,
+        IoKind::TimedOut | IoKind::Exhausted => 2,
+        IoKind::Unreachable => 1,
+        _ => 0,
+    }
+}

@@ -1,0 +1,130 @@
+//! What an application gives to a driver, and what it may ask while it is called.
+
+use std::{
+    collections::VecDeque,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use steadfast_core::{CloseFrame, ConnId, Event, Message, MessageId, Notice, SendOptions, Timestamp};
+
+use crate::driver::SessionId;
+
+/// What a session's messages and notices are given to. Called on the loop's thread; whoever takes long holds up every
+/// session of the loop.
+pub trait Application {
+    /// A message came in. It is borrowed; [`Message::into_owned`] keeps it.
+    ///
+    /// With [`Reads::Pause`] nothing more is read from the socket, and the server's writes stall in the end, until
+    /// [`Remote::resume_reads`](crate::Remote::resume_reads) or
+    /// [`Driver::resume_reads`](crate::Driver::resume_reads).
+    fn deliver(&mut self, message: Message<'_>, requests: &mut Requests<'_>) -> Reads;
+
+    /// The session has something to say: a state, a verdict, a refusal.
+    fn notify(&mut self, at: Timestamp, notice: Notice, requests: &mut Requests<'_>);
+
+    /// The server accepted a connection. Comes before the state says so.
+    fn opened(&mut self, conn: ConnId, accepted: &Accepted, requests: &mut Requests<'_>) {
+        let _ = (conn, accepted, requests);
+    }
+}
+
+/// Whether to go on reading.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Reads {
+    /// The next message may come.
+    #[default]
+    Continue,
+    /// No more for now.
+    Pause,
+}
+
+/// What the server said when it accepted the connection.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Accepted {
+    pub(crate) subprotocol: Option<String>,
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
+}
+
+impl Accepted {
+    /// The subprotocol it chose among those offered.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
+    /// The headers of its answer, in their order.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+}
+
+/// What an application may ask of its session from within a call. It is carried out right after the call.
+#[derive(Debug)]
+pub struct Requests<'a> {
+    pub(super) session: SessionId,
+    pub(super) now: Timestamp,
+    pub(super) ids: &'a AtomicU64,
+    pub(super) events: &'a mut VecDeque<Event<'static>>,
+}
+
+impl Requests<'_> {
+    /// Which session calls.
+    #[must_use]
+    pub const fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// The time of the call.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Sends a message. If the session does not accept it, it comes back with
+    /// [`Notice::Refused`].
+    pub fn send(&mut self, message: impl Into<Message<'static>>, options: SendOptions) -> MessageId {
+        let id = MessageId(self.ids.fetch_add(1, Ordering::Relaxed));
+        self.events.push_back(Event::Send { id, message: message.into(), options });
+        id
+    }
+
+    /// Takes a message back; see [`Event::Cancel`].
+    pub fn cancel(&mut self, id: MessageId) {
+        self.events.push_back(Event::Cancel { id });
+    }
+
+    /// Lets the outbox follow on this connection; see [`Event::Ready`].
+    pub fn ready(&mut self, conn: ConnId) {
+        self.events.push_back(Event::Ready { conn });
+    }
+
+    /// Ends a wait; see [`Event::ReconnectNow`].
+    pub fn reconnect_now(&mut self) {
+        self.events.push_back(Event::ReconnectNow);
+    }
+
+    /// Starts the session; see [`Event::Start`].
+    pub fn start(&mut self) {
+        self.events.push_back(Event::Start);
+    }
+
+    /// Stops the session; see [`Event::Stop`].
+    pub fn stop(&mut self, frame: CloseFrame, drain: Option<Duration>) {
+        self.events.push_back(Event::Stop { frame, drain });
+    }
+}
+
+impl<T: Application + ?Sized> Application for Box<T> {
+    fn deliver(&mut self, message: Message<'_>, requests: &mut Requests<'_>) -> Reads {
+        (**self).deliver(message, requests)
+    }
+
+    fn notify(&mut self, at: Timestamp, notice: Notice, requests: &mut Requests<'_>) {
+        (**self).notify(at, notice, requests);
+    }
+
+    fn opened(&mut self, conn: ConnId, accepted: &Accepted, requests: &mut Requests<'_>) {
+        (**self).opened(conn, accepted, requests);
+    }
+}

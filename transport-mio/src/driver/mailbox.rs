@@ -1,0 +1,256 @@
+//! What other threads tell the loop.
+
+use std::{
+    mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use mio::Waker;
+use steadfast_core::{
+    CloseFrame, ConnId, Event, Message, MessageId, Network, Refusal, SendOptions, Session, config::Heartbeat,
+};
+
+use crate::{dial::Answer, driver::SessionId};
+
+/// A handle on one session of a loop, for any thread. Cheap to clone.
+///
+/// What it asks is carried out on the loop's thread; once the loop or the session is gone, it asks in vain.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    mailbox: Arc<Mailbox>,
+    session: SessionId,
+    /// The next message's name; shared by all who send on this session.
+    ids: Arc<AtomicU64>,
+}
+
+/// A message that could not be handed in, and why. The message comes back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SendError {
+    /// The message.
+    pub message: Message<'static>,
+    /// Why.
+    pub why: Refusal,
+}
+
+/// The way into a loop: a list, and a waker for a loop that sleeps.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    commands: Vec<Command>,
+    /// Messages among the commands, and their bytes.
+    messages: usize,
+    bytes: usize,
+    /// Whether the loop is about to sleep, or sleeps, and must be woken.
+    asleep: bool,
+    /// `None` once the loop is gone.
+    waker: Option<Arc<Waker>>,
+}
+
+/// What the loop is asked, or told.
+pub(crate) enum Command {
+    /// Handle this.
+    Event(SessionId, Event<'static>),
+    /// Read again.
+    ResumeReads(SessionId),
+    /// End the session and forget it.
+    Remove(SessionId),
+    /// Look at the session.
+    Inspect(SessionId, Box<dyn FnOnce(&Session) + Send>),
+    /// A name was resolved.
+    Resolved(Answer),
+}
+
+impl Remote {
+    pub(crate) const fn new(mailbox: Arc<Mailbox>, session: SessionId, ids: Arc<AtomicU64>) -> Self {
+        Self { mailbox, session, ids }
+    }
+
+    /// Which session this is.
+    #[must_use]
+    pub const fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// Hands a message in. The session decides on the loop's thread: a refusal comes as
+    /// [`Notice::Refused`](steadfast_core::Notice::Refused), a verdict as
+    /// [`Notice::Verdict`](steadfast_core::Notice::Verdict).
+    ///
+    /// # Errors
+    /// `Stopped` when the loop is gone, `Full` when it has not kept up: 65,536 messages or 64 MiB wait for it already.
+    pub fn send(&self, message: impl Into<Message<'static>>, options: SendOptions) -> Result<MessageId, SendError> {
+        self.mailbox.send(self.session, &self.ids, message.into(), options)
+    }
+
+    /// Starts the session; see [`Event::Start`].
+    pub fn start(&self) {
+        self.tell(Event::Start);
+    }
+
+    /// Stops the session; see [`Event::Stop`].
+    pub fn stop(&self, frame: CloseFrame, drain: Option<Duration>) {
+        self.tell(Event::Stop { frame, drain });
+    }
+
+    /// Ends a wait; see [`Event::ReconnectNow`].
+    pub fn reconnect_now(&self) {
+        self.tell(Event::ReconnectNow);
+    }
+
+    /// Takes a message back; see [`Event::Cancel`].
+    pub fn cancel(&self, id: MessageId) {
+        self.tell(Event::Cancel { id });
+    }
+
+    /// Changes the heartbeat; see [`Event::SetHeartbeat`].
+    pub fn set_heartbeat(&self, heartbeat: Heartbeat) {
+        self.tell(Event::SetHeartbeat(heartbeat));
+    }
+
+    /// Lets the outbox follow on this connection; see [`Event::Ready`].
+    pub fn ready(&self, conn: ConnId) {
+        self.tell(Event::Ready { conn });
+    }
+
+    /// Passes on what is known of the network; see [`Event::Network`].
+    pub fn network(&self, network: Network) {
+        self.tell(Event::Network(network));
+    }
+
+    /// Says that the process was suspended; see [`Event::Resumed`].
+    pub fn resumed(&self, gap: Duration) {
+        self.tell(Event::Resumed { gap });
+    }
+
+    /// Lets the driver read again after the application answered [`Reads::Pause`](crate::Reads::Pause).
+    pub fn resume_reads(&self) {
+        self.mailbox.post(Command::ResumeReads(self.session));
+    }
+
+    /// Ends the session at once, as [`Driver::remove`](crate::Driver::remove) does.
+    pub fn remove(&self) {
+        self.mailbox.post(Command::Remove(self.session));
+    }
+
+    /// Runs `look` on the loop's thread with the session. It is dropped unused if the session is gone.
+    pub fn inspect(&self, look: impl FnOnce(&Session) + Send + 'static) {
+        self.mailbox.post(Command::Inspect(self.session, Box::new(look)));
+    }
+
+    fn tell(&self, event: Event<'static>) {
+        self.mailbox.post(Command::Event(self.session, event));
+    }
+}
+
+impl Mailbox {
+    pub(crate) const fn new(waker: Arc<Waker>) -> Self {
+        let inner = Inner { commands: Vec::new(), messages: 0, bytes: 0, asleep: true, waker: Some(waker) };
+        Self { inner: Mutex::new(inner) }
+    }
+
+    /// Hands a command in; whether the loop is there to take it.
+    pub(crate) fn post(&self, command: Command) -> bool {
+        self.lock().post(command)
+    }
+
+    fn send(
+        &self,
+        session: SessionId,
+        ids: &AtomicU64,
+        message: Message<'static>,
+        options: SendOptions,
+    ) -> Result<MessageId, SendError> {
+        let mut inner = self.lock();
+        if inner.waker.is_none() {
+            return Err(SendError { message, why: Refusal::Stopped });
+        }
+        if inner.messages >= MAX_MESSAGES || inner.bytes >= MAX_BYTES {
+            return Err(SendError { message, why: Refusal::Full });
+        }
+        inner.messages += 1;
+        inner.bytes += message.len();
+        // Named under the lock, so that ids rise in the order in which the session sees them.
+        let id = MessageId(ids.fetch_add(1, Ordering::Relaxed));
+        inner.post(Command::Event(session, Event::Send { id, message, options }));
+        Ok(id)
+    }
+
+    /// Moves what came in to the end of `commands`. If that is nothing, the loop may go to sleep, and is woken by the
+    /// next command.
+    pub(crate) fn take(&self, commands: &mut Vec<Command>) {
+        let mut inner = self.lock();
+        inner.asleep = inner.commands.is_empty();
+        inner.messages = 0;
+        inner.bytes = 0;
+        if commands.is_empty() {
+            mem::swap(commands, &mut inner.commands);
+        } else {
+            commands.append(&mut inner.commands);
+        }
+    }
+
+    /// The loop is gone: nothing is taken any more, and the waker is let go of.
+    pub(crate) fn close(&self) {
+        let commands = {
+            let mut inner = self.lock();
+            inner.waker = None;
+            mem::take(&mut inner.commands)
+        };
+        // Outside the lock: a command may own something whose drop wants to post.
+        drop(commands);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn post(&mut self, command: Command) -> bool {
+        let Some(waker) = &self.waker else { return false };
+        self.commands.push(command);
+        if mem::take(&mut self.asleep) {
+            // It fails only when the poll is gone, and with it the loop.
+            let _ = waker.wake();
+        }
+        true
+    }
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Event(session, event) => f.debug_tuple("Event").field(session).field(event).finish(),
+            Self::ResumeReads(session) => f.debug_tuple("ResumeReads").field(session).finish(),
+            Self::Remove(session) => f.debug_tuple("Remove").field(session).finish(),
+            Self::Inspect(session, _) => f.debug_tuple("Inspect").field(session).finish(),
+            Self::Resolved(answer) => f.debug_tuple("Resolved").field(answer).finish(),
+        }
+    }
+}
+
+impl std::fmt::Display for SendError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let why = match self.why {
+            Refusal::Full => "the outbox is full",
+            Refusal::TooLarge => "it is larger than the outbox may become",
+            Refusal::Stopped => "the client has stopped",
+            _ => "the session refused it",
+        };
+        write!(f, "the message of {} bytes was not accepted: {why}", self.message.len())
+    }
+}
+
+impl std::error::Error for SendError {}
+
+/// How many messages may wait for a loop, over all its sessions.
+const MAX_MESSAGES: usize = 1 << 16;
+/// How many bytes of them.
+const MAX_BYTES: usize = 64 << 20;

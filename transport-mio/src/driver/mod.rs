@@ -1,0 +1,383 @@
+//! The driver: turns readiness into events, and actions into I/O.
+
+mod application;
+mod link;
+mod machine;
+mod mailbox;
+mod outgoing;
+mod timers;
+mod turn;
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    ops::Range,
+    sync::{Arc, atomic::AtomicU64},
+    time::{Duration, Instant},
+};
+
+use mio::{Registry, Token, Waker};
+use slab::Slab;
+use steadfast_core::{
+    CloseCode, CloseFrame, Event, Message, MessageId, SendOptions, Session, Timestamp, config::Config,
+};
+
+pub(crate) use self::mailbox::{Command, Mailbox};
+pub use self::{
+    application::{Accepted, Application, Reads, Requests},
+    mailbox::{Remote, SendError},
+};
+use self::{
+    link::Link,
+    machine::Machine,
+    timers::Timers,
+    turn::{READ_BUFFER, Shared, Turn},
+};
+use crate::{dial::Resolver, endpoint::Endpoint};
+
+/// A session of a driver. Never means another one, even when the first is gone.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SessionId {
+    slot: usize,
+    /// How many sessions the driver had before.
+    serial: u64,
+}
+
+/// Many sessions on a `mio::Poll` of yours.
+///
+/// Give it the poll's registry, a range of tokens that nobody else uses, and the poll's waker (mio allows one a poll; its
+/// token stays yours). Then, in a loop:
+///
+/// 1. poll, at most until [`next_deadline`](Self::next_deadline);
+/// 2. pass each event to [`handle_event`](Self::handle_event), which says whether it was one of the driver's;
+/// 3. call [`advance`](Self::advance), in this order and in every round, whatever it was that ended the poll.
+///
+/// `examples/own_poll.rs` is such a loop. A panic in the application's code unwinds through the driver; do not use the
+/// driver after that.
+pub struct Driver<A: Application> {
+    slots: Slab<Slot<A>>,
+    /// How many sessions there were, ever.
+    serial: u64,
+    tokens: Range<usize>,
+    timers: Timers,
+    shared: Shared,
+    mailbox: Arc<Mailbox>,
+    /// Commands that were taken and not carried out yet.
+    commands: Vec<Command>,
+    /// Sessions with something to write or read once all events were handled.
+    unsettled: VecDeque<usize>,
+    epoch: Instant,
+}
+
+/// A session and all that it has.
+pub(crate) struct Slot<A> {
+    id: SessionId,
+    machine: Machine,
+    application: A,
+    endpoint: Endpoint,
+    /// Names messages; shared with all remotes.
+    ids: Arc<AtomicU64>,
+    link: Link,
+    /// The deadline that the session asked for, and the one that is in the timers.
+    timer: Option<Timestamp>,
+    armed: Option<Timestamp>,
+    /// The application wants no more to be read.
+    pause: bool,
+    /// Whether it waits among the unsettled.
+    queued: bool,
+}
+
+/// All tokens of a driver are taken. The application comes back.
+#[derive(Debug)]
+pub struct OutOfTokens<A>(
+    /// The application.
+    pub A,
+);
+
+impl<A: Application> Driver<A> {
+    /// A driver without sessions. Sessions use one token each, from `tokens`.
+    #[must_use]
+    pub fn new(registry: Registry, tokens: Range<usize>, waker: Arc<Waker>) -> Self {
+        let mailbox = Arc::new(Mailbox::new(waker));
+        let shared = Shared {
+            registry,
+            resolver: Resolver::new(Arc::clone(&mailbox)),
+            buffer: vec![0; READ_BUFFER],
+            spare: Vec::new(),
+            events: VecDeque::new(),
+        };
+        Self {
+            slots: Slab::new(),
+            serial: 0,
+            tokens,
+            timers: Timers::default(),
+            shared,
+            mailbox,
+            commands: Vec::new(),
+            unsettled: VecDeque::new(),
+            epoch: Instant::now(),
+        }
+    }
+
+    /// Adds a session and starts it. The seed is for jitter and ping nonces: give each session its own.
+    ///
+    /// # Errors
+    /// All tokens are taken.
+    pub fn add(
+        &mut self,
+        endpoint: Endpoint,
+        config: Config,
+        seed: u64,
+        application: A,
+    ) -> Result<SessionId, OutOfTokens<A>> {
+        if self.slots.len() >= self.tokens.len() {
+            return Err(OutOfTokens(application));
+        }
+        self.serial += 1;
+        let entry = self.slots.vacant_entry();
+        let id = SessionId { slot: entry.key(), serial: self.serial };
+        entry.insert(Slot {
+            id,
+            machine: Machine::Plain(Session::new(config, seed)),
+            application,
+            endpoint,
+            ids: Arc::new(AtomicU64::new(1)),
+            link: Link::None,
+            timer: None,
+            armed: None,
+            pause: false,
+            queued: false,
+        });
+        self.tell(id, Event::Start);
+        Ok(id)
+    }
+
+    /// Ends a session at once: stops it, sends its close frame if that does not block, and drops the connection. Every
+    /// message gets its verdict before this returns.
+    pub fn remove(&mut self, session: SessionId) -> Option<A> {
+        let index = self.index(session)?;
+        let frame = CloseFrame::new(CloseCode::GOING_AWAY, "");
+        let mut turn = self.turn(index);
+        turn.stop(Event::Stop { frame, drain: None });
+        let slot = self.slots.remove(index);
+        self.timers.replace(index, slot.armed, None);
+        self.shared.events.clear();
+        Some(slot.application)
+    }
+
+    /// Handles an event of the poll; whether it was for a session of this driver.
+    pub fn handle_event(&mut self, event: &mio::event::Event) -> bool {
+        let token = event.token().0;
+        if !self.tokens.contains(&token) {
+            return false;
+        }
+        let index = token - self.tokens.start;
+        if let Some(slot) = self.slots.get_mut(index) {
+            if let Link::Up(connection) = &mut slot.link {
+                connection.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
+                connection.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
+            }
+            self.settle(index);
+        }
+        true
+    }
+
+    /// Carries out what other threads asked for, what is left over, and the timers that are due.
+    pub fn advance(&mut self) {
+        for _ in 0..self.unsettled.len() {
+            self.settle_next();
+        }
+        if self.commands.is_empty() {
+            self.mailbox.take(&mut self.commands);
+        }
+        let mut commands = std::mem::take(&mut self.commands);
+        for command in commands.drain(..) {
+            self.carry_out(command);
+        }
+        self.commands = commands;
+        let now = self.now();
+        while let Some(index) = self.timers.take_due(now) {
+            self.slots[index].armed = None;
+            self.slots[index].timer = None;
+            self.turn(index).apply(Event::TimerFired);
+            self.settle(index);
+        }
+        for _ in 0..self.unsettled.len() {
+            self.settle_next();
+        }
+        // What was asked for meanwhile is for the next round; if that is nothing, the next command wakes the poll.
+        self.mailbox.take(&mut self.commands);
+    }
+
+    /// When [`advance`](Self::advance) must be called at the latest; `None`: not before an event.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        if !self.commands.is_empty() || !self.unsettled.is_empty() {
+            return Some(self.epoch);
+        }
+        self.timers.next().map(|at| self.epoch + Duration::from_micros(at.as_micros()))
+    }
+
+    /// Sends a message. A refusal comes as [`Notice::Refused`](steadfast_core::Notice::Refused). `None` if there is no
+    /// such session.
+    ///
+    /// It is written when [`advance`](Self::advance) is called, together with what else is sent before that.
+    pub fn send(
+        &mut self,
+        session: SessionId,
+        message: impl Into<Message<'static>>,
+        options: SendOptions,
+    ) -> Option<MessageId> {
+        let index = self.index(session)?;
+        let id = MessageId(self.slots[index].ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        self.turn(index).apply(Event::Send { id, message: message.into(), options });
+        self.queue(index);
+        Some(id)
+    }
+
+    /// Lets the driver read again after the application answered [`Reads::Pause`].
+    pub fn resume_reads(&mut self, session: SessionId) {
+        if let Some(index) = self.index(session) {
+            self.slots[index].pause = false;
+            self.queue(index);
+        }
+    }
+
+    /// A handle on a session for other threads; `None` if there is no such session.
+    #[must_use]
+    pub fn remote(&self, session: SessionId) -> Option<Remote> {
+        let slot = &self.slots[self.index(session)?];
+        Some(Remote::new(Arc::clone(&self.mailbox), session, Arc::clone(&slot.ids)))
+    }
+
+    /// A session, to look at.
+    #[must_use]
+    pub fn session(&self, session: SessionId) -> Option<&Session> {
+        Some(self.slots[self.index(session)?].machine.session())
+    }
+
+    /// A session's application.
+    pub fn application(&mut self, session: SessionId) -> Option<&mut A> {
+        let index = self.index(session)?;
+        Some(&mut self.slots[index].application)
+    }
+
+    /// How many sessions there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// The time that is [`Timestamp::ZERO`].
+    #[must_use]
+    pub const fn epoch(&self) -> Instant {
+        self.epoch
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Event(session, event) => self.tell(session, event),
+            Command::ResumeReads(session) => self.resume_reads(session),
+            Command::Remove(session) => {
+                self.remove(session);
+            }
+            Command::Inspect(session, look) => {
+                if let Some(session) = self.session(session) {
+                    look(session);
+                }
+            }
+            Command::Resolved(answer) => {
+                for index in self.shared.resolver.answered(&answer.name) {
+                    if self.slots.contains(index) {
+                        self.turn(index).resolved(&answer.found);
+                        self.queue(index);
+                    }
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, session: SessionId, event: Event<'static>) {
+        if let Some(index) = self.index(session) {
+            self.turn(index).apply(event);
+            self.queue(index);
+        }
+    }
+
+    /// Notes that a session has something to do once all events were handled.
+    fn queue(&mut self, index: usize) {
+        if !std::mem::replace(&mut self.slots[index].queued, true) {
+            self.unsettled.push_back(index);
+        }
+    }
+
+    fn settle_next(&mut self) {
+        let Some(index) = self.unsettled.pop_front() else { return };
+        if self.slots.get(index).is_some_and(|slot| slot.queued) {
+            self.settle(index);
+        }
+    }
+
+    fn settle(&mut self, index: usize) {
+        self.slots[index].queued = false;
+        let unfinished = self.turn(index).settle();
+        let slot = &mut self.slots[index];
+        if slot.timer != slot.armed {
+            self.timers.replace(index, slot.armed, slot.timer);
+            slot.armed = slot.timer;
+        }
+        if unfinished {
+            self.queue(index);
+        }
+    }
+
+    fn turn(&mut self, index: usize) -> Turn<'_, A> {
+        let now = self.now();
+        Turn {
+            slot: &mut self.slots[index],
+            index,
+            token: Token(self.tokens.start + index),
+            shared: &mut self.shared,
+            now,
+        }
+    }
+
+    fn index(&self, session: SessionId) -> Option<usize> {
+        self.slots.get(session.slot).filter(|slot| slot.id == session).map(|_| session.slot)
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+}
+
+impl<A: Application> Drop for Driver<A> {
+    /// Sockets close, remotes ask in vain from here on. Nobody is told: whoever wants verdicts removes the sessions
+    /// first.
+    fn drop(&mut self) {
+        self.mailbox.close();
+    }
+}
+
+impl<A: Application> fmt::Debug for Driver<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver")
+            .field("sessions", &self.slots.len())
+            .field("tokens", &self.tokens)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<A> fmt::Display for OutOfTokens<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("all tokens of the driver are taken")
+    }
+}
+
+impl<A: fmt::Debug> std::error::Error for OutOfTokens<A> {}

@@ -1,0 +1,283 @@
+//! One session's turn: events in, actions out, until there is nothing left to do.
+
+use std::{collections::VecDeque, mem, net::IpAddr};
+
+use mio::{Registry, Token};
+use steadfast_core::{Action, Cause, ConnId, DnsKind, Event, Timestamp};
+
+use crate::{
+    dial::{Dial, Resolver, interleave},
+    driver::{
+        Slot,
+        application::{Application, Reads, Requests},
+        link::{Ending, Link, Read},
+    },
+    engine::Incoming,
+};
+
+/// What all sessions of a loop share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) registry: Registry,
+    pub(super) resolver: Resolver,
+    /// The one read buffer.
+    pub(super) buffer: Vec<u8>,
+    /// The write buffer of whoever needs one next.
+    pub(super) spare: Vec<u8>,
+    /// What follows from the actions of the session whose turn it is. Empty between turns.
+    pub(super) events: VecDeque<Event<'static>>,
+}
+
+/// A session and what it needs to have its turn.
+pub(super) struct Turn<'a, A> {
+    pub(super) slot: &'a mut Slot<A>,
+    pub(super) index: usize,
+    pub(super) token: Token,
+    pub(super) shared: &'a mut Shared,
+    pub(super) now: Timestamp,
+}
+
+impl<A: Application> Turn<'_, A> {
+    /// Handles an event and what follows from it, but for the writing.
+    pub(super) fn apply(&mut self, event: Event<'_>) {
+        if let Link::Up(connection) = &mut self.slot.link {
+            connection.out.borrow(&mut self.shared.spare);
+        }
+        self.handle(event);
+        self.follow();
+    }
+
+    /// Handles what follows from actions, until nothing does.
+    fn follow(&mut self) {
+        while let Some(event) = self.shared.events.pop_front() {
+            self.handle(event);
+        }
+    }
+
+    /// Handles one event and carries out its actions.
+    fn handle(&mut self, event: Event<'_>) {
+        let Slot { machine, application, link, ids, timer, pause, id, endpoint, .. } = &mut *self.slot;
+        let Shared { registry, resolver, events, .. } = &mut *self.shared;
+        let mut requests = Requests { session: *id, now: self.now, ids, events };
+        for action in machine.handle(self.now, event) {
+            match action {
+                Action::Connect { conn, attempt: _ } => {
+                    requests.events.push_back(Event::Dialing { conn });
+                    *link = if let Ok(address) = endpoint.host().parse() {
+                        Link::Dialing(conn, Dial::new(interleave(vec![address], endpoint.port())))
+                    } else {
+                        resolver.ask(endpoint.host(), self.index);
+                        Link::Resolving(conn)
+                    };
+                }
+                Action::Send { conn, id, message } => {
+                    if let Some(connection) = link.up(conn) {
+                        connection.send(id, message);
+                    }
+                }
+                Action::Ping { conn, payload } => {
+                    if let Some(connection) = link.up(conn) {
+                        connection.ping(payload);
+                    }
+                }
+                Action::Heartbeat { conn, text } => {
+                    if let Some(connection) = link.up(conn) {
+                        connection.heartbeat(text);
+                    }
+                }
+                Action::Close { conn, frame } => {
+                    if let Some(connection) = link.up(conn) {
+                        connection.close(&frame);
+                    }
+                }
+                Action::Abort { conn } => {
+                    if link.conn() == Some(conn) {
+                        requests.events.extend(link.end(registry, Ending::Abort));
+                    }
+                }
+                Action::SetTimer { at } => *timer = Some(at),
+                Action::CancelTimer => *timer = None,
+                Action::Deliver { conn: _, message } => {
+                    if application.deliver(message, &mut requests) == Reads::Pause {
+                        *pause = true;
+                    }
+                }
+                Action::Notify(notice) => application.notify(self.now, notice, &mut requests),
+            }
+        }
+    }
+
+    /// Carries on with whatever can be carried on with: the dial, reading, writing. Whether there is more to read than
+    /// one session may read in a turn.
+    pub(super) fn settle(&mut self) -> bool {
+        let mut unfinished = false;
+        loop {
+            self.dial();
+            unfinished |= self.read();
+            let wrote = self.write();
+            if self.shared.events.is_empty() && !wrote {
+                break;
+            }
+            self.follow();
+        }
+        if let Link::Up(connection) = &mut self.slot.link {
+            connection.out.give_back(&mut self.shared.spare);
+        }
+        unfinished
+    }
+
+    /// Ends the session at once: its close frame goes out if the operating system takes it, and nobody waits for the
+    /// answer.
+    pub(super) fn stop(&mut self, event: Event<'static>) {
+        self.apply(event);
+        self.write();
+        self.follow();
+        self.end(Ending::Because(Cause::Stopped));
+        self.follow();
+    }
+
+    /// The addresses are known, or are not to be had.
+    pub(super) fn resolved(&mut self, found: &Result<Vec<IpAddr>, DnsKind>) {
+        let Link::Resolving(conn) = self.slot.link else { return };
+        match found {
+            Ok(addresses) => {
+                let addresses = interleave(addresses.clone(), self.slot.endpoint.port());
+                self.slot.link = Link::Dialing(conn, Dial::new(addresses));
+            }
+            Err(kind) => {
+                self.end(Ending::Because(Cause::Dns(*kind)));
+                self.follow();
+            }
+        }
+    }
+
+    fn dial(&mut self) {
+        let Slot { link, endpoint, machine, .. } = &mut *self.slot;
+        let max_message_bytes = machine.session().config().max_message_bytes;
+        if let Some(cause) = link.dial(&self.shared.registry, self.token, endpoint, max_message_bytes) {
+            self.end(Ending::Because(cause));
+        }
+    }
+
+    /// Reads until the operating system has no more, the application wants no more, or the others want their turn.
+    fn read(&mut self) -> bool {
+        let mut buffer = mem::take(&mut self.shared.buffer);
+        let mut budget = READS;
+        let unfinished = loop {
+            let pause = self.slot.pause;
+            let Link::Up(connection) = &mut self.slot.link else { break false };
+            let conn = connection.conn;
+            if connection.over.is_some() {
+                break false;
+            }
+            if pause != connection.paused {
+                connection.paused = pause;
+                if connection.open {
+                    let event = if pause { Event::ReadsPaused { conn } } else { Event::ReadsResumed { conn } };
+                    self.apply(event);
+                    continue;
+                }
+            }
+            if pause {
+                break false;
+            }
+            if !connection.held.is_empty() {
+                let held = mem::take(&mut connection.held);
+                self.take_in(conn, &held);
+                continue;
+            }
+            if !connection.readable {
+                break false;
+            }
+            if budget == 0 {
+                break true;
+            }
+            budget -= 1;
+            match connection.read(&mut buffer) {
+                Read::Bytes(read) => {
+                    if connection.open {
+                        self.apply(Event::Activity { conn });
+                    }
+                    self.take_in(conn, &buffer[..read]);
+                }
+                Read::WouldBlock => break false,
+                Read::Ended(cause) => {
+                    self.end(Ending::Because(cause));
+                    break false;
+                }
+            }
+        };
+        self.shared.buffer = buffer;
+        unfinished
+    }
+
+    /// Gives bytes to the engine, and what they came to to the session.
+    fn take_in(&mut self, conn: ConnId, mut input: &[u8]) {
+        loop {
+            let pause = self.slot.pause;
+            let Some(connection) = self.slot.link.up(conn) else { return };
+            if connection.over.is_some() {
+                return;
+            }
+            if pause {
+                connection.held.extend_from_slice(input);
+                return;
+            }
+            connection.out.borrow(&mut self.shared.spare);
+            let Some(incoming) = connection.engine.next(&mut input, &mut connection.out.buffer) else { return };
+            match incoming {
+                Incoming::Message(message) => self.apply(Event::Received { conn, message }),
+                Incoming::Pong(payload) => self.apply(Event::Pong { conn, payload }),
+                Incoming::Opened(accepted) => {
+                    connection.open = true;
+                    let Slot { application, ids, id, .. } = &mut *self.slot;
+                    let events = &mut self.shared.events;
+                    application.opened(conn, &accepted, &mut Requests { session: *id, now: self.now, ids, events });
+                    self.apply(Event::Opened { conn, can_ping: true });
+                }
+                Incoming::Closed(frame) => connection.over = Some(Cause::Closed(frame)),
+                Incoming::Failed(cause) => {
+                    connection.over = Some(cause);
+                    // What it is told may get out or not: nothing it says matters any more.
+                    let _ = connection.write();
+                    self.end(Ending::Because(Cause::Aborted));
+                }
+            }
+        }
+    }
+
+    /// Writes what is there to be written; whether the operating system took any of it.
+    fn write(&mut self) -> bool {
+        let Link::Up(connection) = &mut self.slot.link else { return false };
+        let conn = connection.conn;
+        let (bytes, result) = connection.write();
+        if bytes > 0 {
+            self.shared.events.push_back(Event::Wrote { conn, bytes });
+            connection.out.report(conn, &mut self.shared.events);
+        }
+        let flushed = connection.out.pending().is_empty();
+        match result {
+            Err(cause) => {
+                // What came in before tells more: a close frame, most of all.
+                connection.readable = true;
+                self.slot.pause = false;
+                self.read();
+                self.end(Ending::Because(cause));
+            }
+            // The closing handshake is complete (RFC 6455 §7.1.4).
+            Ok(()) if flushed && connection.over.is_some() => self.end(Ending::Because(Cause::Aborted)),
+            Ok(()) => {}
+        }
+        bytes > 0
+    }
+
+    fn end(&mut self, ending: Ending) {
+        self.slot.pause = false;
+        self.shared.events.extend(self.slot.link.end(&self.shared.registry, ending));
+    }
+}
+
+/// How often a session may read in one turn before the others have theirs: 1 MiB with the read buffer below.
+const READS: usize = 16;
+/// How large the one read buffer is.
+pub(super) const READ_BUFFER: usize = 64 << 10;

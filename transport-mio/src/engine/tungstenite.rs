@@ -1,0 +1,209 @@
+//! tungstenite behind the engine's door: it reads from a slice and writes to a buffer.
+
+use std::{
+    fmt,
+    io::{self, Read, Write},
+};
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use steadfast_core::{Cause, CloseCode, CloseFrame, IoKind, Message, PingPayload, Text};
+use tungstenite::{
+    Error, Message as Inner, Utf8Bytes,
+    protocol::{
+        CloseFrame as InnerCloseFrame, Role, WebSocketConfig, WebSocketContext,
+        frame::{
+            Frame,
+            coding::{Data, OpCode},
+        },
+    },
+};
+
+use super::{
+    Engine, Incoming,
+    upgrade::{Judgement, Upgrade},
+};
+use crate::endpoint::Endpoint;
+
+/// A WebSocket of tungstenite's.
+pub(super) struct Tungstenite {
+    phase: Phase,
+    limits: WebSocketConfig,
+}
+
+enum Phase {
+    /// The upgrade is asked for.
+    Upgrading(Upgrade),
+    Open(Box<WebSocketContext>),
+    /// A close frame came in, or the server did what it must not.
+    Over,
+}
+
+/// What tungstenite takes for a socket. It never blocks on writing, so its own write buffer stays empty, and what it
+/// has to answer is in `out` as soon as it was asked to read on.
+struct Pipe<'a, 'i> {
+    input: &'a mut &'i [u8],
+    out: &'a mut Vec<u8>,
+}
+
+impl Tungstenite {
+    pub(super) fn begin(endpoint: &Endpoint, max_message_bytes: usize, out: &mut Vec<u8>) -> Self {
+        let limits = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(Some(max_message_bytes))
+            .max_frame_size(Some(max_message_bytes));
+        Self { phase: Phase::Upgrading(Upgrade::request(endpoint, out)), limits }
+    }
+
+    fn write(&mut self, message: Inner, out: &mut Vec<u8>) -> bool {
+        let Phase::Open(socket) = &mut self.phase else { return false };
+        socket.write(&mut Pipe { input: &mut &[][..], out }, message).is_ok()
+    }
+
+    fn read<'i>(&mut self, input: &mut &'i [u8], out: &mut Vec<u8>) -> Option<Incoming<'i>> {
+        let Phase::Open(socket) = &mut self.phase else {
+            *input = &[];
+            return None;
+        };
+        loop {
+            let mut pipe = Pipe { input: &mut *input, out: &mut *out };
+            match socket.read(&mut pipe) {
+                Ok(Inner::Text(text)) => match text_of(text) {
+                    Some(text) => return Some(Incoming::Message(Message::text(text))),
+                    None => return Some(self.fail(CloseCode::INVALID_PAYLOAD, out)),
+                },
+                Ok(Inner::Binary(bytes)) => return Some(Incoming::Message(Message::binary(bytes))),
+                Ok(Inner::Pong(payload)) => {
+                    // Anything else answers no ping of ours (RFC 6455 §5.5.3 allows it).
+                    if let Some(payload) = PingPayload::from_slice(&payload) {
+                        return Some(Incoming::Pong(payload));
+                    }
+                }
+                // Its pong goes out with the next read, which comes before this returns.
+                Ok(Inner::Ping(_) | Inner::Frame(_)) => {}
+                Ok(Inner::Close(frame)) => {
+                    // The reply to it.
+                    let _ = socket.flush(&mut pipe);
+                    self.phase = Phase::Over;
+                    return Some(Incoming::Closed(close_frame(frame)));
+                }
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                Err(error) => return Some(self.fail(code_of(&error), out)),
+            }
+        }
+    }
+
+    /// Tells the server what it did (RFC 6455 §7.1.7).
+    fn fail<'i>(&mut self, code: CloseCode, out: &mut Vec<u8>) -> Incoming<'i> {
+        self.close(&CloseFrame::new(code, ""), out);
+        self.phase = Phase::Over;
+        Incoming::Failed(Cause::Protocol(code))
+    }
+}
+
+impl Engine for Tungstenite {
+    fn next<'i>(&mut self, input: &mut &'i [u8], out: &mut Vec<u8>) -> Option<Incoming<'i>> {
+        if let Phase::Upgrading(upgrade) = &mut self.phase {
+            if input.is_empty() {
+                return None;
+            }
+            match upgrade.receive(input) {
+                Judgement::Incomplete => return None,
+                Judgement::Accepted(accepted) => {
+                    self.phase = Phase::Open(Box::new(WebSocketContext::new(Role::Client, Some(self.limits))));
+                    return Some(Incoming::Opened(accepted));
+                }
+                Judgement::Refused(cause) => {
+                    self.phase = Phase::Over;
+                    return Some(Incoming::Failed(cause));
+                }
+            }
+        }
+        self.read(input, out)
+    }
+
+    fn send(&mut self, message: &Message<'_>, out: &mut Vec<u8>) -> bool {
+        let (kind, payload) = match message {
+            Message::Text(text) => (Data::Text, text_bytes(text)),
+            Message::Binary(bytes) => (Data::Binary, bytes.clone().into_bytes()),
+        };
+        // A frame, and not a text message, whose text would be judged once more.
+        self.write(Inner::Frame(Frame::message(payload, OpCode::Data(kind), true)), out)
+    }
+
+    fn ping(&mut self, payload: PingPayload, out: &mut Vec<u8>) -> bool {
+        self.write(Inner::Ping(Bytes::copy_from_slice(&payload.0)), out)
+    }
+
+    fn close(&mut self, frame: &CloseFrame, out: &mut Vec<u8>) {
+        let Phase::Open(socket) = &mut self.phase else { return };
+        let frame = InnerCloseFrame { code: frame.code.0.into(), reason: frame.reason.as_str().into() };
+        let _ = socket.close(&mut Pipe { input: &mut &[][..], out }, Some(frame));
+    }
+
+    fn ended(&self) -> Cause {
+        match &self.phase {
+            Phase::Upgrading(upgrade) => upgrade.ended(),
+            Phase::Open(_) | Phase::Over => Cause::Io(IoKind::Eof),
+        }
+    }
+}
+
+impl Read for Pipe<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.input.read(buffer)? {
+            0 => Err(io::ErrorKind::WouldBlock.into()),
+            read => Ok(read),
+        }
+    }
+}
+
+impl Write for Pipe<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Tungstenite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.phase {
+            Phase::Upgrading(_) => "Tungstenite(upgrading)",
+            Phase::Open(_) => "Tungstenite(open)",
+            Phase::Over => "Tungstenite(over)",
+        })
+    }
+}
+
+/// The text as the session's type. It is checked a second time, which is cheaper than a copy.
+fn text_of(text: Utf8Bytes) -> Option<ByteString> {
+    ByteString::try_from(Bytes::from(text)).ok()
+}
+
+fn text_bytes(text: &Text<'_>) -> Bytes {
+    text.clone().into_byte_string().into_bytes()
+}
+
+fn close_frame(frame: Option<InnerCloseFrame>) -> CloseFrame {
+    match frame {
+        Some(frame) => CloseFrame { code: CloseCode(frame.code.into()), reason: frame.reason.as_str().to_owned() },
+        None => CloseFrame { code: CloseCode::NO_STATUS, reason: String::new() },
+    }
+}
+
+/// The close code that a violation demands (RFC 6455 §7.4.1).
+fn code_of(error: &Error) -> CloseCode {
+    match error {
+        Error::Utf8(_) => CloseCode::INVALID_PAYLOAD,
+        Error::Capacity(_) => CloseCode::TOO_BIG,
+        _ => CloseCode::PROTOCOL_ERROR,
+    }
+}
+
+/// How much tungstenite copies, after zeroing it, from the driver's read buffer at a time; each open connection keeps as
+/// much.
+const READ_BUFFER: usize = 4 << 10;
