@@ -47,7 +47,7 @@ struct Io {
 enum Link {
     None,
     Dialing,
-    Open(Engine),
+    Open(Box<Engine>),
 }
 
 impl Driver {
@@ -91,10 +91,11 @@ impl Io {
             }
             Action::Send { id, message, .. } if self.write(to_wire(message)) => self.unflushed.0 = Some(id),
             // The link broke on an earlier action: no byte of this message has left, nor of those behind it.
-            Action::Send { id, .. } => match self.news.back_mut() {
-                Some(Event::Closed { untouched_from, .. }) => drop(untouched_from.get_or_insert(id)),
-                _ => {}
-            },
+            Action::Send { id, .. } => {
+                if let Some(Event::Closed { untouched_from, .. }) = self.news.back_mut() {
+                    untouched_from.get_or_insert(id);
+                }
+            }
             Action::Ping { payload, .. } => self.unflushed.1 += usize::from(self.write(ping(payload))),
             Action::Heartbeat { text, .. } => self.unflushed.1 += usize::from(self.write(Wire::text(text))),
             Action::Close { frame, .. } => drop(self.write(close(frame))),
@@ -142,7 +143,7 @@ impl Io {
             Link::None => thread::sleep(wait),
             Link::Dialing => match Engine::connect(self.addr, until_timer) {
                 Ok(Some(engine)) => {
-                    self.link = Link::Open(engine);
+                    self.link = Link::Open(Box::new(engine));
                     self.news.push_back(Event::Opened { conn, can_ping: true });
                 }
                 Ok(None) => {} // the session's timeout fires now, and has the word
