@@ -1,0 +1,56 @@
+//! Actions that borrow nothing.
+
+use alloc::string::String;
+use core::fmt;
+
+use crate::{Action, CloseFrame, ConnId, Message, MessageId, Notice, PingPayload, Timestamp};
+
+/// An [`Action`] that borrows nothing, for logs and tests.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "each variant and field is documented on the action of the same name")]
+pub enum OwnedAction {
+    Connect { conn: ConnId, attempt: u32 },
+    Send { conn: ConnId, id: MessageId, message: Message<'static> },
+    Ping { conn: ConnId, payload: PingPayload },
+    Heartbeat { conn: ConnId, text: String },
+    Close { conn: ConnId, frame: CloseFrame },
+    Abort { conn: ConnId },
+    SetTimer { at: Timestamp },
+    CancelTimer,
+    Deliver { conn: ConnId, message: Message<'static> },
+    Notify(Notice),
+}
+
+impl From<Action<'_>> for OwnedAction {
+    fn from(action: Action<'_>) -> Self {
+        match action {
+            Action::Connect { conn, attempt } => Self::Connect { conn, attempt },
+            Action::Send { conn, id, message } => Self::Send { conn, id, message: message.clone() },
+            Action::Ping { conn, payload } => Self::Ping { conn, payload },
+            Action::Heartbeat { conn, text } => Self::Heartbeat { conn, text: text.into() },
+            Action::Close { conn, frame } => Self::Close { conn, frame },
+            Action::Abort { conn } => Self::Abort { conn },
+            Action::SetTimer { at } => Self::SetTimer { at },
+            Action::CancelTimer => Self::CancelTimer,
+            Action::Deliver { conn, message } => Self::Deliver { conn, message: message.into_owned() },
+            Action::Notify(notice) => Self::Notify(notice),
+        }
+    }
+}
+
+impl fmt::Display for OwnedAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect { conn, attempt } => write!(f, "connect {conn} (attempt {attempt})"),
+            Self::Send { conn, id, message } => write!(f, "send {id} on {conn}: {message:?}"),
+            Self::Ping { conn, .. } => write!(f, "ping on {conn}"),
+            Self::Heartbeat { conn, text } => write!(f, "heartbeat on {conn}: {text:?}"),
+            Self::Close { conn, frame } => write!(f, "close {conn} with {}", frame.code),
+            Self::Abort { conn } => write!(f, "abort {conn}"),
+            Self::SetTimer { at } => write!(f, "set the timer to {at}"),
+            Self::CancelTimer => f.write_str("cancel the timer"),
+            Self::Deliver { conn, message } => write!(f, "deliver from {conn}: {message:?}"),
+            Self::Notify(notice) => write!(f, "notify: {notice:?}"),
+        }
+    }
+}
