@@ -1,0 +1,130 @@
+//! What the user says.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Parser, Subcommand, ValueEnum};
+use steadfast_core::Delivery;
+
+use crate::chaos::Profile;
+
+/// A WebSocket client that holds on: it reconnects, sends again what was not confirmed, and accounts for every message.
+#[derive(Debug, Parser)]
+#[command(name = "steadfast", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Survive a hostile server for some seconds, and be judged by the server's own record
+    Demo(DemoArgs),
+    /// Connect to a server: lines from standard input go out, messages come in, and it holds on
+    Connect(ConnectArgs),
+    /// Run a local echo server for trying things
+    Echo(EchoArgs),
+}
+
+/// A client sends numbered messages while a server on loopback resets, half-closes, goes silent, restarts, refuses,
+/// answers 503 and stalls handshakes. At the end what the client says of its messages is judged against what the
+/// server has read. Exit code 0: nothing lost, nothing out of order, one verdict for every message. 1: anything else.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct DemoArgs {
+    /// How long the server stays hostile
+    #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) seconds: u64,
+    /// The seed of the faults and of the client's jitter; without it a new one, which is shown
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+    /// How many messages to send a second
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) rate: u64,
+    /// What happens to a message when the connection breaks
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) delivery: DeliveryArg,
+    /// One JSON object on standard output; the timeline goes to standard error
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Every line of standard input is sent as a text message, and accepted messages are sent again until the server's
+/// endpoint has confirmed them. Messages are written to standard output, the state to standard error. The end of
+/// standard input or Ctrl-C ends it: what is under way is given some seconds, and what could not be settled is reported.
+/// Exit code 0: everything settled. 1: something was left in doubt or unsent, or the session gave up.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ConnectArgs {
+    #[arg(help = "Where to: ws://host[:port][/path]")]
+    pub(crate) url: String,
+    /// A header for the upgrade request; may be repeated
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    pub(crate) headers: Vec<String>,
+    /// A subprotocol to offer, the most wanted first; may be repeated
+    #[arg(long = "subprotocol", value_name = "NAME")]
+    pub(crate) subprotocols: Vec<String>,
+    /// Settings of the session, as TOML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// What happens to a message when the connection breaks
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) delivery: DeliveryArg,
+    /// At the end, how many seconds to wait for what is not settled
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    pub(crate) drain: u64,
+    /// One JSON object a line on standard output, for every message and every notice
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl ConnectArgs {
+    /// How long to wait at the end.
+    pub(crate) const fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain)
+    }
+}
+
+/// Every message comes back. Runs until Ctrl-C.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct EchoArgs {
+    /// Where to listen: 127.0.0.1:9001; port 0 takes a free one, which is shown
+    pub(crate) addr: SocketAddr,
+    /// How it treats its clients
+    #[arg(long, value_name = "PROFILE", value_enum, default_value_t)]
+    pub(crate) chaos: Profile,
+    /// The seed of the faults
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+/// [`Delivery`], as an argument.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub(crate) enum DeliveryArg {
+    /// Queued while there is no connection, sent again until confirmed: never lost, maybe twice
+    #[default]
+    AtLeastOnce,
+    /// Queued while there is no connection, never sent twice: maybe in doubt
+    AtMostOnce,
+    /// Only worth sending now: refused while there is no connection
+    Volatile,
+}
+
+impl From<DeliveryArg> for Delivery {
+    fn from(delivery: DeliveryArg) -> Self {
+        match delivery {
+            DeliveryArg::AtLeastOnce => Self::AtLeastOnce,
+            DeliveryArg::AtMostOnce => Self::AtMostOnce,
+            DeliveryArg::Volatile => Self::Volatile,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Args::command().debug_assert();
+    }
+}

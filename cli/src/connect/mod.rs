@@ -1,0 +1,176 @@
+//! `steadfast connect`: lines from standard input go out, messages come in, and it holds on.
+
+mod input;
+mod output;
+mod tally;
+
+use std::{
+    fs, process,
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        mpsc::{self, Receiver, RecvTimeoutError},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use steadfast_core::{CloseFrame, Notice, SendOptions, State, StopCause, config::Config};
+use steadfast_mio::{Client, Endpoint, Noticed};
+
+use self::{output::Output, tally::Tally};
+use crate::{
+    args::ConnectArgs,
+    exit::{Exit, Failure},
+    timeline::Narrator,
+};
+
+/// What the main thread is told by the others.
+#[derive(Debug)]
+enum Told {
+    /// By the session.
+    Noticed(Noticed),
+    /// No more lines of standard input are sent.
+    InputEnded(input::End),
+    /// Ctrl-C.
+    Interrupted,
+    /// Nobody reads standard output any more.
+    OutputGone,
+}
+
+/// Connects, and stays until the end of input, Ctrl-C, or the session's own end.
+pub(crate) fn run(args: &ConnectArgs) -> Result<Exit, Failure> {
+    let endpoint = endpoint(args)?;
+    let config = args.config.as_deref().map_or_else(|| Ok(Config::default()), read_config)?;
+    let (tell, told) = mpsc::channel();
+    on_interrupt(tell.clone())?;
+
+    let mut builder = Client::to(endpoint).config(config);
+    let notices = builder.notices();
+    let client = builder.connect().map_err(Failure::client)?;
+    let output = Output::new(args.json, client.now());
+
+    let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
+        thread::Builder::new().name(name.into()).spawn(work).map_err(Failure::system("start a thread"))
+    };
+    let forward = tell.clone();
+    spawn("notices", Box::new(move || notices.map(Told::Noticed).for_each(|told| drop(forward.send(told)))))?;
+    let receiver = client.receiver().expect("the builder was not told to leave it out");
+    let printer = {
+        let tell = tell.clone();
+        spawn(
+            "printer",
+            Box::new(move || {
+                if output.print_all(receiver).is_err() {
+                    // The main thread is gone, and with it whom to tell.
+                    let _ = tell.send(Told::OutputGone);
+                }
+            }),
+        )?
+    };
+    let (sender, options) = (client.sender(), SendOptions::new(args.delivery.into()));
+    spawn("input", Box::new(move || drop(tell.send(Told::InputEnded(input::send_lines(&sender, options))))))?;
+
+    let mut tally = Tally::default();
+    let cause = attend(&client, &told, args.drain(), &output, &mut tally);
+    drop(client);
+    // A line may have come too late.
+    while let Ok(event) = told.try_recv() {
+        if let Told::InputEnded(end) = event {
+            input_ended(end, &output, &mut tally);
+        }
+    }
+    // What had come in before the end is printed.
+    let _ = printer.join();
+    output.end(&tally);
+    Ok(Exit::from_judgement(tally.is_clean() && cause == Some(StopCause::Application)))
+}
+
+/// Attends to what is told until the session has stopped; gives why.
+fn attend(
+    client: &Client,
+    told: &Receiver<Told>,
+    drain: Duration,
+    output: &Output,
+    tally: &mut Tally,
+) -> Option<StopCause> {
+    let mut narrator = Narrator::default();
+    let mut stopping: Option<Instant> = None;
+    loop {
+        let left = stopping.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
+        let event = match told.recv_timeout(left.min(Duration::from_hours(1))) {
+            Ok(told) => told,
+            Err(RecvTimeoutError::Timeout) if left.is_zero() => return None,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return None,
+        };
+        let drain = match event {
+            Told::Noticed(Noticed { at, notice }) => {
+                tally.take(&notice);
+                output.notice(at, &notice, &mut narrator);
+                if let Notice::State(change) = notice
+                    && let State::Stopped { cause } = change.to
+                {
+                    return Some(cause);
+                }
+                continue;
+            }
+            Told::InputEnded(end) => {
+                input_ended(end, output, tally);
+                if stopping.is_some() {
+                    continue;
+                }
+                Some(drain)
+            }
+            // The first Ctrl-C waits for what is under way, one that comes in that wait does not.
+            Told::Interrupted => stopping.is_none().then_some(drain),
+            Told::OutputGone => Some(drain),
+        };
+        output.stopping(drain);
+        client.stop(CloseFrame::NORMAL, drain);
+        stopping = Some(Instant::now() + drain.unwrap_or_default() + GRACE);
+    }
+}
+
+fn input_ended(end: input::End, output: &Output, tally: &mut Tally) {
+    match end {
+        input::End::Reached => {}
+        input::End::Unreadable(error) => output.warn(&format!("standard input cannot be read: {error}")),
+        input::End::NotAccepted(error) => tally.refuse(error.why, &error.message),
+    }
+}
+
+fn endpoint(args: &ConnectArgs) -> Result<Endpoint, Failure> {
+    let mut endpoint = Endpoint::parse(&args.url).map_err(Failure::input)?;
+    for header in &args.headers {
+        let (name, value) = header
+            .split_once(':')
+            .ok_or_else(|| Failure::input(format!("header `{}`: expected `Name: value`", header.escape_debug())))?;
+        endpoint = endpoint.header(name.trim_end(), value.trim()).map_err(Failure::input)?;
+    }
+    for name in &args.subprotocols {
+        endpoint = endpoint.subprotocol(name).map_err(Failure::input)?;
+    }
+    Ok(endpoint)
+}
+
+fn read_config(path: &std::path::Path) -> Result<Config, Failure> {
+    let shown = path.display();
+    let text = fs::read_to_string(path).map_err(|error| Failure::input(format!("--config {shown}: {error}")))?;
+    toml::from_str(&text).map_err(|error| Failure::input(format!("--config {shown}: {error}")))
+}
+
+/// Ctrl-C is told the first time; the second ends the program at once.
+fn on_interrupt(tell: mpsc::Sender<Told>) -> Result<(), Failure> {
+    let times = AtomicU32::new(0);
+    ctrlc::set_handler(move || {
+        if times.fetch_add(1, Ordering::Relaxed) > 0 || tell.send(Told::Interrupted).is_err() {
+            process::exit(INTERRUPTED);
+        }
+    })
+    .map_err(Failure::system("watch for Ctrl-C"))
+}
+
+/// What shells report for a program that Ctrl-C ended: 128 and the signal's number.
+const INTERRUPTED: i32 = 130;
+/// How long the session may take to stop beyond its drain and its close timeout, which may be set to anything.
+const GRACE: Duration = Duration::from_secs(30);

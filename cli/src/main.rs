@@ -1,0 +1,35 @@
+//! `steadfast`: a WebSocket client that holds on, at the command line.
+//!
+//! `demo` shows it surviving a hostile server, `connect` is for every day and `echo` is a server to try things
+//! on. Exit codes: 0 all went well, 1 it did not, 2 bad input.
+
+mod args;
+mod chaos;
+mod connect;
+mod demo;
+mod echo;
+mod exit;
+mod paint;
+mod timeline;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+
+fn main() -> ExitCode {
+    let outcome = match Args::parse().command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Connect(args) => connect::run(&args),
+        Command::Echo(args) => echo::run(&args),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.exit().into()
+        }
+    }
+}

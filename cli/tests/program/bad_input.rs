@@ -1,0 +1,77 @@
+//! Bad input: exit code 2, and an error that names the field and shows the value.
+
+use crate::running::{file, run, stderr};
+
+/// The program refuses these arguments, and its error holds these words.
+fn refused(args: &[&str], words: &[&str]) {
+    let output = run(args);
+    let error = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {error}");
+    for word in words {
+        assert!(error.contains(word), "{args:?}: {word:?} is missing in: {error}");
+    }
+}
+
+/// A configuration file with this text is refused, and the error holds its name and these words.
+fn refused_config(name: &str, text: &str, words: &[&str]) {
+    let path = file(name, text);
+    let path = path.to_str().expect("the test's directory has a name in UTF-8");
+    refused(&["connect", "ws://127.0.0.1:9/", "--config", path], &[&[name], words].concat());
+}
+
+#[test]
+fn urls_that_cannot_be() {
+    refused(&["connect", "localhost:9001"], &["url", "localhost:9001", "ws://"]);
+    refused(&["connect", "http://localhost/"], &["scheme", "http"]);
+    refused(&["connect", "ws://localhost:99999/"], &["port", "99999"]);
+    refused(&["connect", "ws:///path"], &["host"]);
+    refused(&["connect", "ws://host/#there"], &["fragment", "ws://host/"]);
+}
+
+#[test]
+fn wss_is_refused_clearly_before_there_is_tls() {
+    refused(&["connect", "wss://example.com/"], &["scheme", "wss", "TLS"]);
+}
+
+#[test]
+fn a_password_in_the_url_is_refused_and_not_shown() {
+    let output = run(["connect", "ws://user:secret@host/"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("userinfo") && !stderr(&output).contains("secret"), "{}", stderr(&output));
+}
+
+#[test]
+fn headers_and_subprotocols_that_cannot_be() {
+    let connect = |option, value| ["connect", "ws://127.0.0.1:9/", option, value];
+    refused(&connect("-H", "no colon"), &["header", "no colon"]);
+    refused(&connect("-H", "bad name: x"), &["header name", "bad name"]);
+    refused(&connect("-H", "Sec-WebSocket-Key: x"), &["header name", "Sec-WebSocket-Key"]);
+    refused(&connect("-H", "X-Good: a\nb"), &["header value", "X-Good"]);
+    refused(&connect("--subprotocol", "a, b"), &["subprotocol", "a, b"]);
+}
+
+#[test]
+fn configuration_files_that_cannot_be() {
+    refused_config("unknown.toml", "conect_timeout = \"1s\"", &["conect_timeout", "connect_timeout"]);
+    refused_config("duration.toml", "connect_timeout = \"5 parsecs\"", &["connect_timeout", "5 parsecs", "duration"]);
+    refused_config(
+        "impossible.toml",
+        "[heartbeat]\nmode = \"ping\"\ninterval = \"0s\"",
+        &["heartbeat.interval", "0s", "expected"],
+    );
+    refused_config("kind.toml", "max_message_bytes = \"many\"", &["max_message_bytes", "many"]);
+    refused_config("syntax.toml", "[outbox\n", &["outbox"]);
+    refused(&["connect", "ws://127.0.0.1:9/", "--config", "/no/such/file"], &["--config", "/no/such/file"]);
+}
+
+#[test]
+fn arguments_that_cannot_be() {
+    refused(&["demo", "--seconds", "soon"], &["--seconds", "soon"]);
+    refused(&["demo", "--seconds", "0"], &["--seconds", "0"]);
+    refused(&["demo", "--rate", "-1"], &["-1"]);
+    refused(&["demo", "--delivery", "exactly-once"], &["--delivery", "exactly-once", "at-least-once"]);
+    refused(&["echo", "localhost"], &["ADDR", "localhost"]);
+    refused(&["echo", "127.0.0.1:0", "--chaos", "mild"], &["--chaos", "mild", "hostile"]);
+    refused(&["dance"], &["dance"]);
+    refused(&[], &["Usage"]);
+}

@@ -1,0 +1,85 @@
+//! The demo, as a person and as a program sees it.
+
+use crate::running::{run, stderr, stdout};
+use serde_json::{Map, Value};
+
+const KEYS: [&str; 15] = [
+    "sent",
+    "confirmed",
+    "written",
+    "in_doubt",
+    "dropped",
+    "resent",
+    "lost",
+    "duplicates",
+    "reordered",
+    "connections",
+    "reconnect_ms_p50",
+    "reconnect_ms_p99",
+    "rtt_us_p50",
+    "rtt_us_p99",
+    "seed",
+];
+
+/// Runs a short show, which must end well, and gives its report.
+fn show(delivery: &str) -> Map<String, Value> {
+    let output = run(["demo", "--seconds", "4", "--seed", "7", "--json", "--delivery", delivery]);
+    let (out, timeline) = (stdout(&output), stderr(&output));
+    assert_eq!(output.status.code(), Some(0), "{out}\n{timeline}");
+    let last = out.lines().last().expect("a line on standard output");
+    serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {last}"))
+}
+
+fn number(report: &Map<String, Value>, key: &str) -> u64 {
+    report[key].as_u64().unwrap_or_else(|| panic!("{key} is {}", report[key]))
+}
+
+#[test]
+fn at_least_once_confirms_everything() {
+    let report = show("at-least-once");
+    assert!(number(&report, "sent") > 100);
+    assert_eq!(number(&report, "confirmed"), number(&report, "sent"));
+    assert_eq!((number(&report, "lost"), number(&report, "reordered")), (0, 0));
+    assert!(number(&report, "connections") >= 4, "{report:?}");
+}
+
+#[test]
+fn at_most_once_never_repeats_and_says_what_is_in_doubt() {
+    let report = show("at-most-once");
+    assert_eq!((number(&report, "lost"), number(&report, "duplicates"), number(&report, "resent")), (0, 0, 0));
+    assert_eq!(number(&report, "sent"), number(&report, "confirmed") + number(&report, "in_doubt"));
+}
+
+#[test]
+fn volatile_never_repeats_and_accounts_for_everything() {
+    let report = show("volatile");
+    assert_eq!((number(&report, "lost"), number(&report, "duplicates"), number(&report, "resent")), (0, 0, 0));
+    let settled = ["confirmed", "written", "in_doubt", "dropped"].map(|key| number(&report, key)).iter().sum::<u64>();
+    assert_eq!(settled, number(&report, "sent"));
+}
+
+#[test]
+fn the_json_has_exactly_the_promised_keys() {
+    let output = run(["demo", "--seconds", "1", "--seed", "3", "--rate", "50", "--json"]);
+    let out = stdout(&output);
+    assert_eq!(out.lines().count(), 1, "the timeline belongs on standard error: {out}");
+    let report: Map<String, Value> = serde_json::from_str(&out).expect("JSON");
+    let mut keys: Vec<&str> = report.keys().map(String::as_str).collect();
+    let mut promised = KEYS;
+    keys.sort_unstable();
+    promised.sort_unstable();
+    assert_eq!(keys, promised);
+    assert_eq!(number(&report, "seed"), 3);
+    assert!(stderr(&output).contains("  server     "), "{}", stderr(&output));
+}
+
+#[test]
+fn without_a_terminal_the_timeline_is_plain_lines() {
+    let output = run(["demo", "--seconds", "2", "--seed", "5"]);
+    let out = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{out}");
+    assert!(!out.contains('\x1b') && !out.contains('\r'), "{out:?}");
+    for word in ["open ", "lost ", "attempt ", "in doubt", "GOOD", "seed        5"] {
+        assert!(out.contains(word), "{word:?} is missing in:\n{out}");
+    }
+}

@@ -1,0 +1,6 @@
+//! The program as its users meet it: started, spoken to, and judged by what it says and how it ends.
+
+mod bad_input;
+mod connect;
+mod demo;
+mod running;
