@@ -97,9 +97,12 @@ impl Ledger {
         Ok((id, rest))
     }
 
-    /// Waits until a message of this size would be let in, or never will be.
-    pub(crate) fn wait_for_room(&self, bytes: usize, until: Option<Instant>) {
-        drop(self.wait(until, |inner| inner.admits(bytes, &self.outbox) != Err(Refusal::Full)));
+    /// Waits until a message of this size would be let in, or never will be; whether there was a need to wait.
+    pub(crate) fn wait_for_room(&self, bytes: usize, until: Option<Instant>) -> bool {
+        let is_full = |inner: &Inner| inner.admits(bytes, &self.outbox) == Err(Refusal::Full);
+        let was_full = is_full(&self.lock());
+        drop(self.wait(until, |inner| !is_full(inner)));
+        was_full
     }
 
     /// The outcome of a message is known.

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -113,7 +114,10 @@ impl Sender {
             match self.send_with(message, options) {
                 Err(error) if error.why == Refusal::Full && until.is_none_or(|until| Instant::now() < until) => {
                     message = error.message;
-                    self.ledger.wait_for_room(message.len(), until);
+                    if !self.ledger.wait_for_room(message.len(), until) {
+                        // There was room all along: it is the loop's mailbox that is full.
+                        thread::sleep(MAILBOX_PAUSE);
+                    }
                 }
                 result => return result,
             }
@@ -162,6 +166,9 @@ impl fmt::Debug for Receipt {
         f.debug_struct("Receipt").field("id", &self.id).finish_non_exhaustive()
     }
 }
+
+/// How long to leave a loop that does not keep up to its work.
+const MAILBOX_PAUSE: Duration = Duration::from_millis(1);
 
 /// Where a message was refused: at the ledger, or by the loop's mailbox.
 enum Refused {

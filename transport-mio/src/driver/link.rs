@@ -35,8 +35,9 @@ pub(super) struct Connection {
     stream: Stream,
     pub(super) engine: Box<dyn Engine>,
     pub(super) out: Outgoing,
-    /// What was read and not taken by the engine before the application asked for a pause.
-    pub(super) held: Vec<u8>,
+    /// What was read and not taken by the engine before the application asked for a pause. `Some`, even if it is empty,
+    /// means that the engine may have more to say.
+    pub(super) held: Option<Vec<u8>>,
     /// Whether the WebSocket is open.
     pub(super) open: bool,
     /// Whether the session was told that reads are paused.
@@ -94,7 +95,7 @@ impl Link {
                     stream,
                     engine,
                     out,
-                    held: Vec::new(),
+                    held: None,
                     open: false,
                     paused: false,
                     readable: false,

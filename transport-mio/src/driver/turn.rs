@@ -181,8 +181,7 @@ impl<A: Application> Turn<'_, A> {
             if pause {
                 break false;
             }
-            if !connection.held.is_empty() {
-                let held = mem::take(&mut connection.held);
+            if let Some(held) = connection.held.take() {
                 self.take_in(conn, &held);
                 continue;
             }
@@ -220,7 +219,7 @@ impl<A: Application> Turn<'_, A> {
                 return;
             }
             if pause {
-                connection.held.extend_from_slice(input);
+                connection.held = Some(input.to_vec());
                 return;
             }
             connection.out.borrow(&mut self.shared.spare);

@@ -63,6 +63,12 @@ impl Upgrade {
         let before = self.head.len();
         let taken = input.len().min(MAX_HEAD - before);
         self.head.extend_from_slice(&input[..taken]);
+        // Only a line's end can change what the parser says, but for the first bytes, which tell what is not HTTP at
+        // all: a head that trickles in is not parsed once a byte.
+        if before > STATUS_LINE && self.head.len() < MAX_HEAD && !input[..taken].contains(&b'\n') {
+            *input = &input[taken..];
+            return Judgement::Incomplete;
+        }
         let mut headers = [EMPTY_HEADER; MAX_HEADERS];
         let mut response = Response::new(&mut headers);
         match response.parse(&self.head) {
@@ -160,6 +166,8 @@ fn retry_after(headers: &[Header<'_>]) -> Option<Duration> {
 
 /// The largest head that is accepted, in bytes; servers and proxies limit requests to 8 KiB or 16 KiB.
 const MAX_HEAD: usize = 16 << 10;
+/// By this length, `HTTP/1.1 101` has come in or something else has.
+const STATUS_LINE: usize = 16;
 /// The most headers in it.
 const MAX_HEADERS: usize = 100;
 
