@@ -1,4 +1,6 @@
 //! What the workspace's suites share: nothing of it is for users.
 
 pub mod fault_proxy;
+pub mod fuzz_body;
 pub mod recorder;
+pub mod soak;

@@ -1,0 +1,244 @@
+//! From bytes to a configuration and events.
+
+use std::time::Duration;
+
+use arbitrary::{Result, Unstructured};
+use steadfast_core::{
+    Action, Cause, CloseCode, CloseFrame, ConnId, Delivery, Event, IoKind, Message, MessageId, Network, PingPayload,
+    SendOptions, Timestamp,
+    config::{Backoff, CleanClose, Config, Confirm, Heartbeat, Outbox, Pace, Ready, Settings, WhenFull},
+};
+
+/// What the driver remembers, so that some of what it says makes sense.
+#[derive(Debug, Default)]
+pub(super) struct Driver {
+    /// The connection that the session asked for and was not told the end of.
+    conn: Option<ConnId>,
+    /// The last connection asked for.
+    last: ConnId,
+    timer: Option<Timestamp>,
+    /// The pings that were not answered, the oldest first.
+    pings: Vec<PingPayload>,
+    /// The last message handed over.
+    handed: MessageId,
+    /// The last message sent.
+    sent: u64,
+}
+
+/// A configuration with small bounds, so that they are reached.
+pub(super) fn config(input: &mut Unstructured<'_>) -> Result<(Config, u64)> {
+    let defaults = Settings::default();
+    let settings = Settings {
+        backoff: input
+            .choose(&[Backoff::default(), Backoff::fixed(), Backoff::list(), Backoff::linear(), Backoff::centrifugo()])?
+            .clone(),
+        heartbeat: heartbeat(input)?,
+        answer_timeout: if input.ratio(1, 8)? { None } else { defaults.answer_timeout },
+        confirm: Confirm {
+            enabled: !input.ratio(1, 8)?,
+            every: Duration::from_millis(*input.choose(&[0, 10, 1_000])?),
+            max_messages: input.int_in_range(1..=8)?,
+            max_bytes: input.int_in_range(1..=256)?,
+        },
+        outbox: Outbox {
+            max_messages: input.int_in_range(1..=16)?,
+            max_bytes: input.int_in_range(1..=512)?,
+            when_full: *input.choose(&[WhenFull::Refuse, WhenFull::DropOldest, WhenFull::DropNewest])?,
+            ..Outbox::default()
+        },
+        ready: *input.choose(&[Ready::Immediately, Ready::WhenTold])?,
+        ..defaults
+    };
+    let mut config = settings;
+    config.policy.clean = *input.choose(&[CleanClose::AllBut1000, CleanClose::UncleanOnly, CleanClose::Every])?;
+    Ok((Config::new(config).expect("each value lies within its range"), input.arbitrary()?))
+}
+
+/// The application's last word.
+pub(super) fn stop() -> Event<'static> {
+    Event::Stop { frame: CloseFrame::NORMAL, drain: None }
+}
+
+/// The end of a connection, of which all may have been sent.
+pub(super) fn closed(conn: ConnId) -> Event<'static> {
+    Event::Closed { conn, cause: Cause::Io(IoKind::Reset), untouched_from: None }
+}
+
+impl Driver {
+    /// The connection that is owed a `Closed`.
+    pub(super) fn conn(&self) -> Option<ConnId> {
+        self.conn
+    }
+
+    /// What happens next, and when.
+    pub(super) fn next(&self, input: &mut Unstructured<'_>, now: Timestamp) -> Result<(Timestamp, Event<'static>)> {
+        if input.is_empty() {
+            return Err(arbitrary::Error::NotEnoughData);
+        }
+        Ok((self.time(input, now)?, self.pick(input)?))
+    }
+
+    pub(super) fn event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Send { id, .. } => self.sent = id.0,
+            Event::Closed { conn, .. } if self.conn == Some(*conn) => self.conn = None,
+            Event::Pong { payload, .. } => self.pings.retain(|ping| ping != payload),
+            Event::TimerFired => self.timer = None,
+            _ => {}
+        }
+    }
+
+    pub(super) fn action(&mut self, action: &Action<'_>) {
+        match action {
+            Action::Connect { conn, .. } => {
+                (self.conn, self.last) = (Some(*conn), *conn);
+                self.pings.clear();
+            }
+            Action::Send { id, .. } => self.handed = *id,
+            Action::Ping { payload, .. } => self.pings.push(*payload),
+            Action::SetTimer { at } => self.timer = Some(*at),
+            Action::CancelTimer => self.timer = None,
+            Action::Heartbeat { .. }
+            | Action::Close { .. }
+            | Action::Abort { .. }
+            | Action::Deliver { .. }
+            | Action::Notify(_) => {}
+        }
+    }
+
+    fn time(&self, input: &mut Unstructured<'_>, now: Timestamp) -> Result<Timestamp> {
+        Ok(match input.int_in_range(0..=9)? {
+            0..=3 => now,
+            4..=5 => now + Duration::from_micros(input.int_in_range(1..=20_000)?),
+            6..=7 => self.timer.unwrap_or(now),
+            8 => now + Duration::from_secs(input.int_in_range(1..=100_000)?),
+            _ => Timestamp::from_micros(input.arbitrary()?),
+        })
+    }
+
+    fn pick(&self, input: &mut Unstructured<'_>) -> Result<Event<'static>> {
+        Ok(match input.int_in_range(0..=31)? {
+            0 => Event::Start,
+            1 => Event::Stop { frame: frame(input)?, drain: span(input)? },
+            2 => Event::ReconnectNow,
+            3..=8 => Event::Send { id: self.fresh_id(input)?, message: message(input)?, options: self.options(input)? },
+            9 => Event::Cancel { id: self.known_id(input)? },
+            10 => Event::SetHeartbeat(heartbeat(input)?),
+            11 => Event::Dialing { conn: self.named(input)? },
+            12..=13 => Event::Opened { conn: self.named(input)?, can_ping: !input.ratio(1, 8)? },
+            14 => Event::Ready { conn: self.named(input)? },
+            15 => Event::Received { conn: self.named(input)?, message: message(input)? },
+            16 => Event::Activity { conn: self.named(input)? },
+            17..=19 => Event::Pong { conn: self.named(input)?, payload: self.payload(input)? },
+            20 => Event::Wrote { conn: self.named(input)?, bytes: input.arbitrary()? },
+            21..=22 => Event::Flushed { conn: self.named(input)?, up_to: self.known_id(input)? },
+            23..=24 => Event::PingFlushed { conn: self.named(input)?, overtook: self.perhaps_known(input)? },
+            25 => Event::ReadsPaused { conn: self.named(input)? },
+            26 => Event::ReadsResumed { conn: self.named(input)? },
+            27 => Event::Closed {
+                conn: self.named(input)?,
+                cause: cause(input)?,
+                untouched_from: self.perhaps_known(input)?,
+            },
+            28..=29 => Event::TimerFired,
+            30 => Event::Network(*input.choose(&[Network::Online, Network::Offline, Network::Changed])?),
+            _ => Event::Resumed { gap: Duration::from_secs(input.arbitrary::<u16>()?.into()) },
+        })
+    }
+
+    /// The current connection most of the time, one before it, or one that never was.
+    fn named(&self, input: &mut Unstructured<'_>) -> Result<ConnId> {
+        Ok(match input.int_in_range(0..=15)? {
+            0 => ConnId(self.last.0.wrapping_sub(1)),
+            1 => ConnId(input.arbitrary()?),
+            _ => self.last,
+        })
+    }
+
+    /// The next one most of the time; one used before, or any.
+    fn fresh_id(&self, input: &mut Unstructured<'_>) -> Result<MessageId> {
+        Ok(match input.int_in_range(0..=15)? {
+            0 => self.known_id(input)?,
+            1 => MessageId(input.arbitrary()?),
+            _ => MessageId(self.sent.wrapping_add(1)),
+        })
+    }
+
+    fn known_id(&self, input: &mut Unstructured<'_>) -> Result<MessageId> {
+        Ok(match input.int_in_range(0..=3)? {
+            0 => MessageId(self.sent.wrapping_sub(input.int_in_range(0..=16)?)),
+            _ => self.handed,
+        })
+    }
+
+    fn perhaps_known(&self, input: &mut Unstructured<'_>) -> Result<Option<MessageId>> {
+        Ok(if input.ratio(1, 4)? { Some(self.known_id(input)?) } else { None })
+    }
+
+    fn payload(&self, input: &mut Unstructured<'_>) -> Result<PingPayload> {
+        Ok(match (self.pings.first(), self.pings.last()) {
+            (Some(oldest), Some(newest)) if !input.ratio(1, 8)? => *input.choose(&[*oldest, *newest])?,
+            _ => PingPayload(input.arbitrary()?),
+        })
+    }
+
+    fn options(&self, input: &mut Unstructured<'_>) -> Result<SendOptions> {
+        let delivery = *input.choose(&[Delivery::AtLeastOnce, Delivery::AtMostOnce, Delivery::Volatile])?;
+        let mut options = SendOptions::new(delivery);
+        if input.ratio(1, 8)? {
+            options = options.bound_to(self.named(input)?);
+        }
+        if input.ratio(1, 8)? {
+            options = options.max_resends(input.int_in_range(0..=2)?);
+        }
+        Ok(options)
+    }
+}
+
+fn heartbeat(input: &mut Unstructured<'_>) -> Result<Heartbeat> {
+    let pace = Pace {
+        interval: Duration::from_millis(*input.choose(&[0, 1, 1_000, 25_000])?).max(Duration::from_millis(1)),
+        timeout: Duration::from_millis(*input.choose(&[1, 1_000, 10_000])?),
+        missed_allowed: input.int_in_range(0..=2)?,
+    };
+    Ok(match input.int_in_range(0..=4)? {
+        0 => Heartbeat::Off,
+        1 => Heartbeat::Text { pace, ping: "ping".into(), pong: "pong".into(), deliver: input.arbitrary()? },
+        2 => Heartbeat::Idle { timeout: pace.interval },
+        _ => Heartbeat::Ping(pace),
+    })
+}
+
+fn message(input: &mut Unstructured<'_>) -> Result<Message<'static>> {
+    Ok(match input.int_in_range(0..=3)? {
+        0 => Message::text(""),
+        1 => Message::text("pong"),
+        2 => Message::binary(&[0; 100][..]),
+        _ => Message::text("twelve bytes"),
+    })
+}
+
+fn span(input: &mut Unstructured<'_>) -> Result<Option<Duration>> {
+    Ok(*input.choose(&[None, Some(Duration::ZERO), Some(Duration::from_secs(5)), Some(Duration::MAX)])?)
+}
+
+fn frame(input: &mut Unstructured<'_>) -> Result<CloseFrame> {
+    let code = match input.int_in_range(0..=3)? {
+        0 => CloseCode(input.arbitrary()?),
+        1 => CloseCode::SERVICE_RESTART,
+        2 => CloseCode::GOING_AWAY,
+        _ => CloseCode::NORMAL,
+    };
+    Ok(CloseFrame { code, reason: String::new() })
+}
+
+fn cause(input: &mut Unstructured<'_>) -> Result<Cause> {
+    Ok(match input.int_in_range(0..=7)? {
+        0 => Cause::Closed(frame(input)?),
+        1 => Cause::Rejected { status: input.int_in_range(100..=599)?, retry_after: span(input)? },
+        2 => Cause::Aborted,
+        3 => Cause::Protocol(CloseCode::PROTOCOL_ERROR),
+        4 => Cause::NetworkLost,
+        _ => Cause::Io(*input.choose(&[IoKind::Reset, IoKind::Refused, IoKind::Eof])?),
+    })
+}

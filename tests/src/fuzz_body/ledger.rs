@@ -1,0 +1,102 @@
+//! What a session promises, whatever a driver tells it.
+
+use std::collections::BTreeMap;
+
+use steadfast_core::{Action, ConnId, Event, MessageId, Notice, Session, StateKind, Timestamp, Verdict};
+
+/// Follows the events and actions of one session, and panics at a broken promise:
+///
+/// - an accepted message gets exactly one verdict, a refused one none, and a settled one is not handed over any more;
+/// - one connection at a time, each with a new name, and actions only for it;
+/// - messages are handed over in the order in which they were accepted, on each connection anew;
+/// - timers lie ahead;
+/// - when the session has stopped, nothing is unsettled and no connection is left.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    now: Timestamp,
+    /// Accepted and not settled, with the place in the order of acceptance.
+    unsettled: BTreeMap<MessageId, Accepted>,
+    accepted: u64,
+    conn: Option<ConnId>,
+    last_conn: ConnId,
+    /// The place of the last message handed over on this connection.
+    handed: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Accepted {
+    place: u64,
+    /// Bound messages go ahead of the outbox.
+    bound: bool,
+}
+
+impl Ledger {
+    /// An event is about to be handled, and will lead to these actions.
+    pub(super) fn event(&mut self, now: Timestamp, event: &Event<'_>, actions: &[Action<'_>]) {
+        self.now = now;
+        let mut refused = actions.iter().filter_map(|action| match action {
+            Action::Notify(Notice::Refused { id, .. }) => Some(*id),
+            _ => None,
+        });
+        match event {
+            Event::Send { id, options, .. } => match refused.next() {
+                Some(refused) => assert_eq!(refused, *id, "another message was refused than was sent"),
+                None => self.accept(*id, options.bound_to.is_some()),
+            },
+            Event::Closed { conn, .. } if self.conn == Some(*conn) => self.conn = None,
+            _ => {}
+        }
+        assert_eq!(refused.next(), None, "refused, but not sent");
+    }
+
+    pub(super) fn action(&mut self, action: &Action<'_>) {
+        let now = self.conn;
+        let on_conn = |conn: &ConnId| assert_eq!(Some(*conn), now, "an action for another connection: {action:?}");
+        match action {
+            Action::Connect { conn, attempt } => {
+                assert_eq!(self.conn, None, "a second connection");
+                assert!(*conn > self.last_conn, "the name of a connection is used again");
+                assert!(*attempt >= 1);
+                (self.conn, self.last_conn, self.handed) = (Some(*conn), *conn, 0);
+            }
+            Action::Send { conn, id, .. } => {
+                on_conn(conn);
+                let entry = self.unsettled.get(id).expect("only what is unsettled is handed over");
+                if !entry.bound {
+                    assert!(entry.place > self.handed, "{id} overtook another message");
+                    self.handed = entry.place;
+                }
+            }
+            Action::Ping { conn, .. }
+            | Action::Heartbeat { conn, .. }
+            | Action::Close { conn, .. }
+            | Action::Abort { conn }
+            | Action::Deliver { conn, .. } => on_conn(conn),
+            Action::SetTimer { at } => assert!(*at > self.now, "a timer for {at} was set at {}", self.now),
+            Action::Notify(Notice::Verdict { id, verdict, message }) => {
+                assert!(self.unsettled.remove(id).is_some(), "{id} has no verdict to come: {verdict:?}");
+                let comes_back = matches!(verdict, Verdict::InDoubt | Verdict::Dropped(_));
+                assert_eq!(message.is_some(), comes_back, "{id}: {verdict:?}");
+            }
+            Action::CancelTimer | Action::Notify(_) => {}
+        }
+    }
+
+    /// The event was handled, and every action taken.
+    pub(super) fn handled(&mut self, session: &Session) {
+        assert_eq!(session.unsettled().0, self.unsettled.len(), "messages accepted and not settled");
+        let metrics = session.metrics();
+        assert_eq!(metrics.accepted, self.accepted, "messages accepted");
+        assert_eq!(metrics.accepted, metrics.verdicts.total() + self.unsettled.len() as u64, "one verdict each");
+        if session.state().kind() == StateKind::Stopped {
+            assert_eq!(self.unsettled.len(), 0, "stopped with messages unsettled");
+            assert_eq!(self.conn, None, "stopped with a connection left");
+        }
+    }
+
+    fn accept(&mut self, id: MessageId, bound: bool) {
+        self.accepted += 1;
+        let place = self.accepted;
+        assert_eq!(self.unsettled.insert(id, Accepted { place, bound }), None, "{id} was accepted twice");
+    }
+}
