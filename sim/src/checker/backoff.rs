@@ -1,0 +1,222 @@
+//! Clauses about waits: within the policy's bounds, earned back, and not skipped.
+
+use std::time::Duration;
+
+use steadfast_core::{
+    ConnId, Decided, Decision, Network, State, Timestamp,
+    config::{Backoff, CountedFrom, Jitter, Schedule},
+};
+
+use super::{Checker, During, clause::Clause};
+
+/// Rounding of what is computed here in floating point.
+const ROUNDING: Duration = Duration::from_millis(1);
+
+/// The failures in a row.
+#[derive(Debug, Default)]
+pub(super) struct Row {
+    attempts: u32,
+    delays: u32,
+    /// When the last attempt was asked for, and when its end was decided.
+    begun: Timestamp,
+    over: Option<Timestamp>,
+    /// Not before this, by the server's word.
+    floor: Option<Timestamp>,
+    /// When the wait is over.
+    until: Option<Timestamp>,
+    hastened: bool,
+}
+
+impl Row {
+    /// It starts afresh.
+    pub(super) fn afresh(&mut self) {
+        self.attempts = 0;
+        self.delays = 0;
+    }
+
+    /// The connection is over, by the session's word or the driver's, whichever comes first.
+    pub(super) fn over(&mut self, now: Timestamp) -> Timestamp {
+        *self.over.get_or_insert(now)
+    }
+
+    /// The application does not want to wait, while the connection is being given up.
+    pub(super) fn hasten(&mut self) {
+        self.hastened = true;
+    }
+
+    fn floor(&mut self, decided: Option<Decided>) {
+        let over = self.over.unwrap_or(self.begun);
+        self.floor = match decided.map(|decided| decided.decision) {
+            Some(Decision::RetryAfter { floor, .. }) => Some(over + floor),
+            _ => None,
+        };
+    }
+}
+
+impl Checker {
+    pub(super) fn attempt_made(&mut self, attempt: u32) {
+        self.row.attempts += 1;
+        let right = self.row.attempts;
+        if attempt != right {
+            self.blame(Clause::BackoffEarnedBack, || format!("attempt {attempt} was made, and {right} was next"));
+        }
+        self.row.begun = self.now;
+        self.row.over = None;
+        self.row.until = None;
+        self.row.hastened = false;
+    }
+
+    pub(super) fn stable(&mut self, conn: ConnId) {
+        let after = self.settings.stable_after;
+        let now = self.now;
+        let earned = self.line.as_ref().is_some_and(|line| {
+            line.conn == conn && line.is_usable() && line.usable.is_some_and(|since| now.since(since) >= after)
+        });
+        if !earned {
+            self.blame(Clause::BackoffEarnedBack, || format!("{conn} was called stable before it was"));
+        }
+        self.row.afresh();
+    }
+
+    /// A wait was told: after an end, or for a hint of the application's.
+    pub(super) fn wait_told(&mut self, until: Timestamp, attempt: u32, decided: Option<Decided>) {
+        self.attempt_announced(attempt);
+        match decided {
+            Some(decided) if self.during == During::Closed => {
+                self.row.floor(Some(decided));
+                self.wait_begun(until, decided.decision);
+            }
+            _ => self.wait_changed(until),
+        }
+        self.row.until = Some(until);
+    }
+
+    /// There is no network, and so no wait; what the server asked for stays.
+    pub(super) fn offline_told(&mut self, attempt: u32, decided: Option<Decided>) {
+        self.attempt_announced(attempt);
+        if self.during == During::Closed {
+            self.row.floor(decided);
+            self.row.delays += 1;
+        }
+        self.row.until = None;
+    }
+
+    fn attempt_announced(&mut self, attempt: u32) {
+        let right = self.row.attempts + 1;
+        if attempt != right {
+            self.blame(Clause::BackoffEarnedBack, || format!("attempt {attempt} was announced, and {right} is next"));
+        }
+    }
+
+    fn wait_begun(&mut self, until: Timestamp, decision: Decision) {
+        let backoff = &self.settings.backoff;
+        let (least, most) = bounds(backoff, self.row.delays);
+        let gave_up = gives_up(backoff, self.row.delays);
+        let over = self.row.over.unwrap_or(self.now);
+        let begun = self.row.begun;
+        let (from, least, most) = match decision {
+            Decision::RetryAfter { floor, spread } => (over, floor + least, floor + most + spread),
+            _ if backoff.counted_from == CountedFrom::AttemptStart => (begun, least, most),
+            _ => (over, least, most),
+        };
+        let (earliest, latest) = ((from + least).max(over), (from + most).max(over) + ROUNDING);
+        if until + ROUNDING < earliest || until > latest {
+            let place = self.row.delays;
+            self.blame(Clause::BackoffBounds, || {
+                format!("the wait ends at {until}; the {place}-th in a row is from {earliest} to {latest}")
+            });
+        }
+        if gave_up {
+            self.blame(Clause::BackoffBounds, || "the policy had given up, and a wait was told".into());
+        }
+        self.row.delays += 1;
+    }
+
+    /// The policy gave up, says the session.
+    pub(super) fn exhausted(&mut self) {
+        self.standing.exhausted = true;
+        let backoff = &self.settings.backoff;
+        if backoff.max_elapsed.is_none() && !gives_up(backoff, self.row.delays) {
+            self.blame(Clause::BackoffBounds, || "the session gave up before the policy did".into());
+        }
+    }
+
+    /// An announced wait became another, for a hint of the application's.
+    fn wait_changed(&mut self, until: Timestamp) {
+        let hint = matches!(self.during, During::Network(Network::Online | Network::Changed) | During::Probe);
+        let later = self.row.until.is_some_and(|planned| until > planned);
+        if !hint || later {
+            self.blame(Clause::WaitKept, || format!("the wait was changed to {until}"));
+        }
+        if let Some(floor) = self.row.floor.filter(|floor| until < *floor) {
+            self.blame(Clause::WaitKept, || format!("the wait was changed to {until}; the server asked for {floor}"));
+        }
+    }
+
+    /// The session begins to connect: was its wait over?
+    pub(super) fn wait_ended(&mut self) {
+        let asked = matches!(self.during, During::ReconnectNow) || self.row.hastened;
+        let now = self.now;
+        match &self.standing.told {
+            State::Waiting { until, .. } if now < *until && !asked => {
+                let until = *until;
+                self.blame(Clause::WaitKept, || format!("the wait until {until} was not kept"));
+            }
+            State::Offline { .. } if self.during != During::ReconnectNow => {
+                self.blame(Clause::WaitKept, || "it connects although there is no network".into());
+            }
+            State::Connecting { .. } | State::Open { .. } | State::Closing { .. } => {
+                let told = self.standing.told.clone();
+                self.blame(Clause::StateFits, || format!("{told:?} became connecting, without an end and a wait"));
+            }
+            _ => {}
+        }
+        self.row.until = None;
+        self.row.floor = None;
+    }
+}
+
+/// Whether the policy gives no n-th delay.
+fn gives_up(backoff: &Backoff, n: u32) -> bool {
+    let ended = matches!(&backoff.schedule, Schedule::List { delays } if n as usize >= delays.len());
+    ended || backoff.max_attempts.is_some_and(|most| n >= most)
+}
+
+/// The least and the most that the policy can give for the n-th delay in a row.
+fn bounds(backoff: &Backoff, n: u32) -> (Duration, Duration) {
+    let scheduled = scheduled(&backoff.schedule, n);
+    let (least, most) = match (backoff.first, backoff.jitter) {
+        (Some(first), _) if n == 0 => (first.min, first.max),
+        (_, Jitter::None) => (scheduled, scheduled),
+        (_, Jitter::Full { floor }) => (floor, scheduled.max(floor)),
+        (_, Jitter::Equal) => (scheduled / 2, scheduled),
+        (_, Jitter::Proportional { below_ppm, above_ppm }) => {
+            (scheduled.saturating_sub(share(scheduled, below_ppm)), scheduled.saturating_add(share(scheduled, above_ppm)))
+        }
+        (_, Jitter::Additive { max }) => (scheduled, scheduled.saturating_add(max)),
+        (_, Jitter::Decorrelated { base, cap }) => (base, cap.max(base)),
+    };
+    let limited = |delay: Duration| backoff.limit.map_or(delay, |limit| delay.min(limit));
+    (limited(least.saturating_add(backoff.offset)), limited(most.saturating_add(backoff.offset)))
+}
+
+fn scheduled(schedule: &Schedule, n: u32) -> Duration {
+    let capped = |delay: Duration, cap: &Option<Duration>| cap.map_or(delay, |cap| delay.min(cap));
+    match schedule {
+        Schedule::Exponential { base, factor_ppm, cap } => {
+            let factor = f64::from(*factor_ppm) / 1e6;
+            let grown = base.as_secs_f64() * factor.powf(f64::from(n));
+            capped(Duration::try_from_secs_f64(grown).unwrap_or(Duration::MAX), cap)
+        }
+        Schedule::Linear { step, cap } => capped(step.saturating_mul(n.saturating_add(1)), cap),
+        Schedule::Fixed { delay } => *delay,
+        Schedule::List { delays } => {
+            let last = delays.len().saturating_sub(1);
+            delays.get((n as usize).min(last)).copied().unwrap_or_default()
+        }
+    }
+}
+
+fn share(whole: Duration, ppm: u32) -> Duration {
+    Duration::try_from_secs_f64(whole.as_secs_f64() * f64::from(ppm) / 1e6).unwrap_or(Duration::MAX)
+}

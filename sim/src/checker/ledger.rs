@@ -1,0 +1,142 @@
+//! What is owed: the messages that were accepted and are not settled.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use steadfast_core::{ConnId, Delivery, Message, MessageId, SendOptions};
+
+/// A message that is owed a verdict.
+#[derive(Debug)]
+pub(super) struct Owed {
+    /// Its place in the order in which messages were accepted.
+    pub(super) place: u64,
+    pub(super) message: Message<'static>,
+    pub(super) options: SendOptions,
+    /// Its position among those handed over on the live connection.
+    pub(super) handed: Option<u64>,
+    /// How often it was handed over, and may have been sent, on connections that are over.
+    pub(super) sent_before: u32,
+    /// It arrived at the server at least once.
+    pub(super) arrived: bool,
+}
+
+/// A message that was offered with the event being handled.
+#[derive(Debug)]
+pub(super) struct Offer {
+    pub(super) id: MessageId,
+    pub(super) message: Message<'static>,
+    pub(super) options: SendOptions,
+    pub(super) duplicate: bool,
+    pub(super) refused: bool,
+    /// What the outbox held before.
+    pub(super) before: (u64, u64),
+}
+
+/// How a cancel was answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Cancel {
+    Asked { known: bool, handed: bool },
+    Answered,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    pub(super) owed: BTreeMap<MessageId, Owed>,
+    pub(super) bytes: u64,
+    /// Not handed over on the live connection, by place: the outbox's lane, and the lane of bound messages.
+    pub(super) queue: BTreeMap<u64, MessageId>,
+    pub(super) ahead: BTreeMap<u64, MessageId>,
+    /// Handed over on the live connection and not settled: how many, and their bytes.
+    pub(super) unconfirmed: (u64, u64),
+    pub(super) offer: Option<Offer>,
+    pub(super) cancel: Option<(MessageId, Cancel)>,
+    /// Those said to be dropped after they had been handed over: they must never arrive.
+    pub(super) dropped: BTreeSet<MessageId>,
+    pub(super) mark_high: bool,
+    next_place: u64,
+}
+
+impl Ledger {
+    pub(super) fn len(&self) -> usize {
+        self.owed.len()
+    }
+
+    pub(super) fn accept(&mut self, id: MessageId, message: &Message<'static>, options: SendOptions) {
+        let place = self.next_place;
+        self.next_place += 1;
+        self.bytes += message.len() as u64;
+        self.lane(options.bound_to).insert(place, id);
+        self.owed.insert(
+            id,
+            Owed { place, message: message.clone(), options, handed: None, sent_before: 0, arrived: false },
+        );
+    }
+
+    pub(super) fn lane(&mut self, bound_to: Option<ConnId>) -> &mut BTreeMap<u64, MessageId> {
+        if bound_to.is_some() { &mut self.ahead } else { &mut self.queue }
+    }
+
+    /// It is settled, or was never accepted.
+    pub(super) fn remove(&mut self, id: MessageId) -> Option<Owed> {
+        let owed = self.owed.remove(&id)?;
+        let bytes = owed.message.len() as u64;
+        self.bytes -= bytes;
+        if owed.handed.is_some() {
+            self.unconfirmed.0 -= 1;
+            self.unconfirmed.1 -= bytes;
+        } else {
+            self.lane(owed.options.bound_to).remove(&owed.place);
+        }
+        Some(owed)
+    }
+
+    /// It was handed over, as the live connection's `position`-th.
+    pub(super) fn hand_over(&mut self, id: MessageId, position: u64) {
+        let Some(owed) = self.owed.get_mut(&id) else { return };
+        owed.handed = Some(position);
+        let (place, bound, bytes) = (owed.place, owed.options.bound_to, owed.message.len() as u64);
+        self.unconfirmed.0 += 1;
+        self.unconfirmed.1 += bytes;
+        self.lane(bound).remove(&place);
+    }
+
+    /// The live connection is over; what was handed over from `untouched_from` on never left.
+    pub(super) fn connection_over(&mut self, untouched_from: Option<MessageId>) {
+        let untouched = untouched_from.and_then(|id| self.owed.get(&id)?.handed).unwrap_or(u64::MAX);
+        for (id, owed) in &mut self.owed {
+            let Some(position) = owed.handed.take() else { continue };
+            if position < untouched {
+                owed.sent_before += 1;
+            }
+            let lane = if owed.options.bound_to.is_some() { &mut self.ahead } else { &mut self.queue };
+            lane.insert(owed.place, *id);
+        }
+        self.unconfirmed = (0, 0);
+    }
+
+    /// It arrived; says whether it should not have.
+    pub(super) fn arrived(&mut self, id: MessageId) -> bool {
+        match self.owed.get_mut(&id) {
+            Some(owed) => {
+                owed.arrived = true;
+                false
+            }
+            None => self.dropped.contains(&id),
+        }
+    }
+}
+
+impl Owed {
+    /// May have reached the server, on this connection or an earlier one.
+    pub(super) const fn may_have_arrived(&self) -> bool {
+        self.handed.is_some() || self.sent_before > 0
+    }
+
+    pub(super) const fn may_repeat(&self) -> bool {
+        matches!(self.options.delivery, Delivery::AtLeastOnce) && self.options.bound_to.is_none()
+    }
+
+    /// It was sent as often as it may be.
+    pub(super) fn used_up(&self) -> bool {
+        !self.may_repeat() || self.options.max_resends.is_some_and(|resends| self.sent_before > resends)
+    }
+}

@@ -1,0 +1,222 @@
+//! Clauses about what goes in and out: offers, refusals, sending, order, bounds.
+
+use steadfast_core::{
+    ConnId, Delivery, Message, MessageId, NotCancelled, Refusal, SendOptions, State, Watermark,
+    config::WhenFull,
+};
+
+use super::{
+    Checker, During,
+    clause::Clause,
+    ledger::{Cancel, Offer},
+    same,
+};
+
+impl Checker {
+    pub(super) fn offered(&mut self, id: MessageId, message: &Message<'static>, options: SendOptions) {
+        self.during = During::Send(id);
+        let duplicate = self.ledger.owed.contains_key(&id);
+        let before = (self.ledger.len() as u64, self.ledger.bytes);
+        if !duplicate {
+            self.ledger.accept(id, message, options);
+            self.ledger.dropped.remove(&id);
+        }
+        let message = message.clone();
+        self.ledger.offer = Some(Offer { id, message, options, duplicate, refused: false, before });
+    }
+
+    pub(super) fn refused(&mut self, id: MessageId, message: &Message<'static>, why: Refusal) {
+        let Some(mut offer) = self.ledger.offer.take().filter(|offer| offer.id == id && !offer.refused) else {
+            return self.blame(Clause::OneVerdict, || format!("{id} was refused although it was not offered now"));
+        };
+        if !same(&offer.message, message) {
+            self.blame(Clause::ComesBack, || format!("{id} was refused and came back as another message"));
+        }
+        if !offer.duplicate {
+            match self.ledger.remove(id) {
+                None => self.blame(Clause::OneVerdict, || format!("{id} had its verdict, and was refused")),
+                Some(owed) if owed.handed.is_some() => {
+                    self.blame(Clause::OneVerdict, || format!("{id} was sent, and refused"));
+                }
+                Some(_) => {}
+            }
+        }
+        if !self.refusal_is_true(&offer, why) {
+            self.blame(Clause::RefusalTrue, || format!("{id} was refused as {why:?}, which it is not"));
+        }
+        offer.refused = true;
+        self.account.refused += 1;
+        self.ledger.offer = Some(offer);
+    }
+
+    fn refusal_is_true(&self, offer: &Offer, why: Refusal) -> bool {
+        let outbox = &self.settings.outbox;
+        let (messages, bytes) = offer.before;
+        let len = offer.message.len() as u64;
+        match why {
+            Refusal::DuplicateId => offer.duplicate,
+            Refusal::Full => {
+                outbox.when_full != WhenFull::DropNewest
+                    && (messages >= u64::from(outbox.max_messages) || bytes + len > outbox.max_bytes as u64)
+            }
+            Refusal::TooLarge => len > outbox.max_bytes as u64,
+            Refusal::NotOpen => offer.options.delivery == Delivery::Volatile && !self.takes_volatile(),
+            Refusal::NotThatConnection => {
+                offer.options.bound_to.is_some_and(|conn| !self.is_open_as(conn))
+            }
+            Refusal::CannotConfirm => offer.options.delivery == Delivery::AtLeastOnce && !self.may_confirm(),
+            Refusal::Stopped => self.standing.stopping.is_some() || matches!(self.standing.told, State::Stopped { .. }),
+            _ => true,
+        }
+    }
+
+    /// Whether a volatile message could be sent now.
+    fn takes_volatile(&self) -> bool {
+        matches!(self.standing.told, State::Open { ready: true, .. })
+    }
+
+    fn is_open_as(&self, conn: ConnId) -> bool {
+        matches!(self.standing.told, State::Open { conn: open, .. } if open == conn)
+    }
+
+    /// Whether anything can confirm, as far as is known.
+    pub(super) fn may_confirm(&self) -> bool {
+        let confirms = self.settings.confirm.enabled && self.settings.answer_timeout.is_some();
+        confirms && self.standing.can_ping
+    }
+
+    /// All actions of the event are known: what had to be answered was.
+    pub(super) fn sent_all_answers(&mut self) {
+        if let Some(offer) = self.ledger.offer.take().filter(|offer| !offer.refused) {
+            self.account.accepted += 1;
+            if offer.duplicate {
+                self.blame(Clause::RefusalTrue, || format!("{} was accepted twice", offer.id));
+            }
+            let stopped = self.standing.stopping.is_some() || matches!(self.standing.told, State::Stopped { .. });
+            let volatile = offer.options.delivery == Delivery::Volatile;
+            if stopped {
+                self.blame(Clause::RefusalTrue, || format!("{} was accepted by a session that stops", offer.id));
+            } else if volatile && !matches!(self.standing.told, State::Open { .. }) {
+                self.blame(Clause::RefusalTrue, || format!("{} is volatile, and was accepted while not open", offer.id));
+            } else if let Some(conn) = offer.options.bound_to.filter(|conn| !self.is_open_as(*conn)) {
+                self.blame(Clause::RefusalTrue, || format!("{} is bound to {conn}, which is not open", offer.id));
+            }
+        }
+        if let Some((id, Cancel::Asked { .. })) = self.ledger.cancel.take() {
+            self.blame(Clause::CancelAnswered, || format!("the cancel of {id} had no answer"));
+        }
+    }
+
+    pub(super) fn cancel_asked(&mut self, id: MessageId) {
+        self.during = During::Cancel(id);
+        let owed = self.ledger.owed.get(&id);
+        let handed = owed.is_some_and(|owed| owed.handed.is_some());
+        self.ledger.cancel = Some((id, Cancel::Asked { known: owed.is_some(), handed }));
+    }
+
+    pub(super) fn not_cancelled(&mut self, id: MessageId, why: NotCancelled) {
+        let right = match (self.ledger.cancel, why) {
+            (Some((asked, Cancel::Asked { known, .. })), NotCancelled::Unknown) => asked == id && !known,
+            (Some((asked, Cancel::Asked { handed, .. })), NotCancelled::HandedOver) => asked == id && handed,
+            _ => false,
+        };
+        if !right {
+            self.blame(Clause::CancelAnswered, || format!("{id} was not cancelled as {why:?}, which it is not"));
+        }
+        self.ledger.cancel = Some((id, Cancel::Answered));
+    }
+
+    pub(super) fn sent(&mut self, conn: ConnId, id: MessageId, message: &Message<'static>) {
+        if !self.may_send_on(conn) {
+            self.blame(Clause::LiveConnection, || format!("{id} was sent on {conn}, which does not take it"));
+        }
+        let Some(owed) = self.ledger.owed.get(&id) else {
+            return self.blame(Clause::SendsOwed, || format!("{id} was sent, but is not owed"));
+        };
+        let options = owed.options;
+        let twice = owed.handed.is_some();
+        let changed = !same(&owed.message, message);
+        let repeated = owed.sent_before > 0;
+        let again = owed.sent_before > 0 && owed.used_up();
+        let place = owed.place;
+        if twice {
+            return self.blame(Clause::SendsOwed, || format!("{id} was sent twice on {conn}"));
+        }
+        if changed {
+            self.blame(Clause::SendsOwed, || format!("{id} was sent as another message than was accepted"));
+        }
+        if again {
+            self.blame(Clause::ResendsAllowed, || format!("{id} was sent again on {conn}"));
+        }
+        self.account.sent += 1;
+        self.account.sent_bytes += message.len() as u64;
+        self.account.resent += u64::from(repeated);
+        self.keeps_order(conn, id, options, place);
+        self.keeps_hand_over_bound(id, message.len() as u64);
+        if let Some(line) = &mut self.line {
+            self.ledger.hand_over(id, line.handed);
+            line.handed += 1;
+            line.unflushed(self.now);
+        }
+    }
+
+    fn keeps_order(&mut self, conn: ConnId, id: MessageId, options: SendOptions, place: u64) {
+        let first = self.ledger.lane(options.bound_to).first_key_value().map(|(place, id)| (*place, *id));
+        if let Some((_, older)) = first.filter(|(first, _)| *first < place) {
+            self.blame(Clause::InOrder, || format!("{id} was sent on {conn} before {older}, which is older"));
+        }
+        match options.bound_to {
+            Some(bound) if bound != conn => {
+                self.blame(Clause::SendsOwed, || format!("{id} is bound to {bound}, and was sent on {conn}"));
+            }
+            Some(_) => {}
+            None => {
+                if let Some((_, bound)) = self.ledger.ahead.first_key_value().filter(|(first, _)| **first < place) {
+                    let bound = *bound;
+                    self.blame(Clause::InOrder, || format!("{id} was sent before {bound}, which is bound to {conn}"));
+                }
+                if !self.line.as_ref().is_some_and(|line| line.ready) {
+                    self.blame(Clause::WaitsForReady, || format!("{id} was sent on {conn} before it was ready"));
+                }
+            }
+        }
+    }
+
+    fn keeps_hand_over_bound(&mut self, id: MessageId, bytes: u64) {
+        let confirm = &self.settings.confirm;
+        let (messages, unconfirmed) = self.ledger.unconfirmed;
+        let over = messages >= u64::from(confirm.max_messages) || unconfirmed + bytes > confirm.max_bytes as u64;
+        if over && messages > 0 {
+            self.blame(Clause::HandOverBounded, || {
+                format!("{id} was handed over on top of {messages} messages with {unconfirmed} bytes")
+            });
+        }
+    }
+
+    pub(super) fn outbox_is_bounded(&mut self) {
+        let outbox = &self.settings.outbox;
+        let (messages, bytes) = (self.ledger.len() as u64, self.ledger.bytes);
+        if messages > u64::from(outbox.max_messages) || bytes > outbox.max_bytes as u64 {
+            self.blame(Clause::OutboxBounded, || format!("the outbox holds {messages} messages with {bytes} bytes"));
+        }
+    }
+
+    pub(super) fn watermark(&mut self, mark: Watermark, messages: u32, bytes: u64) {
+        let high = mark == Watermark::High;
+        if high == self.ledger.mark_high {
+            self.blame(Clause::WatermarksTurn, || format!("{mark:?} was told twice in a row"));
+        }
+        self.ledger.mark_high = high;
+        let outbox = &self.settings.outbox;
+        let percent = |part: u64, whole: u64| u128::from(part) * 100 / u128::from(whole.max(1));
+        let full = percent(messages.into(), outbox.max_messages.into()).max(percent(bytes, outbox.max_bytes as u64));
+        let right = if high {
+            full >= u128::from(outbox.high_watermark)
+        } else {
+            full <= u128::from(outbox.low_watermark)
+        };
+        if !right {
+            self.blame(Clause::WatermarksTurn, || format!("{mark:?} was told with {messages} messages, {bytes} bytes"));
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Clauses about verdicts: one for each message, and a true one.
+
+use steadfast_core::{Delivery, Dropped, Message, MessageId, State, Verdict, config::WhenFull};
+
+use super::{
+    Checker, During,
+    clause::Clause,
+    ledger::{Cancel, Owed},
+    same,
+};
+
+impl Checker {
+    pub(super) fn verdict(&mut self, id: MessageId, verdict: Verdict, message: Option<&Message<'static>>) {
+        if matches!(self.standing.told, State::Stopped { .. }) {
+            self.blame(Clause::SettledFirst, || format!("{id} had its verdict after the session had stopped"));
+        }
+        let offered_twice = self.ledger.offer.as_ref().is_some_and(|offer| offer.id == id && offer.refused);
+        let Some(owed) = self.ledger.remove(id).filter(|_| !offered_twice) else {
+            return self.blame(Clause::OneVerdict, || format!("{id} is owed no verdict, and got {verdict:?}"));
+        };
+        self.account.settled(verdict);
+        let comes_back = matches!(verdict, Verdict::InDoubt | Verdict::Dropped(_));
+        let right_message = message.map_or(!comes_back, |message| comes_back && same(message, &owed.message));
+        if !right_message {
+            self.blame(Clause::ComesBack, || format!("{id} got {verdict:?}, and its message did not come as it should"));
+        }
+        if let Some(wrong) = self.wrong_verdict(&owed, verdict) {
+            self.blame(Clause::VerdictTrue, || format!("{id} got {verdict:?}, but {wrong}"));
+        }
+        if let Verdict::Dropped(why) = verdict {
+            self.dropped(id, &owed, why);
+        }
+        if self.during == During::Cancel(id) {
+            self.cancel_settled(id, &owed, verdict);
+        }
+    }
+
+    fn cancel_settled(&mut self, id: MessageId, owed: &Owed, verdict: Verdict) {
+        let right = match verdict {
+            Verdict::Dropped(Dropped::Cancelled) => owed.handed.is_none(),
+            Verdict::InDoubt => owed.sent_before > 0,
+            Verdict::Confirmed | Verdict::Written | Verdict::Dropped(_) => false,
+        };
+        if !right {
+            self.blame(Clause::CancelAnswered, || format!("{id} was cancelled, and got {verdict:?}"));
+        }
+        self.ledger.cancel = Some((id, Cancel::Answered));
+    }
+
+    fn dropped(&mut self, id: MessageId, owed: &Owed, why: Dropped) {
+        if owed.handed.is_some() {
+            self.blame(Clause::HandedOverKept, || format!("{id} was dropped ({why:?}) after it was handed over"));
+        }
+        if self.truth {
+            self.ledger.dropped.insert(id);
+        }
+        let outbox = &self.settings.outbox;
+        let fits = match why {
+            Dropped::Displaced => {
+                outbox.when_full == WhenFull::DropOldest && matches!(self.during, During::Send(new) if new != id)
+            }
+            Dropped::NoRoom => outbox.when_full == WhenFull::DropNewest && self.during == During::Send(id),
+            Dropped::Cancelled => self.during == During::Cancel(id),
+            Dropped::Stopped => self.is_ending(),
+            Dropped::ConnectionLost => {
+                owed.options.bound_to.is_some() || owed.options.delivery == Delivery::Volatile
+            }
+            Dropped::CannotConfirm => owed.options.delivery == Delivery::AtLeastOnce && !self.may_confirm(),
+            _ => true,
+        };
+        if !fits {
+            self.blame(Clause::VerdictTrue, || format!("{id} was dropped as {why:?}, which does not fit"));
+        }
+    }
+
+    /// What is wrong with a verdict, if anything is.
+    fn wrong_verdict(&self, owed: &Owed, verdict: Verdict) -> Option<&'static str> {
+        let line = self.line.as_ref();
+        match verdict {
+            Verdict::Confirmed => {
+                let Some(position) = owed.handed else { return Some("it was not handed over on this connection") };
+                if !line.is_some_and(|line| position < line.answered) {
+                    return Some("no ping behind it was answered");
+                }
+                (self.truth && !owed.arrived).then_some("it did not arrive")
+            }
+            Verdict::Written => {
+                let Some(position) = owed.handed else { return Some("it was not handed over on this connection") };
+                if self.may_confirm() && line.is_some_and(|line| line.can_ping) {
+                    return Some("the link can confirm");
+                }
+                (!line.is_some_and(|line| position < line.flushed)).then_some("it was not flushed")
+            }
+            Verdict::InDoubt => self.wrong_doubt(owed),
+            Verdict::Dropped(_) if owed.may_have_arrived() => Some("it may have arrived"),
+            Verdict::Dropped(_) => (self.truth && owed.arrived).then_some("it arrived"),
+        }
+    }
+
+    fn wrong_doubt(&self, owed: &Owed) -> Option<&'static str> {
+        if !owed.may_have_arrived() {
+            return Some("it was never handed over");
+        }
+        if self.is_ending() || matches!(self.during, During::Cancel(_)) || !self.may_confirm() {
+            return None;
+        }
+        if owed.handed.is_some() {
+            return Some("its connection still lives");
+        }
+        (!owed.used_up()).then_some("it may be sent again")
+    }
+
+    /// Whether the session is on its way to `Stopped`.
+    pub(super) fn is_ending(&self) -> bool {
+        self.standing.stopping.is_some() || self.standing.exhausted || self.standing.terminal
+    }
+}
