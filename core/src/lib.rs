@@ -11,6 +11,8 @@ mod message;
 mod rng;
 mod session;
 mod time;
+#[cfg(feature = "trace")]
+pub mod trace;
 
 pub use crate::{
     close::{Cause, CauseKind, CloseCode, CloseFrame, DnsKind, HandshakeKind, IoKind, TlsKind},

@@ -19,7 +19,7 @@ fn a_pong_confirms_everything_handed_over_before_its_ping() {
     let id = rig.send();
     assert!(matches!(rig.last[..], [Act::Send(1, 1), Act::Ping(_), Act::Timer(_)] | [Act::Send(1, 1), Act::Ping(_)]));
     rig.flush(id);
-    assert_eq!(rig.verdicts(), []);
+    assert!(rig.verdicts().is_empty());
     rig.pong();
     assert_eq!(rig.verdicts(), [(id, Verdict::Confirmed)]);
 }
@@ -129,8 +129,8 @@ fn what_the_driver_never_took_was_never_sent() {
     let options = SendOptions::new(Delivery::AtMostOnce);
     drop(rig.session.handle(rig.now, Event::Send { id: MessageId(1), message: "x".into(), options }));
     rig.event(Event::Closed { conn, cause: Cause::Io(IoKind::Reset), untouched_from: None });
-    assert_eq!(rig.verdicts(), []);
-    assert_eq!(rig.sent(), [], "an action for a dead connection is gone");
+    assert!(rig.verdicts().is_empty());
+    assert!(rig.sent().is_empty(), "an action for a dead connection is gone");
 }
 
 #[test]
@@ -302,7 +302,7 @@ fn bound_messages_go_ahead_of_the_outbox_until_ready_is_said() {
     rig.start();
     let queued = rig.send();
     let conn = rig.open();
-    assert_eq!(rig.sent(), []);
+    assert!(rig.sent().is_empty());
     let token = rig.send_with(SendOptions::default().bound_to(conn));
     let topics = rig.send_with(SendOptions::default().bound_to(conn));
     assert_eq!(rig.sent(), [token, topics]);
@@ -333,7 +333,7 @@ fn a_ping_between_fragments_confirms_only_what_was_complete_before_it() {
     let payload = rig.last_ping().expect("the barrier");
     rig.event(Event::PingFlushed { conn, overtook: Some(MessageId(id)) });
     rig.event(Event::Pong { conn, payload });
-    assert_eq!(rig.verdicts(), []);
+    assert!(rig.verdicts().is_empty());
     rig.pass(millis(10));
     rig.pong();
     assert_eq!(rig.verdicts(), [(id, Verdict::Confirmed)]);
@@ -437,4 +437,15 @@ fn a_delivery_that_is_not_taken_comes_first_the_next_time() {
     drop(rig.session.handle(rig.now, Event::Received { conn, message: "kept".into() }));
     rig.event(Event::Activity { conn });
     assert_eq!(rig.last, [Act::Deliver("kept".into())]);
+}
+
+#[test]
+fn a_peek_shows_what_this_event_led_to_although_older_actions_were_forgotten() {
+    let mut rig = Rig::new(Settings::default());
+    drop(rig.session.handle(rig.now, Event::Start));
+    let conn = rig.conn();
+    let closed = Event::Closed { conn, cause: Cause::Io(IoKind::Refused), untouched_from: None };
+    let actions = rig.session.handle(rig.now, closed);
+    let seen: Vec<Act> = actions.peek().map(common::own).collect();
+    assert!(matches!(seen[..], [Act::Notify(Notice::State(_)), Act::Timer(_)]), "{seen:?}");
 }

@@ -155,7 +155,7 @@ impl Session {
     pub(super) fn barrier(&mut self) {
         let Phase::Open(link) = &self.phase else { return };
         let uncovered = self.outbox.has_handed() && self.outbox.next_sequence() > link.covered;
-        if !uncovered || link.has_ping() || link.has_unflushed_ping() || !self.confirming(link) {
+        if link.has_ping() || !uncovered || link.has_unflushed_ping() || !self.confirming(link) {
             return;
         }
         let due = link.last_frame.map_or(self.now, |last| last + self.config.confirm.every);
@@ -200,7 +200,8 @@ impl Session {
     fn settle_front(&mut self, end: u64, verdict: Verdict) {
         let mut settled = false;
         while let Some(entry) = self.outbox.settle_front(end) {
-            settle(&mut self.account, &mut self.pending, Settled { id: entry.id, verdict, message: entry.message });
+            self.account.verdicts.count(verdict);
+            self.pending.push_back(Pending::Verdict { id: entry.id, verdict });
             settled = true;
         }
         if settled {

@@ -119,6 +119,13 @@ impl Link {
         self.pings.iter().rev().flatten().next()
     }
 
+    /// When the latest unanswered ping of any kind left, if one has.
+    pub(super) fn last_flushed(&self) -> Option<Timestamp> {
+        let frame = self.newest().map(|ping| ping.flushed);
+        let text = self.text.map(|text| text.flushed);
+        frame.into_iter().chain(text).filter(|&at| at != Timestamp::MAX).max()
+    }
+
     pub(super) const fn has_ping(&self) -> bool {
         self.pings[0].is_some()
     }

@@ -25,6 +25,9 @@ use crate::{
 /// A liveness deadline seen later than this tells of a suspended process, not of a dead peer.
 const LATE: Duration = Duration::from_secs(1);
 
+/// How many actions a session at rest keeps room for.
+const ROOM_AT_REST: usize = 8;
+
 impl Session {
     /// A message came in. Says whether the application is to have it.
     pub(super) fn received(&mut self, conn: ConnId, message: &Message<'_>) -> bool {
@@ -174,18 +177,30 @@ impl Session {
         Some(link.unanswered?.max(link.grace) + self.config.answer_timeout?)
     }
 
-    /// The next heartbeat is due. One that is under way serves.
+    /// The next heartbeat is due. One that is under way serves, and for ping frames a barrier does too.
     pub(super) fn ping_due(&mut self) {
+        let text_pace = match self.heartbeat() {
+            Heartbeat::Text { pace, .. } => Some(*pace),
+            Heartbeat::Off | Heartbeat::Ping(_) | Heartbeat::Idle { .. } => None,
+        };
         let Phase::Open(link) = &mut self.phase else { return };
-        let under_way = link.has_ping() || link.text.is_some();
+        let under_way = if text_pace.is_some() { link.text.is_some() } else { link.has_ping() };
         link.pinged = self.now;
-        self.schedule_ping();
-        if !under_way {
-            self.queue_heartbeat();
+        match text_pace {
+            // A barrier has not left yet, and the text would stand behind it: try again before long.
+            Some(pace) if !under_way && link.has_unflushed_ping() => {
+                self.timers.set(Timer::PingDue, self.now + pace.timeout.min(pace.interval));
+            }
+            _ => {
+                self.schedule_ping();
+                if !under_way {
+                    self.queue_heartbeat();
+                }
+            }
         }
         self.outbox.shrink_if_quiet();
-        if self.outbox.is_empty() {
-            self.pending.shrink_to(8);
+        if self.outbox.is_empty() && self.pending.capacity() > ROOM_AT_REST {
+            self.pending.shrink_to(ROOM_AT_REST);
         }
     }
 
@@ -260,7 +275,14 @@ impl Session {
     /// A doubtful connection was not heard of since it was probed, unless it was.
     pub(super) fn probe_due(&mut self) {
         let Phase::Open(link) = &self.phase else { return };
-        if link.probing && link.paused.is_none() {
+        if !link.probing || link.paused.is_some() {
+            return;
+        }
+        let Some(flushed) = link.last_flushed() else { return };
+        let due = link.silence_since(flushed) + self.config.probe_timeout;
+        if due > self.now {
+            self.timers.set(Timer::Probe, due);
+        } else if !self.forgive(due) {
             self.abort(Cause::HeartbeatTimeout);
         }
     }
@@ -300,6 +322,7 @@ impl Session {
         let Phase::Open(link) = &mut self.phase else { return };
         link.grace = now;
         link.probing = true;
+        self.timers.clear(Timer::Probe);
         self.queue_heartbeat();
         self.arm_silence();
         self.arm_idle();
@@ -340,7 +363,7 @@ impl Session {
             return;
         }
         self.heartbeat = Some(Box::new(heartbeat));
-        self.pending.retain(|pending| !matches!(pending, Pending::Heartbeat { .. }));
+        self.forget(|pending| matches!(pending, Pending::Heartbeat { .. }));
         if let Phase::Open(link) = &mut self.phase {
             link.text = None;
             link.missed = 0;

@@ -27,7 +27,7 @@ use self::{
     event::Event,
     link::Link,
     metrics::{Account, Metrics},
-    notice::{Notice, Verdict},
+    notice::Notice,
     outbox::{Outbox, Settled},
     pending::{Actions, Pending},
     phase::{Intent, Phase},
@@ -88,6 +88,8 @@ pub struct Session {
     timers: Timers,
     outbox: Outbox,
     pending: VecDeque<Pending>,
+    /// How many of them come from earlier events.
+    old: usize,
     account: Account,
 }
 
@@ -113,6 +115,7 @@ impl Session {
             timers: Timers::new(),
             outbox: Outbox::new(),
             pending: VecDeque::new(),
+            old: 0,
             account: Account::new(),
         }
     }
@@ -131,7 +134,7 @@ impl Session {
         // The events of every message come first and go straight to their functions: where the caller knows which event
         // it hands in, nothing of the enum is left, and the actions are put together in the caller's registers.
         self.now = self.now.max(now);
-        let old = self.pending.len();
+        self.old = self.pending.len();
         let (mut conn, mut sent, mut lent) = (ConnId(0), None, None);
         match event {
             Event::Received { conn: from, message } => {
@@ -155,7 +158,7 @@ impl Session {
             self.expire_and_rearm(false);
         }
         let heartbeat = self.heartbeat.as_deref().unwrap_or(&self.config.heartbeat);
-        Actions { pending: &mut self.pending, outbox: &self.outbox, heartbeat, old, conn, sent, lent }
+        Actions { pending: &mut self.pending, outbox: &self.outbox, heartbeat, old: self.old, conn, sent, lent }
     }
 
     /// The events that are not a message's.
@@ -254,13 +257,13 @@ impl Session {
     pub(crate) fn without_payloads(&self) -> Self {
         let mut copy = self.clone();
         for message in copy.outbox.messages_mut().chain(copy.pending.iter_mut().filter_map(Pending::message_mut)) {
-            *message = Message::blank(message.is_text(), message.len());
+            *message = crate::Message::blank(message.is_text(), message.len());
         }
         copy
     }
 
     /// The heartbeat in force.
-    fn heartbeat(&self) -> &Heartbeat {
+    pub(crate) fn heartbeat(&self) -> &Heartbeat {
         self.heartbeat.as_deref().unwrap_or(&self.config.heartbeat)
     }
 
@@ -277,21 +280,26 @@ impl Session {
         }
     }
 
+    /// How many actions wait to be taken.
+    #[cfg(feature = "trace")]
+    pub(crate) fn untaken(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Forgets actions that were not taken and mean nothing any more.
+    fn forget(&mut self, is_gone: impl Fn(&Pending) -> bool) {
+        self.old -= self.pending.iter().take(self.old).filter(|pending| is_gone(pending)).count();
+        self.pending.retain(|pending| !is_gone(pending));
+    }
+
     fn notify(&mut self, notice: Notice) {
         self.pending.push_back(Pending::Notify(notice));
     }
 }
 
-/// Counts a verdict and tells it.
+/// Counts a verdict that leaves something to decide, and tells it with the message.
 fn settle(account: &mut Account, pending: &mut VecDeque<Pending>, settled: Settled) {
     let Settled { id, verdict, message } = settled;
     account.verdicts.count(verdict);
-    let message = match verdict {
-        Verdict::InDoubt | Verdict::Dropped(_) => Some(Box::new(message)),
-        Verdict::Confirmed | Verdict::Written => None,
-    };
-    pending.push_back(match message {
-        None => Pending::Verdict { id, verdict },
-        message => Pending::Notify(Notice::Verdict { id, verdict, message }),
-    });
+    pending.push_back(Pending::Notify(Notice::Verdict { id, verdict, message: Some(Box::new(message)) }));
 }

@@ -97,6 +97,12 @@ pub struct Actions<'a> {
 }
 
 impl Actions<'_> {
+    /// How many wait to be taken, those of earlier events included.
+    #[cfg(feature = "trace")]
+    pub(crate) fn untaken(&self) -> usize {
+        self.pending.len() + usize::from(self.sent.is_some()) + usize::from(self.lent.is_some())
+    }
+
     /// The actions that this very event led to, without taking them: for recorders and checkers.
     pub fn peek(&self) -> impl Iterator<Item = Action<'_>> {
         let sent = self.sent.and_then(|sequence| send(self.conn, sequence, self.outbox));

@@ -7,7 +7,11 @@ use crate::close::{Cause, CauseKind, CloseCode, DnsKind, HandshakeKind, IoKind, 
 
 /// What to do after a connection ended, or an attempt failed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case", deny_unknown_fields)
+)]
 pub enum Decision {
     /// Nothing helps: stop.
     Terminal,
@@ -73,6 +77,7 @@ pub struct ClosePolicy {
 pub enum CleanClose {
     /// 1000 is final, all others are retried.
     #[default]
+    #[cfg_attr(feature = "serde", serde(rename = "all-but-1000"))]
     AllBut1000,
     /// Every close frame is final; only a connection lost without one is retried.
     UncleanOnly,
@@ -103,7 +108,11 @@ pub struct Rule {
 
 /// Which causes a rule fits.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case", deny_unknown_fields)
+)]
 #[non_exhaustive]
 pub enum Match {
     /// A close frame with a code from `from` to `to`, both included.

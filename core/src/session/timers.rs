@@ -133,7 +133,7 @@ impl Timers {
     /// Takes the earliest deadline that has passed.
     pub(super) fn take_due(&mut self, now: Timestamp) -> Option<Timer> {
         let due = ALL.into_iter().min_by_key(|&timer| self.get(timer))?;
-        if self.get(due) > now {
+        if self.get(due) > now || !self.is_set(due) {
             return None;
         }
         self.clear(due);
@@ -205,6 +205,11 @@ mod tests {
         assert_eq!(timers.take_due(at(10)), Some(Timer::Drain));
         assert_eq!(timers.take_due(at(10)), Some(Timer::Connect));
         assert_eq!(timers.take_due(at(10)), None);
+    }
+
+    #[test]
+    fn nothing_is_due_at_the_end_of_time() {
+        assert_eq!(Timers::new().take_due(Timestamp::MAX), None);
     }
 
     #[test]

@@ -289,7 +289,7 @@ impl Session {
                 untouched = untouched.min(*sequence);
             }
         }
-        self.pending.retain(|pending| pending.conn() != Some(conn));
+        self.forget(|pending| pending.conn() == Some(conn));
         let (account, pending) = (&mut self.account, &mut self.pending);
         self.outbox.connection_over(untouched, |settled| settle(account, pending, settled));
         self.judge_low_mark();

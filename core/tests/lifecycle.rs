@@ -1,0 +1,457 @@
+//! States and transitions: start, stop, reconnect, give up, start afresh.
+
+mod common;
+
+use common::{Act, Rig, millis, secs};
+use steadfast_core::{
+    Action, Cause, CauseKind, CloseCode, CloseFrame, ConnId, Decision, Event, IoKind, MessageId, Network, Notice,
+    SendOptions, Session, State, StateKind, StopCause, Timestamp,
+    config::{Backoff, CleanClose, ClosePolicy, Config, Heartbeat, Jitter, Match, Ready, Rule, Schedule, Settings},
+};
+
+/// Always the same wait, so that a test can say when.
+fn steady(delay: u64) -> Backoff {
+    Backoff {
+        schedule: Schedule::Fixed { delay: secs(delay) },
+        jitter: Jitter::None,
+        first: None,
+        ..Backoff::default()
+    }
+}
+
+/// Without a heartbeat, for tests of hours in which nobody answers.
+fn waits(delay: u64) -> Settings {
+    Settings { backoff: steady(delay), heartbeat: Heartbeat::Off, ..Settings::default() }
+}
+
+fn connects(rig: &Rig) -> Vec<(u64, u32)> {
+    let acts = rig.all.iter();
+    acts.filter_map(|(_, act)| if let Act::Connect(conn, attempt) = act { Some((*conn, *attempt)) } else { None })
+        .collect()
+}
+
+fn server_close(code: u16) -> Cause {
+    Cause::Closed(CloseFrame { code: CloseCode(code), reason: String::new() })
+}
+
+#[test]
+fn start_is_idempotent() {
+    let mut rig = Rig::new(Settings::default());
+    rig.start();
+    rig.event(Event::Start);
+    assert!(rig.last.is_empty(), "{:?}", rig.last);
+    rig.open();
+    rig.event(Event::Start);
+    assert!(rig.last.is_empty(), "{:?}", rig.last);
+    assert_eq!(connects(&rig), [(1, 1)]);
+}
+
+#[test]
+fn a_failed_attempt_is_followed_by_a_wait_that_counts_from_the_failure() {
+    let mut rig = Rig::new(waits(3));
+    rig.start();
+    rig.pass(secs(2));
+    rig.reset();
+    assert_eq!(rig.wait(), secs(3));
+    rig.wait_out();
+    assert_eq!(connects(&rig), [(1, 1), (2, 2)]);
+}
+
+#[test]
+fn a_state_notice_carries_cause_decision_and_the_next_attempts_time() {
+    let mut rig = Rig::started_and_open(waits(3));
+    let now = rig.now;
+    rig.reset();
+    let Some(Notice::State(change)) = rig.notices().pop() else { panic!("no state notice came last") };
+    assert_eq!(change.from, StateKind::Open);
+    assert_eq!(change.to, State::Waiting { until: now + secs(3), attempt: 2, cause: Cause::Io(IoKind::Reset) });
+    assert_eq!(change.decided.map(|decided| decided.decision), Some(Decision::Retry));
+}
+
+#[test]
+fn the_connect_timeout_begins_with_dialing() {
+    let mut rig = Rig::new(Settings::default());
+    rig.event(Event::Start);
+    assert!(rig.pass(secs(60)).iter().all(|act| !matches!(act, Act::Abort(_))), "the attempt waits its turn");
+    let conn = rig.conn();
+    rig.event(Event::Dialing { conn });
+    rig.pass(millis(9_999));
+    assert_eq!(rig.kind(), StateKind::Connecting);
+    let acts = rig.pass(millis(1));
+    assert!(acts.contains(&Act::Abort(1)), "{acts:?}");
+    rig.closed(Cause::Aborted);
+    let State::Waiting { cause, .. } = rig.session.state() else { panic!("{:?}", rig.session.state()) };
+    assert_eq!(cause, Cause::ConnectTimeout);
+}
+
+#[test]
+fn the_next_connect_waits_for_the_end_of_the_last_connection() {
+    let mut rig = Rig::new(waits(1));
+    rig.start();
+    rig.pass(secs(10));
+    rig.pass(secs(60));
+    assert_eq!(connects(&rig), [(1, 1)], "Closed has not come yet");
+    rig.closed(Cause::Aborted);
+    assert_eq!(connects(&rig), [(1, 1), (2, 2)], "the wait counted from the timeout, and is over");
+}
+
+#[test]
+fn a_connection_that_opens_and_dies_does_not_reset_the_backoff() {
+    let backoff = Backoff {
+        schedule: Schedule::Exponential { base: secs(1), factor_ppm: 2_000_000, cap: None },
+        jitter: Jitter::None,
+        first: None,
+        ..Backoff::default()
+    };
+    let mut rig = Rig::started_and_open(Settings { backoff, heartbeat: Heartbeat::Off, ..Settings::default() });
+    let mut waited = Vec::new();
+    for _ in 0..4 {
+        rig.reset();
+        waited.push(rig.wait());
+        rig.wait_out();
+        rig.open();
+    }
+    assert_eq!(waited, [secs(1), secs(2), secs(4), secs(8)]);
+    rig.pass(secs(30));
+    assert!(rig.notices().contains(&Notice::Stable { conn: rig.conn() }));
+    rig.reset();
+    assert_eq!(rig.wait(), secs(1));
+}
+
+#[test]
+fn stability_is_twice_the_last_delay_if_that_is_longer() {
+    let mut rig = Rig::started_and_open(waits(60));
+    rig.reset();
+    rig.wait_out();
+    rig.open();
+    rig.pass(secs(119));
+    assert!(!rig.notices().iter().any(|notice| matches!(notice, Notice::Stable { conn: ConnId(2) })));
+    rig.pass(secs(1));
+    assert!(rig.notices().contains(&Notice::Stable { conn: ConnId(2) }));
+}
+
+#[test]
+fn a_connection_that_is_not_ready_does_not_become_stable() {
+    let mut rig = Rig::started_and_open(Settings { ready: Ready::WhenTold, ..Settings::default() });
+    rig.pass(secs(100));
+    assert!(!rig.notices().iter().any(|notice| matches!(notice, Notice::Stable { .. })));
+}
+
+#[test]
+fn reconnect_now_works_from_every_waiting_state() {
+    let mut rig = Rig::started_and_open(waits(60));
+    rig.reset();
+    rig.event(Event::ReconnectNow);
+    assert_eq!(rig.kind(), StateKind::Connecting);
+    rig.reset();
+    rig.event(Event::Network(Network::Offline));
+    assert_eq!(rig.kind(), StateKind::Offline);
+    rig.event(Event::ReconnectNow);
+    let conn = rig.conn();
+    rig.event(Event::Dialing { conn });
+    rig.pass(secs(10));
+    assert_eq!(rig.kind(), StateKind::Closing);
+    rig.event(Event::ReconnectNow);
+    rig.closed(Cause::Aborted);
+    assert_eq!(rig.kind(), StateKind::Connecting);
+}
+
+#[test]
+fn reconnect_now_outranks_the_servers_word() {
+    let mut rig = Rig::new(waits(1));
+    rig.start();
+    rig.closed(Cause::Rejected { status: 503, retry_after: Some(secs(120)) });
+    rig.event(Event::ReconnectNow);
+    assert_eq!(rig.kind(), StateKind::Connecting);
+}
+
+#[test]
+fn the_servers_word_is_a_floor_and_is_capped() {
+    for (asked, least, most) in [(secs(120), secs(121), secs(133)), (secs(86_400), secs(601), secs(661))] {
+        let mut rig = Rig::new(waits(1));
+        rig.start();
+        rig.closed(Cause::Rejected { status: 503, retry_after: Some(asked) });
+        assert!((least..=most).contains(&rig.wait()), "{:?}", rig.wait());
+    }
+}
+
+#[test]
+fn a_service_restart_is_given_between_five_and_thirty_seconds() {
+    let backoff = Backoff { schedule: Schedule::Fixed { delay: millis(1) }, ..steady(1) };
+    let mut waited: Vec<_> = (0..200)
+        .map(|seed| {
+            let mut rig = Rig::seeded(Settings { backoff: backoff.clone(), ..Settings::default() }, seed);
+            rig.start();
+            rig.open();
+            rig.closed(server_close(1012));
+            rig.wait()
+        })
+        .collect();
+    waited.sort();
+    assert!(waited[0] >= secs(5) && waited[0] < secs(6), "{:?}", waited[0]);
+    assert!(waited[199] <= millis(30_001) && waited[199] > secs(29), "{:?}", waited[199]);
+}
+
+#[test]
+fn online_hastens_the_attempt_but_not_past_the_servers_word() {
+    let mut rig = Rig::started_and_open(waits(60));
+    rig.reset();
+    rig.event(Event::Network(Network::Online));
+    assert!(rig.wait() <= millis(500));
+    rig.wait_out();
+    rig.closed(Cause::Rejected { status: 503, retry_after: Some(secs(120)) });
+    rig.event(Event::Network(Network::Online));
+    assert!(rig.wait() >= secs(120));
+}
+
+#[test]
+fn offline_makes_no_attempts_until_online() {
+    let mut rig = Rig::new(waits(1));
+    rig.event(Event::Network(Network::Offline));
+    rig.event(Event::Start);
+    assert_eq!(rig.kind(), StateKind::Offline);
+    rig.pass(secs(3_600));
+    assert!(connects(&rig).is_empty());
+    rig.event(Event::Network(Network::Online));
+    rig.pass(millis(500));
+    assert_eq!(connects(&rig), [(1, 1)]);
+}
+
+#[test]
+fn offline_leaves_an_open_connection_alone() {
+    let mut rig = Rig::started_and_open(waits(1));
+    rig.event(Event::Network(Network::Offline));
+    assert_eq!(rig.kind(), StateKind::Open);
+    rig.reset();
+    assert_eq!(rig.kind(), StateKind::Offline);
+}
+
+#[test]
+fn a_policy_that_is_exhausted_says_so_and_stops() {
+    let mut rig = Rig::new(Settings { backoff: Backoff { max_attempts: Some(2), ..steady(1) }, ..Settings::default() });
+    rig.start();
+    for _ in 0..2 {
+        rig.reset();
+        rig.wait_out();
+    }
+    rig.reset();
+    let told = rig.notices().iter().any(|notice| matches!(notice, Notice::Exhausted { attempts: 3, .. }));
+    assert!(told, "{:?}", rig.last);
+    assert_eq!(rig.session.state(), State::Stopped { cause: StopCause::Exhausted(Cause::Io(IoKind::Reset)) });
+    assert_eq!(rig.timer, None);
+    rig.event(Event::Start);
+    assert_eq!(connects(&rig).last(), Some(&(4, 1)), "started afresh");
+}
+
+#[test]
+fn attempts_end_when_their_time_has_elapsed() {
+    let backoff = Backoff { max_elapsed: Some(secs(10)), ..steady(4) };
+    let mut rig = Rig::new(Settings { backoff, ..Settings::default() });
+    rig.start();
+    rig.reset();
+    rig.wait_out();
+    rig.reset();
+    rig.wait_out();
+    rig.reset();
+    assert_eq!(rig.kind(), StateKind::Stopped, "the next attempt would begin 12 s after the first failure");
+}
+
+#[test]
+fn clean_closes_are_final_or_not_by_preset() {
+    let outcome = |clean, code| {
+        let policy = ClosePolicy { clean, ..ClosePolicy::default() };
+        let mut rig = Rig::started_and_open(Settings { policy, ..Settings::default() });
+        rig.closed(server_close(code));
+        rig.kind()
+    };
+    assert_eq!(outcome(CleanClose::AllBut1000, 1000), StateKind::Stopped);
+    assert_eq!(outcome(CleanClose::AllBut1000, 1001), StateKind::Waiting);
+    assert_eq!(outcome(CleanClose::UncleanOnly, 1001), StateKind::Stopped);
+    assert_eq!(outcome(CleanClose::Every, 1000), StateKind::Waiting);
+}
+
+#[test]
+fn a_rule_of_the_applications_comes_first() {
+    let rule = Rule { when: Match::Code { from: CloseCode(4400), to: CloseCode(4499) }, then: Decision::Terminal };
+    let policy = ClosePolicy { rules: vec![rule], ..ClosePolicy::default() };
+    let mut rig = Rig::started_and_open(Settings { policy, ..Settings::default() });
+    rig.closed(server_close(4401));
+    assert_eq!(rig.session.state(), State::Stopped { cause: StopCause::Terminal(server_close(4401)) });
+}
+
+#[test]
+fn a_status_that_no_retry_can_mend_is_terminal() {
+    let after = |status| {
+        let mut rig = Rig::new(Settings::default());
+        rig.start();
+        rig.closed(Cause::Rejected { status, retry_after: None });
+        rig.kind()
+    };
+    for status in [301, 400, 405, 410, 426] {
+        assert_eq!(after(status), StateKind::Stopped, "{status}");
+    }
+    for status in [200, 401, 403, 404, 408, 429, 500, 502, 503] {
+        assert_eq!(after(status), StateKind::Waiting, "{status}");
+    }
+}
+
+#[test]
+fn stop_closes_and_aborts_when_the_server_does_not_answer() {
+    let mut rig = Rig::started_and_open(Settings::default());
+    let frame = CloseFrame::new(CloseCode::GOING_AWAY, "done");
+    rig.event(Event::Stop { frame: frame.clone(), drain: None });
+    assert_eq!(rig.last[0], Act::Close(frame));
+    assert!(!rig.pass(millis(4_999)).contains(&Act::Abort(1)));
+    assert!(rig.pass(millis(1)).contains(&Act::Abort(1)));
+    rig.closed(Cause::Aborted);
+    assert_eq!(rig.session.state(), State::Stopped { cause: StopCause::Application });
+}
+
+#[test]
+fn no_reconnect_follows_the_applications_own_stop() {
+    let mut rig = Rig::started_and_open(Settings::default());
+    rig.event(Event::Stop { frame: CloseFrame::NORMAL, drain: None });
+    rig.reset();
+    rig.pass(secs(3_600));
+    assert_eq!(connects(&rig), [(1, 1)]);
+}
+
+#[test]
+fn stop_while_connecting_aborts_the_attempt() {
+    let mut rig = Rig::new(Settings::default());
+    rig.start();
+    rig.event(Event::Stop { frame: CloseFrame::NORMAL, drain: None });
+    assert!(rig.last.contains(&Act::Abort(1)));
+    rig.closed(Cause::Aborted);
+    assert_eq!(rig.kind(), StateKind::Stopped);
+}
+
+#[test]
+fn stop_while_waiting_stops_at_once() {
+    let mut rig = Rig::started_and_open(waits(60));
+    rig.reset();
+    rig.event(Event::Stop { frame: CloseFrame::NORMAL, drain: None });
+    assert_eq!(rig.kind(), StateKind::Stopped);
+    assert_eq!(rig.timer, None);
+}
+
+#[test]
+fn a_start_that_comes_before_the_stop_is_done_is_not_lost() {
+    let mut rig = Rig::started_and_open(waits(60));
+    rig.event(Event::Stop { frame: CloseFrame::NORMAL, drain: None });
+    rig.event(Event::Start);
+    rig.closed(server_close(1000));
+    assert_eq!(connects(&rig), [(1, 1), (2, 1)]);
+}
+
+#[test]
+fn a_start_ends_a_drain() {
+    let mut rig = Rig::started_and_open(waits(60));
+    rig.send();
+    rig.event(Event::Stop { frame: CloseFrame::NORMAL, drain: Some(secs(1)) });
+    rig.event(Event::Start);
+    rig.pass(secs(5));
+    assert_eq!(rig.kind(), StateKind::Open);
+}
+
+#[test]
+fn a_long_outage_is_told_once() {
+    let mut rig = Rig::started_and_open(waits(50));
+    rig.reset();
+    let lost = rig.now;
+    for _ in 0..8 {
+        rig.wait_out();
+        rig.reset();
+    }
+    let told: Vec<Notice> =
+        rig.notices().into_iter().filter(|notice| matches!(notice, Notice::LongOutage { .. })).collect();
+    assert_eq!(told, [Notice::LongOutage { since: lost }]);
+    let at = rig.all.iter().find(|(_, act)| matches!(act, Act::Notify(Notice::LongOutage { .. }))).expect("told").0;
+    assert_eq!(at - lost, secs(120));
+}
+
+#[test]
+fn events_of_dead_connections_are_ignored() {
+    let mut rig = Rig::started_and_open(waits(1));
+    rig.reset();
+    rig.wait_out();
+    let before = rig.session.state();
+    let dead = ConnId(1);
+    for event in [
+        Event::Opened { conn: dead, can_ping: true },
+        Event::Received { conn: dead, message: "late".into() },
+        Event::Closed { conn: dead, cause: Cause::Aborted, untouched_from: None },
+        Event::Flushed { conn: dead, up_to: MessageId(1) },
+    ] {
+        rig.event(event);
+        assert!(rig.last.is_empty(), "{:?}", rig.last);
+    }
+    assert_eq!(rig.session.state(), before);
+}
+
+#[test]
+fn a_clock_that_goes_back_is_clamped() {
+    let mut rig = Rig::started_and_open(waits(10));
+    rig.pass(secs(100));
+    let conn = rig.conn();
+    rig.event(Event::Activity { conn });
+    rig.now = Timestamp::ZERO;
+    let event = Event::Closed { conn, cause: Cause::Io(IoKind::Reset), untouched_from: None };
+    let acts: Vec<Act> = rig.session.handle(Timestamp::ZERO, event).map(common::own).collect();
+    assert!(acts.contains(&Act::Timer(secs(111))), "{acts:?}");
+}
+
+#[test]
+fn time_in_each_state_and_causes_are_counted() {
+    let mut rig = Rig::new(waits(3));
+    rig.start();
+    rig.pass(secs(2));
+    rig.open();
+    rig.pass(secs(7));
+    rig.reset();
+    rig.wait_out();
+    let metrics = rig.session.metrics();
+    assert_eq!(metrics.time_in(StateKind::Connecting), secs(2));
+    assert_eq!(metrics.time_in(StateKind::Open), secs(7));
+    assert_eq!(metrics.time_in(StateKind::Waiting), secs(3));
+    assert_eq!((metrics.attempts, metrics.connects, metrics.reconnects), (2, 1, 0));
+    assert_eq!(metrics.failures(CauseKind::Io), 1);
+}
+
+#[test]
+fn the_same_log_gives_the_same_actions() {
+    let run = || {
+        let mut rig = Rig::seeded(Settings::default(), 42);
+        rig.start();
+        for _ in 0..5 {
+            rig.open();
+            rig.send();
+            rig.pong();
+            rig.send();
+            rig.reset();
+            rig.wait_out();
+        }
+        rig.all
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn a_session_survives_any_first_event() {
+    for event in [
+        Event::TimerFired,
+        Event::ReconnectNow,
+        Event::Stop { frame: CloseFrame::NORMAL, drain: Some(secs(1)) },
+        Event::Cancel { id: MessageId(0) },
+        Event::Ready { conn: ConnId(0) },
+        Event::Resumed { gap: secs(1) },
+        Event::Send { id: MessageId(0), message: "early".into(), options: SendOptions::default() },
+    ] {
+        let mut session = Session::new(Config::default(), 0);
+        let acts: Vec<Act> = session.handle(Timestamp::MAX, event).map(common::own).collect();
+        assert!(acts.iter().all(|act| matches!(act, Act::Notify(_))), "{acts:?}");
+        for action in session.handle(Timestamp::MAX, Event::Start) {
+            assert!(!matches!(action, Action::Send { .. }));
+        }
+    }
+}
