@@ -88,7 +88,6 @@ pub(crate) struct Slot<A> {
 }
 
 /// All tokens of a driver are taken. The application comes back.
-#[derive(Debug)]
 pub struct OutOfTokens<A>(
     /// The application.
     pub A,
@@ -380,4 +379,10 @@ impl<A> fmt::Display for OutOfTokens<A> {
     }
 }
 
-impl<A: fmt::Debug> std::error::Error for OutOfTokens<A> {}
+impl<A> fmt::Debug for OutOfTokens<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OutOfTokens")
+    }
+}
+
+impl<A> std::error::Error for OutOfTokens<A> {}
