@@ -69,6 +69,21 @@ impl<A: Application> EventLoop<A> {
         }
     }
 
+    /// Adds a session that is recorded, and starts it; see [`Driver::add_recorded`].
+    #[cfg(feature = "trace")]
+    pub fn add_recorded(
+        &mut self,
+        endpoint: Endpoint,
+        recorder: steadfast_core::trace::Recorder,
+        to: Box<dyn io::Write + Send>,
+        application: A,
+    ) -> SessionId {
+        match self.driver.add_recorded(endpoint, recorder, to, application) {
+            Ok(session) => session,
+            Err(_) => unreachable!("there are more tokens than memory for sessions"),
+        }
+    }
+
     /// Waits for something to happen, at most this long, and carries out what follows from it.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ fn bytes_of_every_size_come_back_and_are_confirmed() {
     let server = Server::echo();
     let client = connect(&server.url());
     for size in SIZES {
-        let bytes: Vec<u8> = (0..size).map(|index| (index % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..=250).cycle().take(size).collect();
         let receipt = client.send(bytes.clone()).expect("room");
         assert_eq!(client.receive_timeout(SOON).expect("an echo"), Message::binary(bytes));
         assert!(receipt.wait().is_confirmed(), "{size}");
@@ -136,12 +136,9 @@ fn a_ping_is_answered_while_nothing_else_happens() {
         for payload in [&b"first"[..], b"", b"third"] {
             socket.send(tungstenite::Message::Ping(payload.to_vec().into())).expect("a ping");
             loop {
-                match socket.read().expect("a frame") {
-                    tungstenite::Message::Pong(pong) => {
-                        let _ = told.send(pong == payload);
-                        break;
-                    }
-                    _ => {}
+                if let tungstenite::Message::Pong(pong) = socket.read().expect("a frame") {
+                    let _ = told.send(pong == payload);
+                    break;
                 }
             }
         }

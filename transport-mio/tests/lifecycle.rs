@@ -12,7 +12,10 @@ use std::{
 use common::{SOON, Server, build, config, connect, drain, next_message, open, reset};
 use steadfast_mio::{
     Client, ReceiveError,
-    core::{Delivery, Dropped, SendOptions, State, StateKind, StopCause, Verdict},
+    core::{
+        Delivery, Dropped, SendOptions, State, StateKind, StopCause, Verdict,
+        config::{Backoff, Jitter, Schedule},
+    },
 };
 
 #[test]
@@ -124,15 +127,9 @@ fn a_wait_can_be_ended() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     drop(listener);
-    let config = steadfast_mio::core::config::Config::builder()
-        .backoff(steadfast_mio::core::config::Backoff {
-            schedule: steadfast_mio::core::config::Schedule::Fixed { delay: Duration::from_secs(3600) },
-            jitter: steadfast_mio::core::config::Jitter::None,
-            first: None,
-            ..steadfast_mio::core::config::Backoff::default()
-        })
-        .build()
-        .expect("a good configuration");
+    let schedule = Schedule::Fixed { delay: Duration::from_hours(1) };
+    let config = config().backoff(Backoff { schedule, jitter: Jitter::None, first: None, ..Backoff::default() });
+    let config = config.build().expect("a good configuration");
     let client = Client::builder(&format!("ws://{address}/")).config(config).connect().expect("a client");
     client.state().wait_for(SOON, |state| state.kind() == StateKind::Waiting).expect("a wait");
     let _server = Server::on(TcpListener::bind(address).expect("the same port"), |stream, _| {
@@ -168,15 +165,15 @@ fn close_reports_what_was_left() {
 
 #[test]
 fn a_server_that_does_not_answer_the_close_is_left_in_time() {
-    let (held, hold) = mpsc::channel();
+    let (keep, kept) = mpsc::channel();
     let server = Server::start(move |stream, _| {
-        let _ = held.send(tungstenite::accept(stream).expect("a client"));
+        let _ = keep.send(tungstenite::accept(stream).expect("a client"));
     });
     let config = config().close_timeout(Duration::from_millis(50)).build().expect("a good configuration");
     let client = Client::builder(&server.url()).config(config).connect().expect("a client");
     open(&client);
     assert_eq!(client.close(None).state, State::Stopped { cause: StopCause::Application });
-    drop(hold);
+    drop(kept);
 }
 
 #[test]

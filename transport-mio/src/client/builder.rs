@@ -22,6 +22,15 @@ pub struct ClientBuilder {
     /// The bounds of the client's own queue; `None` for no queue.
     pub(super) incoming: Option<Incoming>,
     pub(super) subscribers: Arc<Subscribers>,
+    #[cfg(feature = "trace")]
+    pub(super) recording: Option<Recording>,
+}
+
+/// Where a recording goes, and what it leaves out.
+#[cfg(feature = "trace")]
+pub(super) struct Recording {
+    pub(super) to: Box<dyn io::Write + Send>,
+    pub(super) payloads: steadfast_core::trace::Payloads,
 }
 
 /// Why a client could not be built.
@@ -42,6 +51,8 @@ impl ClientBuilder {
             seed: None,
             incoming: Some(Incoming::default()),
             subscribers: Arc::new(Subscribers::new()),
+            #[cfg(feature = "trace")]
+            recording: None,
         }
     }
 
@@ -95,6 +106,16 @@ impl ClientBuilder {
         self.subscribers.subscribe()
     }
 
+    /// Writes down what the session is told, as JSON lines from which
+    /// [`Trace`](steadfast_core::trace::Trace) replays it. The lines are written on the client's thread as things
+    /// happen; if writing fails, the recording ends and the client goes on.
+    #[cfg(feature = "trace")]
+    #[must_use]
+    pub fn record(mut self, to: impl io::Write + Send + 'static, payloads: steadfast_core::trace::Payloads) -> Self {
+        self.recording = Some(Recording { to: Box::new(to), payloads });
+        self
+    }
+
     /// Starts the client's thread, which starts to connect. Does not wait for the connection; for that, watch the
     /// [`state`](Client::state).
     ///
@@ -103,6 +124,13 @@ impl ClientBuilder {
     pub fn connect(self) -> Result<Client, BuildError> {
         let endpoint = self.endpoint.clone()?;
         Client::spawn(endpoint, self)
+    }
+}
+
+#[cfg(feature = "trace")]
+impl fmt::Debug for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recording").field("payloads", &self.payloads).finish_non_exhaustive()
     }
 }
 

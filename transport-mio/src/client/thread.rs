@@ -53,7 +53,18 @@ impl Client {
         let close_timeout = builder.config.close_timeout;
 
         let mut event_loop = EventLoop::new()?;
-        let session = event_loop.add(endpoint, builder.config, seed, Voice(Arc::clone(&shared)));
+        let voice = Voice(Arc::clone(&shared));
+        #[cfg(feature = "trace")]
+        let session = match builder.recording {
+            Some(recording) => {
+                let options = steadfast_core::trace::Options::default().payloads(recording.payloads);
+                let recorder = steadfast_core::trace::Recorder::new(builder.config, seed, options);
+                event_loop.add_recorded(endpoint, recorder, recording.to, voice)
+            }
+            None => event_loop.add(endpoint, builder.config, seed, voice),
+        };
+        #[cfg(not(feature = "trace"))]
+        let session = event_loop.add(endpoint, builder.config, seed, voice);
         let remote = event_loop.remote(session).expect("the session was added just now");
         shared.inbox.connect(remote.clone());
         let epoch = event_loop.epoch();

@@ -129,6 +129,30 @@ impl<A: Application> Driver<A> {
         seed: u64,
         application: A,
     ) -> Result<SessionId, OutOfTokens<A>> {
+        self.insert(endpoint, Machine::Plain(Box::new(Session::new(config, seed))), application)
+    }
+
+    /// Adds a session that is recorded, and starts it. The recording's lines are written to `to` on the loop's thread,
+    /// after each turn of the session; if that fails, the recording ends and the session goes on. The lines name
+    /// everything that is sent and received, unless the recorder leaves payloads out; headers are never among them.
+    ///
+    /// The recorder must be of a session at rest, and not be bounded: those of a bounded one are not to be appended to
+    /// each other.
+    ///
+    /// # Errors
+    /// All tokens are taken.
+    #[cfg(feature = "trace")]
+    pub fn add_recorded(
+        &mut self,
+        endpoint: Endpoint,
+        recorder: steadfast_core::trace::Recorder,
+        to: Box<dyn std::io::Write + Send>,
+        application: A,
+    ) -> Result<SessionId, OutOfTokens<A>> {
+        self.insert(endpoint, Machine::recorded(recorder, to), application)
+    }
+
+    fn insert(&mut self, endpoint: Endpoint, machine: Machine, application: A) -> Result<SessionId, OutOfTokens<A>> {
         if self.slots.len() >= self.tokens.len() {
             return Err(OutOfTokens(application));
         }
@@ -137,7 +161,7 @@ impl<A: Application> Driver<A> {
         let id = SessionId { slot: entry.key(), serial: self.serial };
         entry.insert(Slot {
             id,
-            machine: Machine::Plain(Session::new(config, seed)),
+            machine,
             application,
             endpoint,
             ids: Arc::new(AtomicU64::new(1)),
@@ -158,7 +182,8 @@ impl<A: Application> Driver<A> {
         let frame = CloseFrame::new(CloseCode::GOING_AWAY, "");
         let mut turn = self.turn(index);
         turn.stop(Event::Stop { frame, drain: None });
-        let slot = self.slots.remove(index);
+        let mut slot = self.slots.remove(index);
+        slot.machine.write_lines();
         self.timers.replace(index, slot.armed, None);
         self.shared.events.clear();
         Some(slot.application)
@@ -327,6 +352,7 @@ impl<A: Application> Driver<A> {
         self.slots[index].queued = false;
         let unfinished = self.turn(index).settle();
         let slot = &mut self.slots[index];
+        slot.machine.write_lines();
         if slot.timer != slot.armed {
             self.timers.replace(index, slot.armed, slot.timer);
             slot.armed = slot.timer;

@@ -16,7 +16,7 @@ use std::{
 use steadfast_mio::{
     Client, ClientBuilder, Notices,
     core::{
-        Cause, CloseFrame, Notice, State, StateKind,
+        Cause, CloseCode, CloseFrame, Notice, State, StateKind, StopCause,
         config::{Backoff, Config, ConfigBuilder, Jitter, Schedule},
     },
 };
@@ -160,19 +160,17 @@ pub(crate) fn open(client: &Client) -> State {
 /// Waits for the end of the first connection, or attempt, that fails, and says why.
 pub(crate) fn first_failure(notices: &Notices) -> Cause {
     loop {
-        match notices.receive_timeout(SOON).expect("a notice").notice {
-            Notice::State(transition) => match transition.to {
+        if let Notice::State(transition) = notices.receive_timeout(SOON).expect("a notice").notice {
+            match transition.to {
                 State::Waiting { cause, .. } => return cause,
                 State::Stopped { cause } => return stopped(cause),
                 _ => {}
-            },
-            _ => {}
+            }
         }
     }
 }
 
-fn stopped(cause: steadfast_mio::core::StopCause) -> Cause {
-    use steadfast_mio::core::StopCause;
+fn stopped(cause: StopCause) -> Cause {
     match cause {
         StopCause::Terminal(cause) | StopCause::Exhausted(cause) => cause,
         _ => Cause::Stopped,
@@ -190,5 +188,5 @@ pub(crate) fn how_it_ends(serve: impl Fn(TcpStream, usize) + Send + Sync + 'stat
 
 /// A close frame with any code, even one that must not be sent.
 pub(crate) fn close_frame(code: u16, reason: &str) -> Cause {
-    Cause::Closed(CloseFrame { code: steadfast_mio::core::CloseCode(code), reason: reason.to_owned() })
+    Cause::Closed(CloseFrame { code: CloseCode(code), reason: reason.to_owned() })
 }
