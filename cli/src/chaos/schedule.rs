@@ -31,7 +31,7 @@ impl Schedule {
 
     /// The schedule of a show of this length: every kind if there is time for all, else the cheapest, at least five.
     pub(crate) fn for_show(seed: u64, length: Duration) -> Self {
-        let calm = if length < Duration::from_secs(10) { 150..300 } else { 300..900 };
+        let calm = if length < Duration::from_secs(10) { 150..300 } else { 400..900 };
         let mean = Duration::from_millis(u64::midpoint(calm.start, calm.end));
         let mut planned = Duration::ZERO;
         let fitting = Fault::ALL

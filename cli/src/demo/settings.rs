@@ -7,7 +7,8 @@ use steadfast_core::{
     config::{Backoff, ClosePolicy, Config, ConfigError, Heartbeat, Jitter, Match, Pace, Rule, Schedule, Settings},
 };
 
-/// The settings; faults that take the default settings minutes to get over take these a second.
+/// The settings. Faults that take the default settings minutes to get over take these a second. The backoff ends its growth early: it is earned back after twice
+/// the last delay, and the server leaves no connection in peace for long.
 ///
 /// # Errors
 /// Never with these values; the type is the caller's to handle all the same.
@@ -21,7 +22,7 @@ pub(crate) fn scaled() -> Result<Config, ConfigError> {
             schedule: Schedule::Exponential {
                 base: Duration::from_millis(80),
                 factor_ppm: 2_000_000,
-                cap: Some(Duration::from_secs(2)),
+                cap: Some(Duration::from_millis(320)),
             },
             jitter: Jitter::Full { floor: Duration::from_millis(30) },
             first: None,
@@ -42,7 +43,7 @@ pub(crate) fn scaled() -> Result<Config, ConfigError> {
 
 /// What a person should know of them.
 pub(crate) const SCALE: &str = "settings scaled to a show: heartbeat 400 ms + 500 ms, connect timeout 1 s, backoff \
-                                80 ms doubling to 2 s, after 1012 at least 150 ms";
+                                80 ms doubling to 320 ms, after 1012 at least 150 ms";
 
 #[cfg(test)]
 mod tests {
