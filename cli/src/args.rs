@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Connect(ConnectArgs),
     /// Run a local echo server for trying things
     Echo(EchoArgs),
+    /// Replay a recorded session and show its timeline
+    Replay(ReplayArgs),
 }
 
 /// A client sends numbered messages while a server on loopback resets, half-closes, goes silent, restarts, refuses,
@@ -45,6 +47,9 @@ pub(crate) struct DemoArgs {
     /// One JSON object on standard output; the timeline goes to standard error
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write the session's trace here, for `steadfast replay`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
 }
 
 /// Every line of standard input is sent as a text message, and accepted messages are sent again until the server's
@@ -73,6 +78,9 @@ pub(crate) struct ConnectArgs {
     /// One JSON object a line on standard output, for every message and every notice
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write the session's trace here, for `steadfast replay`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
 }
 
 impl ConnectArgs {
@@ -93,6 +101,12 @@ pub(crate) struct EchoArgs {
     /// The seed of the faults
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub(crate) seed: u64,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ReplayArgs {
+    /// A trace, as `--record` writes it
+    pub(crate) file: PathBuf,
 }
 
 /// [`Delivery`], as an argument.

@@ -1,7 +1,7 @@
 //! `steadfast`: a WebSocket client that holds on, at the command line.
 //!
-//! `demo` shows it surviving a hostile server, `connect` is for every day and `echo` is a server to try things
-//! on. Exit codes: 0 all went well, 1 it did not, 2 bad input.
+//! `demo` shows it surviving a hostile server, `connect` is for every day, `echo` is a server to try things on, and
+//! `replay` shows a recorded session again. Exit codes: 0 all went well, 1 it did not, 2 bad input.
 
 mod args;
 mod chaos;
@@ -10,6 +10,8 @@ mod demo;
 mod echo;
 mod exit;
 mod paint;
+mod replay;
+mod tape;
 mod timeline;
 mod words;
 
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
     let outcome = match Args::parse().command {
         Command::Demo(args) => demo::run(&args),
         Command::Connect(args) => connect::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Echo(args) => echo::run(&args),
     };
     match outcome {

@@ -21,6 +21,7 @@ use self::{output::Output, tally::Tally};
 use crate::{
     args::ConnectArgs,
     exit::{Exit, Failure},
+    tape::Tape,
     timeline::Narrator,
 };
 
@@ -44,7 +45,7 @@ pub(crate) fn run(args: &ConnectArgs) -> Result<Exit, Failure> {
     let (tell, told) = mpsc::channel();
     on_interrupt(tell.clone())?;
 
-    let mut builder = Client::to(endpoint).config(config);
+    let (mut builder, tape) = Tape::start(Client::to(endpoint).config(config), args.record.as_deref())?;
     let notices = builder.notices();
     let client = builder.connect().map_err(Failure::client)?;
     let output = Output::new(args.json, client.now());
@@ -82,6 +83,7 @@ pub(crate) fn run(args: &ConnectArgs) -> Result<Exit, Failure> {
     // What had come in before the end is printed.
     let _ = printer.join();
     output.end(&tally);
+    tape.end()?;
     Ok(Exit::from_judgement(tally.is_clean() && cause == Some(StopCause::Application)))
 }
 

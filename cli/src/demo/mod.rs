@@ -29,6 +29,7 @@ use crate::{
     args::DemoArgs,
     chaos::{Schedule, Server, Service},
     exit::{Exit, Failure},
+    tape::Tape,
 };
 
 /// Runs the show, judges it, and says how it went.
@@ -45,7 +46,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
     ));
     view.text(settings::SCALE);
 
-    let (client, notices) = connect(seed, server.addr())?;
+    let (client, notices, tape) = connect(args, seed, server.addr())?;
     let mut show = Show::new(view, Instant::now(), client.now());
     let listener = listen(notices, tell)?;
     let source = Source::start(client.sender(), args.delivery.into(), args.rate).map_err(no_thread())?;
@@ -70,14 +71,16 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
         // Whoever closed standard output does not want it.
         let _ = writeln!(io::stdout(), "{}", report.json());
     }
+    tape.end()?;
     Ok(Exit::from_judgement(report.judgement.is_good()))
 }
 
-fn connect(seed: u64, addr: SocketAddr) -> Result<(Client, Notices), Failure> {
+fn connect(args: &DemoArgs, seed: u64, addr: SocketAddr) -> Result<(Client, Notices, Tape), Failure> {
     let config = settings::scaled().map_err(Failure::input)?;
-    let mut builder = Client::builder(&format!("ws://{addr}/")).config(config).seed(seed).without_receiver();
+    let builder = Client::builder(&format!("ws://{addr}/")).config(config).seed(seed).without_receiver();
+    let (mut builder, tape) = Tape::start(builder, args.record.as_deref())?;
     let notices = builder.notices();
-    Ok((builder.connect().map_err(Failure::client)?, notices))
+    Ok((builder.connect().map_err(Failure::client)?, notices, tape))
 }
 
 fn metrics(client: &Client) -> Option<Metrics> {

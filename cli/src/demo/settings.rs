@@ -7,8 +7,8 @@ use steadfast_core::{
     config::{Backoff, ClosePolicy, Config, ConfigError, Heartbeat, Jitter, Match, Pace, Rule, Schedule, Settings},
 };
 
-/// The settings. Faults that take the default settings minutes to get over take these a second. The backoff ends its growth early: it is earned back after twice
-/// the last delay, and the server leaves no connection in peace for long.
+/// The settings. Faults that take the default settings minutes to get over take these a second. The backoff ends its
+/// growth early: it is earned back after twice the last delay, and the server leaves no connection in peace for long.
 ///
 /// # Errors
 /// Never with these values; the type is the caller's to handle all the same.

@@ -70,8 +70,12 @@ fn arguments_that_cannot_be() {
     refused(&["demo", "--seconds", "0"], &["--seconds", "0"]);
     refused(&["demo", "--rate", "-1"], &["-1"]);
     refused(&["demo", "--delivery", "exactly-once"], &["--delivery", "exactly-once", "at-least-once"]);
+    refused(&["demo", "--record", "/no/such/directory/trace"], &["--record", "/no/such/directory/trace"]);
     refused(&["echo", "localhost"], &["ADDR", "localhost"]);
     refused(&["echo", "127.0.0.1:0", "--chaos", "mild"], &["--chaos", "mild", "hostile"]);
+    refused(&["replay", "/no/such/file"], &["FILE", "/no/such/file"]);
+    let path = file("no-trace.jsonl", "{\"steadfast\": 1}\n");
+    refused(&["replay", path.to_str().expect("UTF-8")], &["FILE", "no-trace.jsonl", "line 1"]);
     refused(&["dance"], &["dance"]);
     refused(&[], &["Usage"]);
 }

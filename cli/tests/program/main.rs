@@ -3,4 +3,5 @@
 mod bad_input;
 mod connect;
 mod demo;
+mod replay;
 mod running;
