@@ -455,3 +455,13 @@ fn a_session_survives_any_first_event() {
         }
     }
 }
+
+#[test]
+fn a_hint_that_changes_nothing_tells_nothing() {
+    let mut rig = Rig::started_and_open(waits(1));
+    rig.closed(Cause::Closed(CloseFrame { code: CloseCode(1012), reason: String::new() }));
+    rig.event(Event::Network(Network::Online));
+    rig.event(Event::Network(Network::Online));
+    let told = rig.last.iter().any(|act| matches!(act, Act::Notify(_)));
+    assert!(!told, "{:?}", rig.last);
+}

@@ -432,3 +432,24 @@ fn an_answer_confirms_even_after_a_missed_one() {
     let conn = rig.conn();
     rig.event(Event::Flushed { conn, up_to: MessageId(id) });
 }
+
+#[test]
+fn a_barrier_does_not_postpone_a_text_heartbeat() {
+    let mut rig = Rig::started_and_open(text(false));
+    rig.pass(secs(9));
+    let id = rig.send();
+    rig.flush(id);
+    rig.pong();
+    let acts = rig.pass(secs(1));
+    assert!(acts.contains(&Act::Heartbeat("ping?".into())), "{acts:?}");
+}
+
+#[test]
+fn a_heartbeat_that_changes_while_a_text_is_under_way_does_not_hold_the_barrier_back() {
+    let mut rig = Rig::started_and_open(text(false));
+    rig.pass(secs(10));
+    rig.send();
+    assert_eq!(rig.pings(), 0, "the text has not left");
+    rig.event(Event::SetHeartbeat(Heartbeat::Off));
+    assert_eq!(rig.pings(), 1);
+}

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use crate::{
     Timestamp,
-    config::WhenFull,
+    config::{Heartbeat, WhenFull},
     message::{ConnId, Delivery, Message, MessageId, SendOptions},
     session::{
         Session,
@@ -173,9 +173,13 @@ impl Session {
 
     /// Sends a ping frame behind everything that was handed over; not while another ping has not left.
     pub(super) fn queue_ping(&mut self) {
+        let is_heartbeat = !matches!(self.heartbeat(), Heartbeat::Text { .. });
         let Phase::Open(link) = &mut self.phase else { return };
         if !link.can_ping || link.has_unflushed_ping() {
             return;
+        }
+        if is_heartbeat {
+            link.pinged = self.now;
         }
         let payload = PingPayload(self.rng.next_u64().to_be_bytes());
         link.push_ping(Ping {

@@ -46,7 +46,7 @@ pub(super) struct Link {
     pub(super) grace: Timestamp,
     /// A late deadline was forgiven, and nothing came in since.
     pub(super) forgiven: bool,
-    /// When a ping of any kind was last queued, or the connection opened: the heartbeat counts from here.
+    /// When a ping of the heartbeat's kind was last queued, or the connection opened: the next one counts from here.
     pub(super) pinged: Timestamp,
     /// When a ping frame was last queued: barriers keep their distance from here.
     pub(super) last_frame: Option<Timestamp>,
@@ -108,7 +108,6 @@ impl Link {
             self.pings.rotate_left(1);
             self.pings[REMEMBERED - 1] = None;
         }
-        self.pinged = ping.queued;
         self.last_frame = Some(ping.queued);
         self.covered = ping.covers;
         *self.pings.iter_mut().find(|place| place.is_none()).expect("a place was made") = Some(ping);

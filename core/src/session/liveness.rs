@@ -104,8 +104,8 @@ impl Session {
                 self.timers.set(Timer::Probe, now + self.config.probe_timeout);
             }
             self.judge_write();
-            self.barrier();
         }
+        self.barrier();
     }
 
     /// A connection has opened: its clocks start.
@@ -373,6 +373,8 @@ impl Session {
             self.schedule_ping();
             self.arm_silence();
             self.arm_idle();
+            // A text that was under way kept a barrier back.
+            self.barrier();
         }
     }
 }

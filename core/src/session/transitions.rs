@@ -387,7 +387,11 @@ impl Session {
         let soon = self.now + Duration::from_micros(self.rng.between(0, micros(ONLINE_SPREAD)));
         let (until, not_before, attempt, cause) = match &self.phase {
             Phase::Waiting { until, not_before, attempt, cause } => {
-                ((*until).min(soon.max(*not_before)), *not_before, *attempt, cause.clone())
+                let sooner = soon.max(*not_before);
+                if sooner >= *until {
+                    return;
+                }
+                (sooner, *not_before, *attempt, cause.clone())
             }
             Phase::Offline { not_before, attempt, cause } => {
                 let cause = cause.clone().unwrap_or(Cause::NetworkLost);
