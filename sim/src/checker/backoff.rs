@@ -162,7 +162,7 @@ impl Checker {
                 let until = *until;
                 self.blame(Clause::WaitKept, || format!("the wait until {until} was not kept"));
             }
-            State::Offline { .. } if self.during != During::ReconnectNow => {
+            State::Offline { .. } if !asked => {
                 self.blame(Clause::WaitKept, || "it connects although there is no network".into());
             }
             State::Connecting { .. } | State::Open { .. } | State::Closing { .. } => {

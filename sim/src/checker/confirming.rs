@@ -33,8 +33,8 @@ impl Checker {
         let confirms = self.may_confirm() && line.can_ping;
         let uncovered = confirms && line.handed > line.covered && self.ledger.unconfirmed.0 > 0;
         // A miss, a heartbeat and a probe have reasons of their own.
-        let heartbeat = since(line.pinged) >= interval.min(timeout) || line.doubtful.is_some();
-        if heartbeat || matches!(self.during, During::Probe | During::Network(_)) {
+        let heartbeat = since(line.pinged) >= interval.min(timeout) || line.doubtful.is_some() || line.late.is_some();
+        if heartbeat || matches!(self.during, During::Probe | During::Network(_) | During::SetHeartbeat) {
             return None;
         }
         if !line.pings.is_empty() {

@@ -26,6 +26,8 @@ pub(super) struct Offer {
     pub(super) message: Message<'static>,
     pub(super) options: SendOptions,
     pub(super) duplicate: bool,
+    /// Why it must be refused, if it must.
+    pub(super) impossible: Option<&'static str>,
     pub(super) refused: bool,
     /// What the outbox held before.
     pub(super) before: (u64, u64),

@@ -20,13 +20,12 @@ impl Checker {
         if let Some(line) = self.line.as_mut().filter(|_| late > 0) {
             line.slack += Duration::from_micros(late);
         }
-        if let Some(line) = &mut self.line
-            && (resumed || Duration::from_micros(late) > LATE)
-        {
+        let Some(line) = &mut self.line else { return };
+        if resumed {
             line.doubt(now);
-            if !resumed {
-                line.late.get_or_insert(now);
-            }
+        } else if Duration::from_micros(late) > LATE {
+            line.grace = now;
+            line.late.get_or_insert(now);
         }
     }
 
@@ -39,12 +38,15 @@ impl Checker {
     }
 
     pub(super) fn heartbeat_set(&mut self, heartbeat: &Heartbeat) {
+        self.during = During::SetHeartbeat;
         // Whether it is refused is only known with the actions; a notice takes it back.
         self.standing.set_heartbeat(heartbeat);
         let now = self.now;
         if let Some(line) = &mut self.line {
             line.text_pings.clear();
             line.grace = now;
+            // Deadlines of the new one may have passed long ago: then it is probed at once.
+            line.late.get_or_insert(now);
         }
     }
 
@@ -161,7 +163,15 @@ impl Checker {
 
     fn wrong_silence(&self, line: &Line) -> Option<String> {
         let now = self.now;
-        let newest = line.pings.iter().chain(&line.text_pings).filter_map(|ping| ping.flushed).max();
+        let is_text = matches!(self.standing.heartbeat(&self.settings), Heartbeat::Text { .. });
+        let (frames, texts) = (line.pings.iter(), line.text_pings.iter());
+        let newest: Option<Timestamp> = if line.doubtful.is_some() {
+            frames.chain(texts).filter_map(|ping| ping.flushed).max()
+        } else if is_text {
+            texts.filter_map(|ping| ping.flushed).max()
+        } else {
+            frames.filter_map(|ping| ping.flushed).max()
+        };
         let Some(flushed) = newest else { return Some("no ping has left that could be answered".into()) };
         let silent = now.since(line.heard.max(flushed));
         let (_, timeout) = self.pace();

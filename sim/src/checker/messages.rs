@@ -21,8 +21,21 @@ impl Checker {
             self.ledger.accept(id, message, options);
             self.ledger.dropped.remove(&id);
         }
-        let message = message.clone();
-        self.ledger.offer = Some(Offer { id, message, options, duplicate, refused: false, before });
+        let (message, impossible) = (message.clone(), self.impossible(options));
+        self.ledger.offer = Some(Offer { id, message, options, duplicate, impossible, refused: false, before });
+    }
+
+    /// Why a message with these options must be refused now, whatever else.
+    fn impossible(&self, options: SendOptions) -> Option<&'static str> {
+        if self.standing.stopping.is_some() || matches!(self.standing.told, State::Stopped { .. }) {
+            Some("the session stops or has stopped")
+        } else if options.bound_to.is_some_and(|conn| !self.is_open_as(conn)) {
+            Some("it is bound to a connection that is not open")
+        } else if options.delivery == Delivery::Volatile && !matches!(self.standing.told, State::Open { .. }) {
+            Some("it is volatile, and nothing is open")
+        } else {
+            None
+        }
     }
 
     pub(super) fn refused(&mut self, id: MessageId, message: &Message<'static>, why: Refusal) {
@@ -92,14 +105,8 @@ impl Checker {
             if offer.duplicate {
                 self.blame(Clause::RefusalTrue, || format!("{} was accepted twice", offer.id));
             }
-            let stopped = self.standing.stopping.is_some() || matches!(self.standing.told, State::Stopped { .. });
-            let volatile = offer.options.delivery == Delivery::Volatile;
-            if stopped {
-                self.blame(Clause::RefusalTrue, || format!("{} was accepted by a session that stops", offer.id));
-            } else if volatile && !matches!(self.standing.told, State::Open { .. }) {
-                self.blame(Clause::RefusalTrue, || format!("{} is volatile, and was accepted while not open", offer.id));
-            } else if let Some(conn) = offer.options.bound_to.filter(|conn| !self.is_open_as(*conn)) {
-                self.blame(Clause::RefusalTrue, || format!("{} is bound to {conn}, which is not open", offer.id));
+            if let Some(why) = offer.impossible {
+                self.blame(Clause::RefusalTrue, || format!("{} was accepted, and {why}", offer.id));
             }
         }
         if let Some((id, Cancel::Asked { .. })) = self.ledger.cancel.take() {

@@ -81,6 +81,7 @@ enum During {
     TimerFired,
     Network(Network),
     Probe,
+    SetHeartbeat,
     Other,
 }
 
