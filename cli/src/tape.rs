@@ -14,13 +14,13 @@ use crate::exit::Failure;
 
 /// A recording under way, or none.
 #[derive(Debug, Default)]
-pub(crate) struct Tape(Option<(PathBuf, Arc<OnceLock<io::Error>>)>);
+pub(crate) struct Tape(Option<(PathBuf, Arc<OnceLock<String>>)>);
 
 /// The file, which remembers its first failure: the client goes on without it, and the user wants to know.
 #[derive(Debug)]
 struct Track {
     file: File,
-    failure: Arc<OnceLock<io::Error>>,
+    failure: Arc<OnceLock<String>>,
 }
 
 impl Tape {
@@ -43,9 +43,9 @@ impl Tape {
     /// The file could not be written.
     pub(crate) fn end(self) -> Result<(), Failure> {
         let Some((path, failure)) = self.0 else { return Ok(()) };
-        match failure.get() {
+        match failure.get().cloned() {
             None => Ok(()),
-            Some(error) => Err(Failure::system(format!("write the trace {}", path.display()))(error.clone())),
+            Some(error) => Err(Failure::system(format!("write the trace {}", path.display()))(error)),
         }
     }
 }
@@ -54,9 +54,7 @@ impl Track {
     fn remember<T>(&self, result: io::Result<T>) -> io::Result<T> {
         result.inspect_err(|error| {
             // The first failure says it all.
-            let _ = self
-                .failure
-                .set(error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error));
+            let _ = self.failure.set(error.to_string());
         })
     }
 }

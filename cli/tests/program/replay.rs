@@ -41,7 +41,7 @@ fn a_trace_that_was_changed_is_found_out() {
     let recorded = fs::read_to_string(path).expect("the trace is there");
     assert!(recorded.contains("hello"));
     let changed = file("changed.jsonl", &recorded.replace("\"can_ping\":true", "\"can_ping\":false"));
-    let replay = run([&*"replay".as_ref(), changed.as_os_str()]);
+    let replay = run(["replay".as_ref(), changed.as_os_str()]);
     assert_eq!(replay.status.code(), Some(1), "{}", stdout(&replay));
     assert!(stdout(&replay).contains("DIFFERENT"), "{}", stdout(&replay));
 }
