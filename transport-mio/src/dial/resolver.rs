@@ -45,7 +45,9 @@ impl Resolver {
     /// Asks for the addresses of a name in the name of a session's slot.
     pub(crate) fn ask(&mut self, name: &str, slot: usize) {
         if let Some(waiting) = self.waiting.get_mut(name) {
-            waiting.push(slot);
+            if !waiting.contains(&slot) {
+                waiting.push(slot);
+            }
             return;
         }
         let name: Arc<str> = name.into();

@@ -28,7 +28,7 @@ pub(super) enum Link {
 }
 
 /// A connected stream and the engine on top of it.
-#[expect(clippy::struct_excessive_bools, reason = "four independent facts about one socket")]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one socket")]
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) conn: ConnId,
@@ -45,6 +45,8 @@ pub(super) struct Connection {
     /// Edge-triggered readiness, remembered.
     pub(super) readable: bool,
     pub(super) writable: bool,
+    /// Whether the session asked for the closing handshake.
+    pub(super) closing: bool,
     /// Why it is over, once what is in `out` has been flushed.
     pub(super) over: Option<Cause>,
 }
@@ -64,6 +66,13 @@ impl Link {
             Self::None => None,
             Self::Resolving(conn) | Self::Dialing(conn, _) => Some(*conn),
             Self::Up(connection) => Some(connection.conn),
+        }
+    }
+
+    /// Does something with the connection of this name; nothing if it is gone.
+    pub(super) fn with(&mut self, conn: ConnId, act: impl FnOnce(&mut Connection)) {
+        if let Some(connection) = self.up(conn) {
+            act(connection);
         }
     }
 
@@ -100,6 +109,7 @@ impl Link {
                     paused: false,
                     readable: false,
                     writable: true,
+                    closing: false,
                     over: None,
                 }));
                 None
@@ -173,6 +183,7 @@ impl Connection {
     }
 
     pub(super) fn close(&mut self, frame: &CloseFrame) {
+        self.closing = true;
         self.engine.close(frame, &mut self.out.buffer);
     }
 

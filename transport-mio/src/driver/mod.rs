@@ -318,7 +318,8 @@ impl<A: Application> Driver<A> {
             }
             Command::Resolved(answer) => {
                 for index in self.shared.resolver.answered(&answer.name) {
-                    if self.slots.contains(index) {
+                    // The slot may have another session by now.
+                    if self.slots.get(index).is_some_and(|slot| slot.endpoint.host() == &*answer.name) {
                         self.turn(index).resolved(&answer.found);
                         self.queue(index);
                     }

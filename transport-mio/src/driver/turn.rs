@@ -12,6 +12,7 @@ use crate::{
         application::{Application, Reads, Requests},
         link::{Ending, Link, Read},
     },
+    endpoint::Endpoint,
     engine::Incoming,
 };
 
@@ -62,34 +63,13 @@ impl<A: Application> Turn<'_, A> {
         for action in machine.handle(self.now, event) {
             match action {
                 Action::Connect { conn, attempt: _ } => {
+                    *link = begin(conn, endpoint, resolver, self.index);
                     requests.events.push_back(Event::Dialing { conn });
-                    *link = if let Ok(address) = endpoint.host().parse() {
-                        Link::Dialing(conn, Dial::new(interleave(vec![address], endpoint.port())))
-                    } else {
-                        resolver.ask(endpoint.host(), self.index);
-                        Link::Resolving(conn)
-                    };
                 }
-                Action::Send { conn, id, message } => {
-                    if let Some(connection) = link.up(conn) {
-                        connection.send(id, message);
-                    }
-                }
-                Action::Ping { conn, payload } => {
-                    if let Some(connection) = link.up(conn) {
-                        connection.ping(payload);
-                    }
-                }
-                Action::Heartbeat { conn, text } => {
-                    if let Some(connection) = link.up(conn) {
-                        connection.heartbeat(text);
-                    }
-                }
-                Action::Close { conn, frame } => {
-                    if let Some(connection) = link.up(conn) {
-                        connection.close(&frame);
-                    }
-                }
+                Action::Send { conn, id, message } => link.with(conn, |connection| connection.send(id, message)),
+                Action::Ping { conn, payload } => link.with(conn, |connection| connection.ping(payload)),
+                Action::Heartbeat { conn, text } => link.with(conn, |connection| connection.heartbeat(text)),
+                Action::Close { conn, frame } => link.with(conn, |connection| connection.close(&frame)),
                 Action::Abort { conn } => {
                     if link.conn() == Some(conn) {
                         requests.events.extend(link.end(registry, Ending::Abort));
@@ -159,55 +139,58 @@ impl<A: Application> Turn<'_, A> {
         }
     }
 
-    /// Reads until the operating system has no more, the application wants no more, or the others want their turn.
+    /// Reads until the operating system has no more, the application wants no more, or the others want their turn;
+    /// whether it is the last.
     fn read(&mut self) -> bool {
         let mut buffer = mem::take(&mut self.shared.buffer);
         let mut budget = READS;
-        let unfinished = loop {
-            let pause = self.slot.pause;
-            let Link::Up(connection) = &mut self.slot.link else { break false };
-            let conn = connection.conn;
-            if connection.over.is_some() {
-                break false;
-            }
+        while budget > 0 && self.read_once(&mut buffer) {
+            budget -= 1;
+        }
+        self.shared.buffer = buffer;
+        budget == 0
+    }
+
+    /// Takes one step in reading; whether there may be another.
+    fn read_once(&mut self, buffer: &mut [u8]) -> bool {
+        let pause = self.slot.pause;
+        let Link::Up(connection) = &mut self.slot.link else { return false };
+        let conn = connection.conn;
+        let over = connection.over.is_some();
+        // The upgrade is not the application's to hold back.
+        if connection.open && !over {
             if pause != connection.paused {
                 connection.paused = pause;
-                if connection.open {
-                    let event = if pause { Event::ReadsPaused { conn } } else { Event::ReadsResumed { conn } };
-                    self.apply(event);
-                    continue;
-                }
+                self.apply(if pause { Event::ReadsPaused { conn } } else { Event::ReadsResumed { conn } });
+                return true;
             }
             if pause {
-                break false;
+                return false;
             }
             if let Some(held) = connection.held.take() {
                 self.take_in(conn, &held);
-                continue;
+                return true;
             }
-            if !connection.readable {
-                break false;
-            }
-            if budget == 0 {
-                break true;
-            }
-            budget -= 1;
-            match connection.read(&mut buffer) {
-                Read::Bytes(read) => {
-                    if connection.open {
-                        self.apply(Event::Activity { conn });
-                    }
-                    self.take_in(conn, &buffer[..read]);
+        }
+        // Once it is over, all that may still be awaited is the end of the stream.
+        if !connection.readable || over && !connection.closing {
+            return false;
+        }
+        match connection.read(buffer) {
+            Read::Bytes(_) if over => {}
+            Read::Bytes(read) => {
+                if connection.open {
+                    self.apply(Event::Activity { conn });
                 }
-                Read::WouldBlock => break false,
-                Read::Ended(cause) => {
-                    self.end(Ending::Because(cause));
-                    break false;
-                }
+                self.take_in(conn, &buffer[..read]);
             }
-        };
-        self.shared.buffer = buffer;
-        unfinished
+            Read::WouldBlock => return false,
+            Read::Ended(cause) => {
+                self.end(Ending::Because(cause));
+                return false;
+            }
+        }
+        true
     }
 
     /// Gives bytes to the engine, and what they came to to the session.
@@ -218,7 +201,7 @@ impl<A: Application> Turn<'_, A> {
             if connection.over.is_some() {
                 return;
             }
-            if pause {
+            if pause && connection.open {
                 connection.held = Some(input.to_vec());
                 return;
             }
@@ -254,25 +237,32 @@ impl<A: Application> Turn<'_, A> {
             self.shared.events.push_back(Event::Wrote { conn, bytes });
             connection.out.report(conn, &mut self.shared.events);
         }
-        let flushed = connection.out.pending().is_empty();
-        match result {
-            Err(cause) => {
-                // What came in before tells more: a close frame, most of all.
-                connection.readable = true;
-                self.slot.pause = false;
-                self.read();
-                self.end(Ending::Because(cause));
-            }
-            // The closing handshake is complete (RFC 6455 §7.1.4).
-            Ok(()) if flushed && connection.over.is_some() => self.end(Ending::Because(Cause::Aborted)),
-            Ok(()) => {}
+        // The closing handshake is complete (RFC 6455 §7.1.4). Where the session asked for it, and so has a timer, the
+        // server is left to close the stream first (§7.1.1).
+        let complete = connection.out.pending().is_empty() && connection.over.is_some() && !connection.closing;
+        if let Err(cause) = result {
+            // What came in before tells more: a close frame, most of all.
+            connection.readable = true;
+            self.read();
+            self.end(Ending::Because(cause));
+        } else if complete {
+            self.end(Ending::Because(Cause::Aborted));
         }
         bytes > 0
     }
 
     fn end(&mut self, ending: Ending) {
-        self.slot.pause = false;
         self.shared.events.extend(self.slot.link.end(&self.shared.registry, ending));
+    }
+}
+
+/// Begins a connection: with the address if the host is one, with a question to the resolver if it is a name.
+fn begin(conn: ConnId, endpoint: &Endpoint, resolver: &mut Resolver, slot: usize) -> Link {
+    if let Ok(address) = endpoint.host().parse() {
+        Link::Dialing(conn, Dial::new(interleave(vec![address], endpoint.port())))
+    } else {
+        resolver.ask(endpoint.host(), slot);
+        Link::Resolving(conn)
     }
 }
 
