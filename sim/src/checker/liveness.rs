@@ -1,10 +1,10 @@
 //! Clauses about life and death: silence is noticed in time, and nothing that lives is given up.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use steadfast_core::{Cause, Event, Timestamp, config::{Heartbeat, Pace}};
 
-use super::{Checker, During, clause::Clause, line::Line};
+use super::{Checker, During, Ping, clause::Clause, line::Line};
 
 /// A liveness deadline seen later than this grants a probe.
 const LATE: Duration = Duration::from_secs(1);
@@ -164,33 +164,27 @@ impl Checker {
     fn wrong_silence(&self, line: &Line) -> Option<String> {
         let now = self.now;
         let is_text = matches!(self.standing.heartbeat(&self.settings), Heartbeat::Text { .. });
-        let (frames, texts) = (line.pings.iter(), line.text_pings.iter());
-        let newest: Option<Timestamp> = if line.doubtful.is_some() {
-            frames.chain(texts).filter_map(|ping| ping.flushed).max()
-        } else if is_text {
-            texts.filter_map(|ping| ping.flushed).max()
-        } else {
-            frames.filter_map(|ping| ping.flushed).max()
-        };
-        let Some(flushed) = newest else { return Some("no ping has left that could be answered".into()) };
-        let silent = now.since(line.heard.max(flushed));
+        let newest = |pings: &VecDeque<Ping>| pings.iter().filter_map(|ping| ping.flushed).max();
+        let (frame, text) = (newest(&line.pings), newest(&line.text_pings));
+        let silence = |flushed: Option<Timestamp>| flushed.map(|at| now.since(line.heard.max(at)));
         let (_, timeout) = self.pace();
+        let pace = self.full_pace();
+        let allowed = timeout.saturating_mul(pace.map_or(1, |pace| pace.missed_allowed.saturating_add(1)));
         if line.paused {
             return Some("reads are paused".into());
         }
-        let patience = if line.doubtful.is_some() { timeout.min(self.settings.probe_timeout) } else { timeout };
-        if silent > patience + LATE && line.late == Some(now) {
-            return Some(format!("the silence of {silent:?} was seen late, and calls for a probe first"));
-        }
-        if line.doubtful.is_some() && silent >= self.settings.probe_timeout {
+        let probed = silence(frame.max(text)).is_some_and(|silent| silent >= self.settings.probe_timeout);
+        if line.doubtful.is_some() && probed {
             return None;
         }
-        if silent < timeout {
-            return Some(format!("it was heard of at {}, and the last ping left at {flushed}", line.heard));
+        let Some(silent) = silence(if is_text { text } else { frame }) else {
+            return Some("no ping has left that could be answered".into());
+        };
+        if silent > timeout + LATE && line.late == Some(now) {
+            return Some(format!("the silence of {silent:?} was seen late, and calls for a probe first"));
         }
-        let missed = now.since(line.heard);
-        let allowed = self.full_pace().map_or(0, |pace| pace.missed_allowed);
-        let least = timeout.saturating_mul(allowed.saturating_add(1));
-        (missed < least).then(|| format!("the silence of {missed:?} is shorter than {least:?}, which is allowed"))
+        let whole = now.since(line.heard);
+        (silent < timeout || whole < allowed)
+            .then(|| format!("it was heard of at {}, and its last ping left at {frame:?} or {text:?}", line.heard))
     }
 }
