@@ -1,6 +1,6 @@
 //! Bad input: exit code 2, and an error that names the field and shows the value.
 
-use crate::running::{file, run, stderr};
+use crate::running::{Scratch, run, stderr};
 
 /// The program refuses these arguments, and its error holds these words.
 fn refused(args: &[&str], words: &[&str]) {
@@ -14,9 +14,8 @@ fn refused(args: &[&str], words: &[&str]) {
 
 /// A configuration file with this text is refused, and the error holds its name and these words.
 fn refused_config(name: &str, text: &str, words: &[&str]) {
-    let path = file(name, text);
-    let path = path.to_str().expect("the test's directory has a name in UTF-8");
-    refused(&["connect", "ws://127.0.0.1:9/", "--config", path], &[&[name], words].concat());
+    let file = Scratch::new(name, text);
+    refused(&["connect", "ws://127.0.0.1:9/", "--config", file.path()], &[&[name], words].concat());
 }
 
 #[test]
@@ -74,8 +73,8 @@ fn arguments_that_cannot_be() {
     refused(&["echo", "localhost"], &["ADDR", "localhost"]);
     refused(&["echo", "127.0.0.1:0", "--chaos", "mild"], &["--chaos", "mild", "hostile"]);
     refused(&["replay", "/no/such/file"], &["FILE", "/no/such/file"]);
-    let path = file("no-trace.jsonl", "{\"steadfast\": 1}\n");
-    refused(&["replay", path.to_str().expect("UTF-8")], &["FILE", "no-trace.jsonl", "line 1"]);
+    let file = Scratch::new("no-trace.jsonl", "{\"steadfast\": 1}\n");
+    refused(&["replay", file.path()], &["FILE", "no-trace.jsonl", "line 1"]);
     refused(&["dance"], &["dance"]);
     refused(&[], &["Usage"]);
 }

@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use crate::running::{BOUND, Running, file};
+use crate::running::{BOUND, Running, Scratch};
 use serde_json::Value;
 
 /// A server that reads a request's head and answers with these bytes, for ever; gives its URL.
@@ -35,11 +35,12 @@ fn head(stream: &mut TcpStream) -> String {
 }
 
 /// Sends a line to a server that is none: the cause and the decision are told, and the line is not lost without a word.
-fn assert_typed(url: &str, label: &str, words: &[&str]) {
-    let config = file("impatient.toml", "connect_timeout = \"300ms\"");
-    let mut connect = Running::start(["connect", url, "--drain", "0", "--config", config.to_str().expect("UTF-8")]);
+fn assert_typed(url: &str, words: &[&str]) {
+    let name = format!("{}.toml", url.rsplit(':').next().expect("a port").trim_end_matches('/'));
+    let config = Scratch::new(&name, "connect_timeout = \"300ms\"");
+    let mut connect = Running::start(["connect", url, "--drain", "0", "--config", config.path()]);
     connect.say("hold this for me");
-    let line = connect.err_line(|line| line.contains(label));
+    let line = connect.err_line(|line| line.contains("failed "));
     for word in words {
         assert!(line.contains(word), "{word:?} is missing in: {line}");
     }
@@ -65,8 +66,8 @@ fn lines_go_out_and_come_back_and_the_end_of_input_ends_it() {
 #[test]
 fn thousands_of_lines_wait_for_room_rather_than_get_lost() {
     let (_server, url) = Running::echo_server(&[]);
-    let config = file("narrow.toml", "[outbox]\nmax_messages = 8");
-    let mut connect = Running::start(["connect", &url, "--config", config.to_str().expect("UTF-8")]);
+    let config = Scratch::new("narrow.toml", "[outbox]\nmax_messages = 8");
+    let mut connect = Running::start(["connect", &url, "--config", config.path()]);
     let lines: Vec<String> = (0..3_000).map(|number| number.to_string()).collect();
     connect.say(&lines.join("\n"));
     connect.end_input();
@@ -170,25 +171,25 @@ fn headers_and_subprotocols_reach_the_server() {
 #[test]
 fn a_server_that_answers_200_is_not_a_websocket_server() {
     let url = server_that_answers(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
-    assert_typed(&url, "failed", &["rejected with HTTP 200", "retry, attempt 2 in"]);
+    assert_typed(&url, &["rejected with HTTP 200", "retry, attempt 2 in"]);
 }
 
 #[test]
 fn a_server_that_answers_html_without_a_head_is_not_even_http() {
     let url = server_that_answers(b"<html><body>It works!</body></html>\r\n\r\n");
-    assert_typed(&url, "failed", &["the answer is not HTTP", "retry, attempt 2 in"]);
+    assert_typed(&url, &["the answer is not HTTP", "retry, attempt 2 in"]);
 }
 
 #[test]
 fn a_server_that_answers_half_a_head_is_told_as_such() {
     let url = server_that_answers(b"HTTP/1.1 101 Switching Protocols\r\nUpgr");
-    assert_typed(&url, "failed", &["the stream ended within the head", "retry, attempt 2 in"]);
+    assert_typed(&url, &["the stream ended within the head", "retry, attempt 2 in"]);
 }
 
 #[test]
 fn a_server_that_says_nothing_runs_into_the_connect_timeout() {
     let url = server(mem::forget);
-    assert_typed(&url, "failed", &["not open within the connect timeout", "retry, attempt 2 in"]);
+    assert_typed(&url, &["not open within the connect timeout", "retry, attempt 2 in"]);
 }
 
 #[test]
@@ -196,7 +197,7 @@ fn a_server_that_is_not_there_is_told_as_refused() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let url = format!("ws://{}/", listener.local_addr().expect("it is bound"));
     drop(listener);
-    assert_typed(&url, "failed", &["connection refused", "retry, attempt 2 in"]);
+    assert_typed(&url, &["connection refused", "retry, attempt 2 in"]);
 }
 
 #[test]

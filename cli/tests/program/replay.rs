@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use crate::running::{Running, file, run, stderr, stdout};
+use crate::running::{Running, Scratch, run, stderr, stdout};
 
 #[test]
 fn a_recorded_demo_replays_to_the_same_decisions_and_timeline() {
-    let path = file("demo.jsonl", "");
-    let path = path.to_str().expect("UTF-8");
+    let file = Scratch::new("demo.jsonl", "");
+    let path = file.path();
     let demo = run(["demo", "--seconds", "2", "--seed", "9", "--record", path]);
     assert_eq!(demo.status.code(), Some(0), "{}", stdout(&demo));
     let replay = run(["replay", path]);
@@ -29,8 +29,8 @@ fn a_recorded_demo_replays_to_the_same_decisions_and_timeline() {
 
 #[test]
 fn a_trace_that_was_changed_is_found_out() {
-    let path = file("changed.jsonl", "");
-    let path = path.to_str().expect("UTF-8");
+    let file = Scratch::new("recorded.jsonl", "");
+    let path = file.path();
     let (_server, url) = Running::echo_server(&[]);
     let mut connect = Running::start(["connect", &url, "--record", path]);
     connect.say("hello");
@@ -40,8 +40,8 @@ fn a_trace_that_was_changed_is_found_out() {
 
     let recorded = fs::read_to_string(path).expect("the trace is there");
     assert!(recorded.contains("hello"));
-    let changed = file("changed.jsonl", &recorded.replace("\"can_ping\":true", "\"can_ping\":false"));
-    let replay = run(["replay".as_ref(), changed.as_os_str()]);
+    let changed = Scratch::new("changed.jsonl", &recorded.replace("\"can_ping\":true", "\"can_ping\":false"));
+    let replay = run(["replay", changed.path()]);
     assert_eq!(replay.status.code(), Some(1), "{}", stdout(&replay));
     assert!(stdout(&replay).contains("DIFFERENT"), "{}", stdout(&replay));
 }

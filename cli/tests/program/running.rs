@@ -4,8 +4,7 @@ use std::{
     ffi::OsStr,
     fs,
     io::{BufRead, BufReader, Read, Write},
-    path::PathBuf,
-    process::{Child, ChildStdin, Command, Output, Stdio},
+    process::{self, Child, ChildStdin, Command, Output, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
     time::{Duration, Instant},
@@ -33,11 +32,27 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("standard error is text")
 }
 
-/// A file of this test run.
-pub(crate) fn file(name: &str, text: &str) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::write(&path, text).expect("the test's directory can be written");
-    path
+/// A file of this test run alone, which goes with it.
+pub(crate) struct Scratch(String);
+
+impl Scratch {
+    /// A new file with this text, whose name ends in `name`.
+    pub(crate) fn new(name: &str, text: &str) -> Self {
+        let path = format!("{}/{}-{name}", env!("CARGO_TARGET_TMPDIR"), process::id());
+        fs::write(&path, text).expect("the test's directory can be written");
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // It is in a directory for such things if it stays.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// The program at work. Killed if a test forgets it.
