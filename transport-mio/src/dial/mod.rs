@@ -104,3 +104,55 @@ const fn telling(kind: IoKind) -> u8 {
         _ => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::TcpListener,
+        time::{Duration, Instant},
+    };
+
+    use mio::{Events, Poll};
+
+    use super::*;
+
+    const TOKEN: Token = Token(0);
+
+    /// Nobody listens there.
+    fn refused() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.local_addr().expect("an address")
+    }
+
+    /// Dials these addresses and says how it ended.
+    fn dial(addresses: &[SocketAddr]) -> Progress {
+        let (mut poll, mut events, start) = (Poll::new().expect("a poll"), Events::with_capacity(4), Instant::now());
+        let mut dial = Dial::new(addresses.iter().copied().collect());
+        loop {
+            match dial.advance(poll.registry(), TOKEN) {
+                Progress::Pending => assert!(start.elapsed() < Duration::from_secs(20)),
+                ended => return ended,
+            }
+            poll.poll(&mut events, Some(Duration::from_secs(1))).expect("a poll");
+        }
+    }
+
+    #[test]
+    fn an_address_that_refuses_is_followed_by_the_next() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let good = listener.local_addr().expect("an address");
+        assert!(matches!(dial(&[refused(), refused(), good]), Progress::Connected(_)));
+    }
+
+    #[test]
+    fn when_none_is_left_the_most_telling_failure_counts() {
+        let unreachable = SocketAddr::from(([255, 255, 255, 255], 9));
+        let Progress::Failed(cause) = dial(&[refused(), unreachable]) else { panic!("nobody listens there") };
+        assert_eq!(cause, Cause::Io(IoKind::Refused));
+    }
+
+    #[test]
+    fn an_attempt_without_addresses_fails() {
+        assert!(matches!(dial(&[]), Progress::Failed(Cause::Io(IoKind::Other))));
+    }
+}
