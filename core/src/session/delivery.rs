@@ -152,10 +152,20 @@ impl Session {
     }
 
     /// Puts a ping behind what was handed over, if nothing confirms it yet and the pace allows; else at its time.
+    #[inline]
     pub(super) fn barrier(&mut self) {
+        // One at a time: what goes out while a ping is under way shares the next.
+        if let Phase::Open(link) = &self.phase
+            && !link.has_ping()
+        {
+            self.barrier_if_due();
+        }
+    }
+
+    fn barrier_if_due(&mut self) {
         let Phase::Open(link) = &self.phase else { return };
         let uncovered = self.outbox.has_handed() && self.outbox.next_sequence() > link.covered;
-        if link.has_ping() || !uncovered || link.has_unflushed_ping() || !self.confirming(link) {
+        if !uncovered || link.has_unflushed_ping() || !self.confirming(link) {
             return;
         }
         let due = link.last_frame.map_or(self.now, |last| last + self.config.confirm.every);
@@ -220,10 +230,10 @@ impl Session {
         let now = self.now;
         let Some(link) = self.link_mut(conn) else { return };
         link.progress = now;
-        let (confirms, can_ping) = (self.config.confirms(), self.can_ping);
+        let can_ping = link.can_ping;
         if self.outbox.flushed(up_to) {
             self.judge_write();
-            if !(confirms && can_ping == Some(true)) {
+            if !(can_ping && self.config.confirms()) {
                 self.settle_front(self.outbox.flushed_end(), Verdict::Written);
             }
         }
@@ -283,5 +293,5 @@ impl Session {
 
 /// Whether `level` is at least `percent` of `bound`.
 const fn reaches(level: usize, bound: usize, percent: u64) -> bool {
-    level as u128 * 100 >= bound as u128 * percent as u128
+    (level as u64).saturating_mul(100) >= (bound as u64).saturating_mul(percent)
 }

@@ -229,13 +229,16 @@ impl Outbox {
 
     /// Notes that all up to `id` have left; says whether that was news.
     pub(super) fn flushed(&mut self, id: MessageId) -> bool {
-        let range = self.flushed..self.handed;
-        if let Some(ahead) = self.queue.range(range).position(|entry| entry.id == id) {
-            self.flushed += ahead + 1;
-            true
-        } else {
-            false
+        // Most drivers write everything there is: then it is the last.
+        let last = self.handed.checked_sub(1).filter(|&last| last >= self.flushed && self.queue[last].id == id);
+        let found = last.or_else(|| {
+            let ahead = self.queue.range(self.flushed..self.handed).position(|entry| entry.id == id)?;
+            Some(self.flushed + ahead)
+        });
+        if let Some(index) = found {
+            self.flushed = index + 1;
         }
+        found.is_some()
     }
 
     /// The sequence number of `id`, if it is under way.

@@ -138,6 +138,12 @@ impl Steady {
         self.tell(Event::Opened { conn: self.conn, can_ping: true });
     }
 
+    /// As a driver that calls the session where it learns of the event, and not through a function for all of them.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "the cost of a call with an event that is not known yet is not the session's"
+    )]
     fn tell(&mut self, event: Event<'_>) {
         for action in self.session.handle(self.now, event) {
             self.asked.actions += 1;
