@@ -7,7 +7,8 @@ mod tally;
 use std::{
     fs, process,
     sync::{
-        atomic::{AtomicU32, Ordering},
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError},
     },
     thread,
@@ -61,23 +62,27 @@ pub(crate) fn run(args: &ConnectArgs) -> Result<Exit, Failure> {
         spawn(
             "printer",
             Box::new(move || {
-                if output.print_all(receiver).is_err() {
+                output.print_all(receiver, || {
                     // The main thread is gone, and with it whom to tell.
                     let _ = tell.send(Told::OutputGone);
-                }
+                });
             }),
         )?
     };
     let (sender, options) = (client.sender(), SendOptions::new(args.delivery.into()));
-    spawn("input", Box::new(move || drop(tell.send(Told::InputEnded(input::send_lines(&sender, options))))))?;
+    let stopping = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stopping);
+    spawn("input", Box::new(move || drop(tell.send(Told::InputEnded(input::send_lines(&sender, options, &stopped))))))?;
 
     let mut tally = Tally::default();
-    let cause = attend(&client, &told, args.drain(), &output, &mut tally);
+    let cause = attend(&client, &told, args.drain(), &stopping, output, &mut tally);
     drop(client);
     // A line may have come too late.
     while let Ok(event) = told.try_recv() {
-        if let Told::InputEnded(end) = event {
-            input_ended(end, &output, &mut tally);
+        match event {
+            Told::Noticed(Noticed { notice, .. }) => tally.take(&notice),
+            Told::InputEnded(end) => input_ended(end, output, &mut tally),
+            Told::Interrupted | Told::OutputGone => {}
         }
     }
     // What had come in before the end is printed.
@@ -92,13 +97,14 @@ fn attend(
     client: &Client,
     told: &Receiver<Told>,
     drain: Duration,
-    output: &Output,
+    stopping: &AtomicBool,
+    output: Output,
     tally: &mut Tally,
 ) -> Option<StopCause> {
     let mut narrator = Narrator::default();
-    let mut stopping: Option<Instant> = None;
+    let mut patience: Option<Instant> = None;
     loop {
-        let left = stopping.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
+        let left = patience.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
         let event = match told.recv_timeout(left.min(Duration::from_hours(1))) {
             Ok(told) => told,
             Err(RecvTimeoutError::Timeout) if left.is_zero() => return None,
@@ -118,22 +124,23 @@ fn attend(
             }
             Told::InputEnded(end) => {
                 input_ended(end, output, tally);
-                if stopping.is_some() {
+                if patience.is_some() {
                     continue;
                 }
                 Some(drain)
             }
             // The first Ctrl-C waits for what is under way, one that comes in that wait does not.
-            Told::Interrupted => stopping.is_none().then_some(drain),
+            Told::Interrupted => patience.is_none().then_some(drain),
             Told::OutputGone => Some(drain),
         };
         output.stopping(drain);
+        stopping.store(true, Ordering::Relaxed);
         client.stop(CloseFrame::NORMAL, drain);
-        stopping = Some(Instant::now() + drain.unwrap_or_default() + GRACE);
+        patience = Some(Instant::now() + drain.unwrap_or_default() + GRACE);
     }
 }
 
-fn input_ended(end: input::End, output: &Output, tally: &mut Tally) {
+fn input_ended(end: input::End, output: Output, tally: &mut Tally) {
     match end {
         input::End::Reached => {}
         input::End::Unreadable(error) => output.warn(&format!("standard input cannot be read: {error}")),

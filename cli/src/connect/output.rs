@@ -53,11 +53,14 @@ impl Output {
 
     /// Prints messages until there will be no more. While nobody takes what is printed nothing more is taken from the
     /// receiver, which in the end holds the server back.
-    pub(super) fn print_all(self, receiver: Receiver) -> io::Result<()> {
-        for message in receiver {
-            self.message(&message)?;
+    ///
+    /// Once nobody can take it any more, `gone` is called, and what still comes is thrown away: behind it come the
+    /// confirmations of what was sent.
+    pub(super) fn print_all(self, mut receiver: Receiver, gone: impl FnOnce()) {
+        if receiver.try_for_each(|message| self.message(&message)).is_err() {
+            gone();
+            receiver.for_each(drop);
         }
-        Ok(())
     }
 
     fn message(self, message: &Message<'_>) -> io::Result<()> {

@@ -77,6 +77,17 @@ fn thousands_of_lines_wait_for_room_rather_than_get_lost() {
 }
 
 #[test]
+fn when_nobody_reads_standard_output_it_ends_without_waiting() {
+    let (_server, url) = Running::echo_server(&[]);
+    let mut connect = Running::start(["connect", &url, "--drain", "600"]);
+    connect.close_output();
+    let enough: Vec<&str> = vec!["a line of some length"; 1_000];
+    connect.say(&enough.join("\n"));
+    let (code, _, err) = connect.end();
+    assert!(code.is_some() && err.contains("stopped    by the application"), "{err}");
+}
+
+#[test]
 fn it_holds_on_to_a_server_that_restarts() {
     let (_server, url) = Running::echo_server(&["--chaos", "flaky", "--seed", "3"]);
     let mut connect = Running::start(["connect", &url]);

@@ -100,6 +100,11 @@ impl Running {
         self.input = None;
     }
 
+    /// Reads no more of its standard output than the next line, and closes it.
+    pub(crate) fn close_output(&mut self) {
+        self.out.coming = mpsc::channel().1;
+    }
+
     /// The next line of standard output that is as wanted.
     pub(crate) fn out_line(&mut self, wanted: impl Fn(&str) -> bool) -> String {
         self.out.find(wanted)
