@@ -32,6 +32,7 @@ impl Row {
     pub(super) fn afresh(&mut self) {
         self.attempts = 0;
         self.delays = 0;
+        self.floor = None;
     }
 
     /// The connection is over, by the session's word or the driver's, whichever comes first.
@@ -94,7 +95,7 @@ impl Checker {
     /// There is no network, and so no wait; what the server asked for stays.
     pub(super) fn offline_told(&mut self, attempt: u32, decided: Option<Decided>) {
         self.attempt_announced(attempt);
-        if self.during == During::Closed {
+        if self.during == During::Closed && decided.is_some() {
             self.row.floor(decided);
             self.row.delays += 1;
         }

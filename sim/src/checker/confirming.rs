@@ -33,7 +33,7 @@ impl Checker {
         let confirms = self.may_confirm() && line.can_ping;
         let uncovered = confirms && line.handed > line.covered && self.ledger.unconfirmed.0 > 0;
         // A miss, a heartbeat and a probe have reasons of their own.
-        let heartbeat = since(line.pinged) >= interval.min(timeout) || line.doubtful.is_some() || line.late.is_some();
+        let heartbeat = since(line.pinged) >= interval.min(timeout) || line.doubtful.is_some() || line.late.is_some() || self.overslept;
         if heartbeat || matches!(self.during, During::Probe | During::Network(_) | During::SetHeartbeat) {
             return None;
         }

@@ -20,10 +20,11 @@ impl Checker {
         if let Some(line) = self.line.as_mut().filter(|_| late > 0) {
             line.slack += Duration::from_micros(late);
         }
+        self.overslept = Duration::from_micros(late) > LATE;
         let Some(line) = &mut self.line else { return };
         if resumed {
             line.doubt(now);
-        } else if Duration::from_micros(late) > LATE {
+        } else if self.overslept {
             line.grace = now;
             line.late.get_or_insert(now);
         }

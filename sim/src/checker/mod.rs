@@ -50,6 +50,8 @@ pub struct Checker {
     now: Timestamp,
     /// The event that is being handled.
     during: During,
+    /// It came so late that the process must have slept.
+    overslept: bool,
     /// When the timer is set for.
     armed: Option<Timestamp>,
     /// How often in a row the timer fired within a millisecond of the first of them.
@@ -93,6 +95,7 @@ impl Checker {
             settings: settings.clone(),
             now: Timestamp::ZERO,
             during: During::Other,
+            overslept: false,
             armed: None,
             spins: (Timestamp::ZERO, 0),
             ledger: Ledger::default(),
