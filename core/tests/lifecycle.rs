@@ -6,7 +6,10 @@ use common::{Act, Rig, millis, secs};
 use steadfast_core::{
     Action, Cause, CauseKind, CloseCode, CloseFrame, ConnId, Decision, Event, IoKind, MessageId, Network, Notice,
     SendOptions, Session, State, StateKind, StopCause, Timestamp,
-    config::{Backoff, CleanClose, ClosePolicy, Config, Heartbeat, Jitter, Match, Ready, Rule, Schedule, Settings},
+    config::{
+        Backoff, CleanClose, ClosePolicy, Config, CountedFrom, Heartbeat, Jitter, Match, Ready, Rule, Schedule,
+        Settings,
+    },
 };
 
 /// Always the same wait, so that a test can say when.
@@ -464,4 +467,15 @@ fn a_hint_that_changes_nothing_tells_nothing() {
     rig.event(Event::Network(Network::Online));
     let told = rig.last.iter().any(|act| matches!(act, Act::Notify(_)));
     assert!(!told, "{:?}", rig.last);
+}
+
+#[test]
+fn a_delay_that_counts_from_the_attempt_does_so_after_a_stable_connection_too() {
+    let backoff = Backoff { counted_from: CountedFrom::AttemptStart, ..steady(60) };
+    let mut rig = Rig::new(Settings { backoff, heartbeat: Heartbeat::Off, ..Settings::default() });
+    rig.start();
+    rig.open();
+    rig.pass(secs(40));
+    rig.reset();
+    assert_eq!(rig.wait(), secs(20));
 }

@@ -453,3 +453,33 @@ fn a_heartbeat_that_changes_while_a_text_is_under_way_does_not_hold_the_barrier_
     rig.event(Event::SetHeartbeat(Heartbeat::Off));
     assert_eq!(rig.pings(), 1);
 }
+
+#[test]
+fn answers_that_are_late_but_always_come_keep_the_connection() {
+    let mut rig = Rig::started_and_open(pings(30, 3, 5));
+    let mut owed = std::collections::VecDeque::new();
+    rig.pass(secs(30));
+    for _ in 0..60 {
+        let payload = rig.last_ping().expect("a ping was sent");
+        if owed.back() != Some(&payload) {
+            flush_ping(&mut rig);
+            owed.push_back(payload);
+        }
+        rig.pass(secs(3));
+        if owed.len() > 4 {
+            let (conn, payload) = (rig.conn(), owed.pop_front().expect("one is owed"));
+            rig.event(Event::Pong { conn, payload });
+        }
+        assert_eq!(dead_by(&rig), None);
+    }
+}
+
+#[test]
+fn a_text_heartbeat_given_up_before_it_left_leaves_no_write_behind() {
+    let mut rig = Rig::started_and_open(text(false));
+    rig.pass(secs(10));
+    rig.event(Event::SetHeartbeat(Heartbeat::Off));
+    flush_ping(&mut rig);
+    rig.pass(secs(100));
+    assert_eq!(dead_by(&rig), None);
+}

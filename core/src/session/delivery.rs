@@ -3,13 +3,11 @@
 use alloc::boxed::Box;
 
 use crate::{
-    Timestamp,
     config::{Heartbeat, WhenFull},
     message::{ConnId, Delivery, Message, MessageId, SendOptions},
     session::{
         Session,
-        event::PingPayload,
-        link::{Link, Ping},
+        link::Link,
         notice::{Dropped, Notice, Refusal, Verdict, Watermark},
         outbox::{Entry, Settled},
         pending::Pending,
@@ -191,14 +189,7 @@ impl Session {
         if is_heartbeat {
             link.pinged = self.now;
         }
-        let payload = PingPayload(self.rng.next_u64().to_be_bytes());
-        link.push_ping(Ping {
-            payload,
-            covers: self.outbox.next_sequence(),
-            queued: self.now,
-            flushed: Timestamp::MAX,
-            unmeasured: link.paused.is_some(),
-        });
+        let payload = link.push_ping(self.now, self.outbox.next_sequence());
         self.pending.push_back(Pending::Ping { conn: link.conn, payload });
         self.account.pings += 1;
         self.timers.clear(Timer::Barrier);

@@ -55,6 +55,12 @@ pub(super) struct Link {
     /// The last ping covers hand-overs with lower sequence numbers than this.
     pub(super) covered: u64,
     pings: [Option<Ping>; REMEMBERED],
+    /// The nonce of the first ping; each later one's is greater by one.
+    nonce: u64,
+    /// How many ping frames were queued.
+    queued: u64,
+    /// How many of those are answered, counted up to the last answer.
+    answered: u64,
     pub(super) text: Option<TextPing>,
     /// When the earliest unanswered ping left.
     pub(super) unanswered: Option<Timestamp>,
@@ -73,7 +79,7 @@ pub(super) struct Answer {
 }
 
 impl Link {
-    pub(super) const fn new(conn: ConnId, now: Timestamp, can_ping: bool, next_sequence: u64) -> Self {
+    pub(super) const fn new(conn: ConnId, now: Timestamp, can_ping: bool, next_sequence: u64, nonce: u64) -> Self {
         Self {
             conn,
             can_ping,
@@ -86,6 +92,9 @@ impl Link {
             probing: false,
             covered: next_sequence,
             pings: [None; REMEMBERED],
+            nonce,
+            queued: 0,
+            answered: 0,
             text: None,
             unanswered: None,
             missed: 0,
@@ -102,15 +111,19 @@ impl Link {
         self.probing = false;
     }
 
-    /// Remembers a ping frame that was just queued.
-    pub(super) fn push_ping(&mut self, ping: Ping) {
+    /// Remembers a ping frame that is queued now, and names it.
+    pub(super) fn push_ping(&mut self, now: Timestamp, covers: u64) -> PingPayload {
         if self.pings[REMEMBERED - 1].is_some() {
             self.pings.rotate_left(1);
             self.pings[REMEMBERED - 1] = None;
         }
-        self.last_frame = Some(ping.queued);
-        self.covered = ping.covers;
+        let payload = PingPayload(self.nonce.wrapping_add(self.queued).to_be_bytes());
+        self.queued += 1;
+        self.last_frame = Some(now);
+        self.covered = covers;
+        let ping = Ping { payload, covers, queued: now, flushed: Timestamp::MAX, unmeasured: self.paused.is_some() };
         *self.pings.iter_mut().find(|place| place.is_none()).expect("a place was made") = Some(ping);
+        payload
     }
 
     /// The ping frame queued last, if it is unanswered.
@@ -155,15 +168,24 @@ impl Link {
         }
     }
 
-    /// A pong: answers the ping frame with this payload and those before it; `None` if it is nobody's.
+    /// A pong: answers the ping frame with this payload and those before it; `None` if it is nobody's, or late for one
+    /// that is not remembered any more and so confirms nothing that a later one will not.
     pub(super) fn pong(&mut self, now: Timestamp, payload: PingPayload) -> Option<Answer> {
-        let index = self.pings.iter().position(|ping| ping.is_some_and(|ping| ping.payload == payload))?;
-        let ping = self.pings[index].take().expect("found just now");
-        self.pings[..=index].fill(None);
-        self.pings.rotate_left(index + 1);
+        let number = u64::from_be_bytes(payload.0).wrapping_sub(self.nonce);
+        if number < self.answered || number >= self.queued {
+            return None;
+        }
+        self.answered = number + 1;
+        let remembered = self.pings.iter().position(|ping| ping.is_some_and(|ping| ping.payload == payload));
+        let answer = remembered.map(|index| {
+            let ping = self.pings[index].take().expect("found just now");
+            self.pings[..=index].fill(None);
+            self.pings.rotate_left(index + 1);
+            let sent = if ping.flushed == Timestamp::MAX { ping.queued } else { ping.flushed };
+            Answer { covers: ping.covers, round_trip: (!ping.unmeasured).then(|| now - sent) }
+        });
         self.unanswered = self.pings.iter().flatten().map(|ping| ping.flushed).find(|&at| at != Timestamp::MAX);
-        let sent = if ping.flushed == Timestamp::MAX { ping.queued } else { ping.flushed };
-        Some(Answer { covers: ping.covers, round_trip: (!ping.unmeasured).then(|| now - sent) })
+        answer
     }
 
     /// The answer to the text heartbeat came.

@@ -80,11 +80,12 @@ impl Session {
         let Some(link) = self.link_mut(conn) else { return };
         link.hear(now);
         let confirms = link.can_ping;
-        let Some(answer) = link.pong(now, payload) else { return };
+        let answer = link.pong(now, payload);
+        self.arm_silence();
+        let Some(answer) = answer else { return };
         if let Some(round_trip) = answer.round_trip {
             self.account.rtt.record(round_trip);
         }
-        self.arm_silence();
         if confirms && self.config.confirms() {
             self.confirm(answer.covers);
             self.barrier();
@@ -103,8 +104,9 @@ impl Session {
             if probing && matches!(self.phase, Phase::Open(_)) {
                 self.timers.set(Timer::Probe, now + self.config.probe_timeout);
             }
-            self.judge_write();
         }
+        // Also for a ping that the session has given up meanwhile: it stood in the way.
+        self.judge_write();
         self.barrier();
     }
 

@@ -42,6 +42,11 @@ impl Retry {
         self.attempts
     }
 
+    /// A connection has proved itself. What is left is when its attempt was begun.
+    pub(super) fn end_row(&mut self) {
+        *self = Self { begun: self.begun, ..Self::default() };
+    }
+
     /// The next attempt after a connection ended at `over`; `None` if the policy gives up.
     pub(super) fn next(
         &mut self,

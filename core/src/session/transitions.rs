@@ -204,7 +204,8 @@ impl Session {
         self.account.reconnects += u64::from(self.was_open);
         self.was_open = true;
         self.can_ping = Some(can_ping);
-        let mut link = Link::new(conn, self.now, can_ping, self.outbox.next_sequence());
+        let nonce = self.rng.next_u64();
+        let mut link = Link::new(conn, self.now, can_ping, self.outbox.next_sequence(), nonce);
         link.ready = self.config.ready == Ready::Immediately;
         self.enter(Phase::Open(link), None);
         if !can_ping {
@@ -243,7 +244,7 @@ impl Session {
     pub(super) fn stable(&mut self) {
         if let Phase::Open(link) = &self.phase {
             let conn = link.conn;
-            self.retry = Retry::default();
+            self.retry.end_row();
             self.notify(Notice::Stable { conn });
         }
     }
