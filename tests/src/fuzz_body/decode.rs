@@ -107,11 +107,13 @@ impl Driver {
     }
 
     fn time(&self, input: &mut Unstructured<'_>, now: Timestamp) -> Result<Timestamp> {
-        Ok(match input.int_in_range(0..=9)? {
-            0..=3 => now,
-            4..=5 => now + Duration::from_micros(input.int_in_range(1..=20_000)?),
-            6..=7 => self.timer.unwrap_or(now),
-            8 => now + Duration::from_secs(input.int_in_range(1..=100_000)?),
+        Ok(match input.int_in_range(0..=63)? {
+            0..=25 => now,
+            26..=38 => now + Duration::from_micros(input.int_in_range(1..=20_000)?),
+            39..=56 => self.timer.unwrap_or(now),
+            57..=60 => now + Duration::from_millis(input.int_in_range(20..=60_000)?),
+            61..=62 => now + Duration::from_secs(input.int_in_range(60..=100_000)?),
+            // Back, or to the end of time.
             _ => Timestamp::from_micros(input.arbitrary()?),
         })
     }

@@ -2,21 +2,42 @@
 //!
 //! Arbitrary events in arbitrary order at arbitrary times, told by a driver that knows no shame: it names connections
 //! that never were, flushes what it was not given, and fires timers that nobody set. Nothing may panic, and what the
-//! session promises whatever a driver does must hold; [`Ledger`] says what that is.
+//! session promises whatever a driver does must hold: [`Ledger`] says what that is, and the simulator's [`Checker`] is asked
+//! for every clause that such a driver cannot make look broken.
 
 mod decode;
 mod ledger;
 
+use std::env;
+
 use arbitrary::Unstructured;
 use steadfast_core::{Action, Event, Session, StateKind, Timestamp};
+use steadfast_sim::{Checker, Clause, Violation};
 
-use decode::Driver;
-use ledger::Ledger;
+use self::{decode::Driver, ledger::Ledger};
 
 /// Longer inputs prove nothing that shorter ones do not.
 const EVENTS: usize = 2_000;
 
-/// Runs one input.
+/// Clauses of the checker that a shameless driver can make look broken: it flushes pings that were never sent, which
+/// moves the clocks that these are judged by, puts deadlines and waits behind the end of time, and offers a message again
+/// at the very moment at which the one of the same name is settled, which the [`Ledger`] follows exactly.
+const NOT_ASKED: [Clause; 9] = [
+    Clause::BarrierPaced,
+    Clause::HealthyKept,
+    Clause::OneVerdict,
+    Clause::OutageTold,
+    Clause::RefusalTrue,
+    Clause::SilenceNoticed,
+    Clause::StateTold,
+    Clause::StopEnds,
+    Clause::WaitKept,
+];
+
+/// Deadlines behind the end of time are none; what the checker says near it is not asked.
+const LATE: Timestamp = Timestamp::from_micros(u64::MAX / 2);
+
+/// Runs one input. With `FUZZ_SHOW` in the environment it prints the events and the actions.
 ///
 /// # Panics
 /// When the session breaks a promise: that is what the fuzzer looks for.
@@ -25,7 +46,9 @@ pub fn session(bytes: &[u8]) {
     let Ok((config, seed)) = decode::config(&mut input) else { return };
     let mut run = Run {
         session: Session::new(config.clone(), seed),
-        twin: Session::new(config, seed),
+        twin: Session::new(config.clone(), seed),
+        shown: env::var_os("FUZZ_SHOW").is_some(),
+        checker: Checker::new(&config),
         ledger: Ledger::default(),
         driver: Driver::default(),
         now: Timestamp::ZERO,
@@ -43,6 +66,9 @@ struct Run {
     session: Session,
     /// Is told the same, and must decide the same.
     twin: Session,
+    /// Print what happens.
+    shown: bool,
+    checker: Checker,
     ledger: Ledger,
     driver: Driver,
     now: Timestamp,
@@ -51,16 +77,29 @@ struct Run {
 impl Run {
     fn step(&mut self, now: Timestamp, event: Event<'static>) {
         self.now = self.now.max(now);
+        if self.shown {
+            println!("{now}: {event:?}");
+        }
         self.driver.event(&event);
         let same: Vec<Action<'_>> = self.twin.handle(now, event.clone()).collect();
+        self.checker.event(now, &event);
         self.ledger.event(self.now, &event, &same);
         let mut same = same.iter();
         for action in self.session.handle(now, event) {
             assert_eq!(Some(&action), same.next(), "the same events led to another action");
+            if self.shown {
+                println!("    {action:?}");
+            }
+            self.checker.action(&action);
             self.ledger.action(&action);
             self.driver.action(&action);
         }
         assert_eq!(same.next(), None, "the same events led to more actions");
+        self.checker.handled(&self.session.state());
+        self.checker.metrics(&self.session.metrics());
+        let asked = |found: &&Violation| found.at < LATE && !NOT_ASKED.contains(&found.clause);
+        let broken = self.checker.violations().iter().find(asked);
+        assert_eq!(broken, None, "the contract was broken");
         self.ledger.handled(&self.session);
     }
 
