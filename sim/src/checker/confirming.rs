@@ -15,6 +15,10 @@ impl Checker {
         self.account.pings += 1;
         let now = self.now;
         if let Some(line) = &mut self.line {
+            line.changed = false;
+            if line.doubtful.is_some() {
+                line.grace = now;
+            }
             line.pings.push_back(Ping { payload, at: now, covers: line.handed, flushed: None });
             line.covered = line.handed;
             line.last_frame = Some(now);
@@ -33,7 +37,7 @@ impl Checker {
         let confirms = self.may_confirm() && line.can_ping;
         let uncovered = confirms && line.handed > line.covered && self.ledger.unconfirmed.0 > 0;
         // A miss, a heartbeat and a probe have reasons of their own.
-        let heartbeat = since(line.pinged) >= interval.min(timeout) || line.doubtful.is_some() || line.late.is_some() || self.overslept;
+        let heartbeat = since(line.pinged) >= interval.min(timeout) || line.doubtful.is_some() || line.late.is_some() || line.changed || self.overslept;
         if heartbeat || matches!(self.during, During::Probe | During::Network(_) | During::SetHeartbeat) {
             return None;
         }

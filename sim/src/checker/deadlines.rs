@@ -41,7 +41,7 @@ impl Checker {
             }
             return;
         }
-        self.standing.drain_ends_while_closing(self.now);
+        self.standing.drain_ends_while_closing(self.now, self.ledger.len() == 0);
         if let Some((clause, at)) = self.broken_deadline() {
             let armed = self.armed;
             let fired = self.during == During::TimerFired && at <= self.now;

@@ -41,6 +41,8 @@ pub(super) struct Line {
     pub(super) late: Option<Timestamp>,
     /// By how much timers were late since something was heard.
     pub(super) slack: Duration,
+    /// The heartbeat was changed, and no ping went out since: the next may be due at any time.
+    pub(super) changed: bool,
     /// A text pong came in with this event, and is not delivered.
     pub(super) swallows: bool,
     /// Clocks count from here at the earliest.
@@ -80,6 +82,7 @@ impl Line {
             writing: None,
             doubtful: None,
             late: None,
+            changed: false,
             slack: Duration::ZERO,
             swallows: false,
             grace: now,

@@ -46,6 +46,7 @@ impl Checker {
         if let Some(line) = &mut self.line {
             line.text_pings.clear();
             line.grace = now;
+            line.changed = true;
             // Deadlines of the new one may have passed long ago: then it is probed at once.
             line.late.get_or_insert(now);
         }

@@ -82,9 +82,9 @@ impl Standing {
     }
 
     /// The time to drain is over while the connection is being given up: it closes already.
-    pub(super) fn drain_ends_while_closing(&mut self, now: Timestamp) {
+    pub(super) fn drain_ends_while_closing(&mut self, now: Timestamp, empty: bool) {
         if let Some(stopping) = &mut self.stopping
-            && stopping.drained.is_some_and(|drained| drained <= now)
+            && stopping.drained.is_some_and(|drained| drained <= now || empty)
             && matches!(self.told, State::Closing { .. })
         {
             stopping.closing.get_or_insert(now);

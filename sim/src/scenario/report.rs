@@ -23,8 +23,10 @@ pub struct Report {
     pub tally: Tally,
     /// What the servers saw.
     pub arrived: Arrived,
-    /// Which clauses of the contract were broken, the first of them.
+    /// What broke the contract, the first 64 of it.
     pub violations: Vec<Violation>,
+    /// How often each clause was broken; none that was kept is listed.
+    pub broken: BTreeMap<Clause, usize>,
 }
 
 /// What the application saw.
@@ -100,13 +102,14 @@ impl Report {
             tally,
             arrived: Arrived::count(world.arrivals(client)),
             violations: world.checker(client).violations().to_vec(),
+            broken: world.checker(client).counts().clone(),
         }
     }
 
     /// Whether this clause was broken.
     #[must_use]
     pub fn breaks(&self, clause: Clause) -> bool {
-        self.violations.iter().any(|violation| violation.clause == clause)
+        self.broken.contains_key(&clause)
     }
 
     /// For tests.
