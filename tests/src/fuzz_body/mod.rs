@@ -2,7 +2,7 @@
 //!
 //! Arbitrary events in arbitrary order at arbitrary times, told by a driver that knows no shame: it names connections
 //! that never were, flushes what it was not given, and fires timers that nobody set. Nothing may panic, and what the
-//! session promises whatever a driver does must hold: [`Ledger`] says what that is, and the simulator's [`Checker`] is asked
+//! session promises whatever a driver does must hold: the `ledger` says what that is, and the simulator's [`Checker`] is asked
 //! for every clause that such a driver cannot make look broken.
 
 mod decode;
@@ -21,7 +21,7 @@ const EVENTS: usize = 2_000;
 
 /// Clauses of the checker that a shameless driver can make look broken: it flushes pings that were never sent, which
 /// moves the clocks that these are judged by, puts deadlines and waits behind the end of time, and offers a message again
-/// at the very moment at which the one of the same name is settled, which the [`Ledger`] follows exactly.
+/// at the very moment at which the one of the same name is settled, which the ledger follows exactly.
 const NOT_ASKED: [Clause; 9] = [
     Clause::BarrierPaced,
     Clause::HealthyKept,
