@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -21,7 +22,8 @@ pub enum Outcome {
     Settled {
         /// The verdict.
         verdict: Verdict,
-        /// The message, where the verdict leaves something to decide: with `InDoubt` and `Dropped`.
+        /// The message, where the verdict leaves something to decide: with `InDoubt` and `Dropped`. (`None` if the
+        /// client went before its session had seen the message.)
         message: Option<Message<'static>>,
     },
     /// The session did not accept it.
@@ -50,14 +52,13 @@ impl Outcome {
     }
 }
 
-#[derive(Debug)]
 pub(crate) struct Ledger {
     inner: Mutex<Inner>,
     changed: Condvar,
     outbox: Outbox,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Inner {
     /// Messages handed in and not settled, and their bytes.
     messages: u32,
@@ -69,7 +70,6 @@ struct Inner {
     closed: bool,
 }
 
-#[derive(Debug)]
 struct Entry {
     bytes: usize,
     /// Whether somebody holds the receipt.
@@ -119,15 +119,15 @@ impl Ledger {
         self.tell(&inner);
     }
 
-    /// The loop is gone: what it left unsettled may have been sent.
-    pub(crate) fn close(&self) {
+    /// The loop is gone, and this is the verdict of what it left unsettled.
+    pub(crate) fn close(&self, verdict: Verdict) {
         let mut inner = self.lock();
         inner.closed = true;
         inner.messages = 0;
         inner.bytes = 0;
         inner.entries.retain(|_, entry| entry.watched);
         for entry in inner.entries.values_mut() {
-            entry.outcome.get_or_insert(Outcome::Settled { verdict: Verdict::InDoubt, message: None });
+            entry.outcome.get_or_insert(Outcome::Settled { verdict, message: None });
         }
         self.tell(&inner);
     }
@@ -199,6 +199,14 @@ impl Inner {
     }
 }
 
+impl fmt::Debug for Ledger {
+    /// How much, and never what.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (messages, bytes) = self.unsettled();
+        f.debug_struct("Ledger").field("messages", &messages).field("bytes", &bytes).finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,7 +249,7 @@ mod tests {
     fn nobody_waits_for_a_loop_that_is_gone() {
         let ledger = Ledger::new(Outbox::default());
         enter(&ledger, 1, 1).expect("room");
-        ledger.close();
+        ledger.close(Verdict::InDoubt);
         let outcome = ledger.outcome(MessageId(1), None).expect("an outcome");
         assert_eq!(outcome.verdict(), Some(Verdict::InDoubt));
         assert_eq!(enter(&ledger, 2, 1), Err(Refusal::Stopped));

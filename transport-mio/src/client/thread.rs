@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use steadfast_core::{ConnId, Message, Notice, StateKind, Timestamp, Verdict};
+use steadfast_core::{ConnId, Dropped, Message, Notice, StateKind, Timestamp, Verdict};
 
 use crate::{
     client::{
@@ -149,7 +149,9 @@ struct Guard(Arc<Shared>);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.0.ledger.close();
+        // What the session never saw was never sent; after a panic nobody knows.
+        let left = if thread::panicking() { Verdict::InDoubt } else { Verdict::Dropped(Dropped::Stopped) };
+        self.0.ledger.close(left);
         self.0.inbox.set_ended(true);
         self.0.subscribers.close();
         self.0.watched.close();

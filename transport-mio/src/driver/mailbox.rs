@@ -1,7 +1,7 @@
 //! What other threads tell the loop.
 
 use std::{
-    mem,
+    fmt, mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -37,12 +37,10 @@ pub struct SendError {
 }
 
 /// The way into a loop: a list, and a waker for a loop that sleeps.
-#[derive(Debug)]
 pub(crate) struct Mailbox {
     inner: Mutex<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
     commands: Vec<Command>,
     /// Messages among the commands, and their bytes.
@@ -224,20 +222,15 @@ impl Inner {
     }
 }
 
-impl std::fmt::Debug for Command {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Event(session, event) => f.debug_tuple("Event").field(session).field(event).finish(),
-            Self::ResumeReads(session) => f.debug_tuple("ResumeReads").field(session).finish(),
-            Self::Remove(session) => f.debug_tuple("Remove").field(session).finish(),
-            Self::Inspect(session, _) => f.debug_tuple("Inspect").field(session).finish(),
-            Self::Resolved(answer) => f.debug_tuple("Resolved").field(answer).finish(),
-        }
+impl fmt::Debug for Mailbox {
+    /// How much, and never what: messages may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mailbox").field("commands", &self.lock().commands.len()).finish_non_exhaustive()
     }
 }
 
-impl std::fmt::Display for SendError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = match self.why {
             Refusal::Full => "the outbox is full",
             Refusal::TooLarge => "it is larger than the outbox may become",
