@@ -62,7 +62,6 @@ fn refuse(which: &str, why: &str) -> ExitCode {
 }
 
 fn one(scenario: &Scenario) -> usize {
-    println!("{scenario:#?}");
     match scenario.run_with(|config, seed| Loud(Session::new(config, seed))) {
         Ok(report) => {
             println!("{report}");
