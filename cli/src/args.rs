@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
-use steadfast_core::Delivery;
+use steadfast_core::{Delivery, config::parse_duration};
 
 use crate::chaos::Profile;
 
@@ -72,9 +72,9 @@ pub(crate) struct ConnectArgs {
     /// What happens to a message when the connection breaks
     #[arg(long, value_enum, default_value_t)]
     pub(crate) delivery: DeliveryArg,
-    /// At the end, how many seconds to wait for what is not settled
-    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=86_400))]
-    pub(crate) drain: u64,
+    /// At the end, how long to wait for what is not settled
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    pub(crate) drain: Duration,
     /// One JSON object a line on standard output, for every message and every notice
     #[arg(long)]
     pub(crate) json: bool,
@@ -83,11 +83,11 @@ pub(crate) struct ConnectArgs {
     pub(crate) record: Option<PathBuf>,
 }
 
-impl ConnectArgs {
-    /// How long to wait at the end.
-    pub(crate) const fn drain(&self) -> Duration {
-        Duration::from_secs(self.drain)
-    }
+/// A duration as configuration files have them, of at most a day.
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+        .filter(|duration| *duration <= Duration::from_hours(24))
+        .ok_or_else(|| "expected a duration of at most a day such as \"5s\", \"500ms\" or \"1m30s\"".to_owned())
 }
 
 /// Every message comes back. Runs until Ctrl-C.

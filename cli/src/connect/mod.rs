@@ -75,7 +75,7 @@ pub(crate) fn run(args: &ConnectArgs) -> Result<Exit, Failure> {
     spawn("input", Box::new(move || drop(tell.send(Told::InputEnded(input::send_lines(&sender, options, &stopped))))))?;
 
     let mut tally = Tally::default();
-    let cause = attend(&client, &told, args.drain(), &stopping, output, &mut tally);
+    let cause = attend(&client, &told, args.drain, &stopping, output, &mut tally);
     drop(client);
     // A line may have come too late.
     while let Ok(event) = told.try_recv() {

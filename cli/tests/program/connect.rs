@@ -38,7 +38,7 @@ fn head(stream: &mut TcpStream) -> String {
 fn assert_typed(url: &str, words: &[&str]) {
     let name = format!("{}.toml", url.rsplit(':').next().expect("a port").trim_end_matches('/'));
     let config = Scratch::new(&name, "connect_timeout = \"300ms\"");
-    let mut connect = Running::start(["connect", url, "--drain", "0", "--config", config.path()]);
+    let mut connect = Running::start(["connect", url, "--drain", "0s", "--config", config.path()]);
     connect.say("hold this for me");
     let line = connect.err_line(|line| line.contains("failed "));
     for word in words {
@@ -79,10 +79,10 @@ fn thousands_of_lines_wait_for_room_rather_than_get_lost() {
 #[test]
 fn when_nobody_reads_standard_output_it_ends_without_waiting() {
     let (_server, url) = Running::echo_server(&[]);
-    let mut connect = Running::start(["connect", &url, "--drain", "600"]);
+    let mut connect = Running::start(["connect", &url, "--drain", "10m"]);
     connect.close_output();
-    let enough: Vec<&str> = vec!["a line of some length"; 1_000];
-    connect.say(&enough.join("\n"));
+    // More than fits into the pipe, so that some of it is written after nobody reads.
+    connect.say_while_it_listens("a line of some length\n".repeat(20_000));
     let (code, _, err) = connect.end();
     assert!(code.is_some() && err.contains("stopped    by the application"), "{err}");
 }
@@ -133,7 +133,7 @@ fn ctrl_c_closes_cleanly() {
 #[cfg(unix)]
 fn ctrl_c_waits_for_what_is_unsettled_and_another_one_quits_at_once() {
     let silent = server(mem::forget);
-    let mut connect = Running::start(["connect", &silent, "--drain", "600"]);
+    let mut connect = Running::start(["connect", &silent, "--drain", "10m"]);
     connect.say("nobody reads this");
     connect.err_line(|line| line.contains("connecting"));
     connect.signal("INT");
@@ -147,7 +147,7 @@ fn ctrl_c_waits_for_what_is_unsettled_and_another_one_quits_at_once() {
 #[cfg(unix)]
 fn ctrl_c_ends_the_wait_and_what_was_left_is_reported() {
     let silent = server(mem::forget);
-    let mut connect = Running::start(["connect", &silent, "--drain", "600"]);
+    let mut connect = Running::start(["connect", &silent, "--drain", "10m"]);
     connect.say("nobody reads this");
     connect.end_input();
     connect.err_line(|line| line.contains("waiting at most 600 s"));

@@ -96,6 +96,17 @@ impl Running {
         input.flush().expect("the program reads");
     }
 
+    /// Says as much as it listens to, and leaves its standard input open.
+    pub(crate) fn say_while_it_listens(&mut self, lines: String) {
+        let mut input = self.input.take().expect("standard input is open");
+        thread::spawn(move || {
+            // It ends when the program does.
+            let _ = input.write_all(lines.as_bytes());
+            let _ = input.flush();
+            thread::park();
+        });
+    }
+
     pub(crate) fn end_input(&mut self) {
         self.input = None;
     }

@@ -37,9 +37,19 @@ impl fmt::Display for Human {
     }
 }
 
-/// Reads a duration; `None` if it is none.
-#[cfg_attr(not(any(feature = "serde", test)), expect(dead_code, reason = "only configuration files are read"))]
-fn parse(text: &str) -> Option<Duration> {
+/// Reads a duration as configuration files have them: `30s`, `500ms`, `1m30s`; `None` if it is none.
+///
+/// For programs that take durations elsewhere, so that they are written alike everywhere.
+///
+/// ```
+/// use core::time::Duration;
+/// use steadfast_core::config::parse_duration;
+///
+/// assert_eq!(parse_duration("1m30s"), Some(Duration::from_secs(90)));
+/// assert_eq!(parse_duration("90"), None);
+/// ```
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     let mut units = UNITS.iter();
     let mut total = Duration::ZERO;
@@ -71,7 +81,7 @@ mod written {
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-    use super::{Duration, Human, parse};
+    use super::{Duration, Human, parse_duration};
 
     const EXPECTED: &str = "a duration such as \"30s\", \"500ms\" or \"1m30s\"";
 
@@ -93,7 +103,7 @@ mod written {
         }
 
         fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
-            parse(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            parse_duration(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
         }
     }
 
@@ -164,26 +174,26 @@ mod tests {
             ("1d", 86_400_000_000),
             ("1d2h3m4s5ms6us", 93_784_005_006),
         ] {
-            assert_eq!(parse(text), Some(Duration::from_micros(micros)), "{text}");
+            assert_eq!(parse_duration(text), Some(Duration::from_micros(micros)), "{text}");
             assert_eq!(Human(Duration::from_micros(micros)).to_string(), text);
         }
     }
 
     #[test]
     fn other_spellings_are_read() {
-        assert_eq!(parse("90s"), Some(Duration::from_secs(90)));
-        assert_eq!(parse("3µs"), Some(Duration::from_micros(3)));
-        assert_eq!(parse(" 1s "), Some(Duration::from_secs(1)));
-        assert_eq!(parse("0ms"), Some(Duration::ZERO));
+        assert_eq!(parse_duration("90s"), Some(Duration::from_secs(90)));
+        assert_eq!(parse_duration("3µs"), Some(Duration::from_micros(3)));
+        assert_eq!(parse_duration(" 1s "), Some(Duration::from_secs(1)));
+        assert_eq!(parse_duration("0ms"), Some(Duration::ZERO));
     }
 
     #[test]
     fn what_is_no_duration_is_refused() {
         for text in ["", " ", "30", "s", "-1s", "1.5s", "1 s", "5 parsecs", "1s1m", "1s2s", "1sm", "off", "1é", "µ"] {
-            assert_eq!(parse(text), None, "{text:?}");
+            assert_eq!(parse_duration(text), None, "{text:?}");
         }
-        assert_eq!(parse("18446744073709551616s"), None);
-        assert_eq!(parse("18446744073709551615d"), None);
+        assert_eq!(parse_duration("18446744073709551616s"), None);
+        assert_eq!(parse_duration("18446744073709551615d"), None);
     }
 
     #[test]
@@ -193,8 +203,8 @@ mod tests {
             let nanos = u32::try_from(rng.between(0, 999_999_999)).expect("below 2³²");
             let seconds = rng.next_u64() >> rng.between(0, 63);
             let duration = Duration::new(seconds, nanos);
-            assert_eq!(parse(&Human(duration).to_string()), Some(duration));
+            assert_eq!(parse_duration(&Human(duration).to_string()), Some(duration));
         }
-        assert_eq!(parse(&Human(Duration::MAX).to_string()), Some(Duration::MAX));
+        assert_eq!(parse_duration(&Human(Duration::MAX).to_string()), Some(Duration::MAX));
     }
 }

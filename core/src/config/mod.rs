@@ -20,6 +20,7 @@ pub use self::{
     builder::ConfigBuilder,
     error::ConfigError,
     heartbeat::{Heartbeat, Pace},
+    human::parse_duration,
 };
 pub use crate::session::policy::{CleanClose, ClosePolicy, Failures, Match, Rule};
 
