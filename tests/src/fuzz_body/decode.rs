@@ -23,6 +23,10 @@ pub(super) struct Driver {
     handed: MessageId,
     /// The last message sent.
     sent: u64,
+    /// Pings and heartbeats that have not left.
+    unflushed: u32,
+    /// Flushes only pings that it was given, in their place.
+    honest: bool,
 }
 
 /// A configuration with small bounds, so that they are reached.
@@ -65,6 +69,11 @@ pub(super) fn closed(conn: ConnId) -> Event<'static> {
 }
 
 impl Driver {
+    /// An honest one flushes only pings that it was given.
+    pub(super) fn new(honest: bool) -> Self {
+        Self { honest, ..Self::default() }
+    }
+
     /// The connection that is owed a `Closed`.
     pub(super) fn conn(&self) -> Option<ConnId> {
         self.conn
@@ -83,6 +92,9 @@ impl Driver {
             Event::Send { id, .. } => self.sent = id.0,
             Event::Closed { conn, .. } if self.conn == Some(*conn) => self.conn = None,
             Event::Pong { payload, .. } => self.pings.retain(|ping| ping != payload),
+            Event::PingFlushed { conn, .. } if self.conn == Some(*conn) => {
+                self.unflushed = self.unflushed.saturating_sub(1);
+            }
             Event::TimerFired => self.timer = None,
             _ => {}
         }
@@ -93,16 +105,17 @@ impl Driver {
             Action::Connect { conn, .. } => {
                 (self.conn, self.last) = (Some(*conn), *conn);
                 self.pings.clear();
+                self.unflushed = 0;
             }
             Action::Send { id, .. } => self.handed = *id,
-            Action::Ping { payload, .. } => self.pings.push(*payload),
+            Action::Ping { payload, .. } => {
+                self.pings.push(*payload);
+                self.unflushed += 1;
+            }
+            Action::Heartbeat { .. } => self.unflushed += 1,
             Action::SetTimer { at } => self.timer = Some(*at),
             Action::CancelTimer => self.timer = None,
-            Action::Heartbeat { .. }
-            | Action::Close { .. }
-            | Action::Abort { .. }
-            | Action::Deliver { .. }
-            | Action::Notify(_) => {}
+            Action::Close { .. } | Action::Abort { .. } | Action::Deliver { .. } | Action::Notify(_) => {}
         }
     }
 
@@ -134,7 +147,7 @@ impl Driver {
             17..=19 => Event::Pong { conn: self.named(input)?, payload: self.payload(input)? },
             20 => Event::Wrote { conn: self.named(input)?, bytes: input.arbitrary()? },
             21..=22 => Event::Flushed { conn: self.named(input)?, up_to: self.known_id(input)? },
-            23..=24 => Event::PingFlushed { conn: self.named(input)?, overtook: self.perhaps_known(input)? },
+            23..=24 => self.ping_flushed(input)?,
             25 => Event::ReadsPaused { conn: self.named(input)? },
             26 => Event::ReadsResumed { conn: self.named(input)? },
             27 => Event::Closed {
@@ -145,6 +158,15 @@ impl Driver {
             28..=29 => Event::TimerFired,
             30 => Event::Network(*input.choose(&[Network::Online, Network::Offline, Network::Changed])?),
             _ => Event::Resumed { gap: Duration::from_secs(input.arbitrary::<u16>()?.into()) },
+        })
+    }
+
+    fn ping_flushed(&self, input: &mut Unstructured<'_>) -> Result<Event<'static>> {
+        let (conn, overtook) = (self.named(input)?, self.perhaps_known(input)?);
+        Ok(match (self.honest, self.unflushed) {
+            (true, 0) => Event::Activity { conn },
+            (true, _) => Event::PingFlushed { conn, overtook: None },
+            (false, _) => Event::PingFlushed { conn, overtook },
         })
     }
 
