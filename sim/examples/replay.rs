@@ -37,20 +37,13 @@ fn main() -> ExitCode {
         eprintln!("usage: replay SEED | FROM..TO | FILE");
         return ExitCode::from(2);
     };
-    let broken = match which.split_once("..") {
-        Some((from, to)) => match (from.parse(), to.parse()) {
-            (Ok(from), Ok(to)) => many(from, to),
-            _ => return refuse(&which, "is no range of seeds"),
-        },
-        None => {
-            let scenario = match which.parse() {
-                Ok(seed) => Ok(Scenario::from_seed(seed)),
-                Err(_) => Scenario::load(&which),
-            };
-            match scenario {
-                Ok(scenario) => one(&scenario),
-                Err(error) => return refuse(&which, &error.to_string()),
-            }
+    let broken = if let Some((from, to)) = which.split_once("..") {
+        let (Ok(from), Ok(to)) = (from.parse(), to.parse()) else { return refuse(&which, "is no range of seeds") };
+        many(from, to)
+    } else {
+        match which.parse().map(Scenario::from_seed).or_else(|_| Scenario::load(&which)) {
+            Ok(scenario) => one(&scenario),
+            Err(error) => return refuse(&which, &error.to_string()),
         }
     };
     ExitCode::from(u8::from(broken > 0))

@@ -10,10 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use steadfast_core::{
-    Delivery, Event, MessageId, Notice, SendOptions, Timestamp, Verdict,
-    config::Config,
-};
+use steadfast_core::{Delivery, Event, MessageId, Notice, SendOptions, Timestamp, Verdict, config::Config};
 use steadfast_sim::{App, ClientId, Commands, Fault, Heard, World};
 
 const YEAR: Duration = Duration::from_hours(365 * 24);
@@ -53,7 +50,7 @@ impl App for Year {
 fn main() {
     let bare = env::args().nth(1).is_some_and(|word| word == "bare");
     let mut world = World::new(1);
-    let client = world.session(Config::default(), 1);
+    let client = world.session(&Config::default(), 1);
     if bare {
         world.unwatched(client);
     } else {

@@ -34,7 +34,7 @@
 //! }
 //!
 //! let mut world = World::new(1);
-//! let client = world.session(Config::default(), 1);
+//! let client = world.session(&Config::default(), 1);
 //! world.tell(client, Event::Start);
 //! world.command(client, Command::Wake { span: Duration::ZERO, key: 0 });
 //!

@@ -10,7 +10,8 @@ const UNITS: [(&str, u64); 6] =
 /// The largest unit of which the span is a whole multiple.
 pub(crate) fn print(span: Duration) -> String {
     let micros = micros(span);
-    let (name, unit) = UNITS.into_iter().find(|(_, unit)| micros != 0 && micros % unit == 0).unwrap_or(("us", 1));
+    let (name, unit) =
+        UNITS.into_iter().find(|(_, unit)| micros != 0 && micros.is_multiple_of(*unit)).unwrap_or(("us", 1));
     format!("{}{name}", micros / unit)
 }
 
@@ -31,7 +32,8 @@ pub(crate) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result
 
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    parse(&text).ok_or_else(|| D::Error::custom(format!("{text:?} is no span of time; one is written \"1500ms\" or \"2s\"")))
+    parse(&text)
+        .ok_or_else(|| D::Error::custom(format!("{text:?} is no span of time; one is written \"1500ms\" or \"2s\"")))
 }
 
 /// The same for a span that may be missing.

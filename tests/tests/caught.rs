@@ -4,79 +4,13 @@
 use std::time::Duration;
 
 use steadfast_core::{
-    Action, CloseFrame, ConnId, Delivery, Dropped, Event, Message, MessageId, Metrics, Notice, Session, State,
-    StateKind, Timestamp, Verdict,
-    config::{Config, Heartbeat, Ready, Settings, WhenFull},
+    Action, CloseFrame, ConnId, Delivery, Dropped, Event, Message, MessageId, Notice, State, StateKind, Timestamp,
+    Verdict,
+    config::{Heartbeat, Ready, Settings, WhenFull},
 };
-use steadfast_sim::{Clause, Fault, Machine, Scenario, ServerModel, Step, Surroundings};
+use steadfast_sim::{Clause, Fault, Scenario, ServerModel, Step, Surroundings};
 
-type Sink<'a> = &'a mut dyn FnMut(Action<'_>);
-
-/// A session with something in its way.
-struct Broken {
-    session: Session,
-    twist: Box<dyn FnMut(&mut Session, Timestamp, Event<'_>, Sink<'_>)>,
-    lies: bool,
-}
-
-impl Machine for Broken {
-    fn handle(&mut self, now: Timestamp, event: Event<'_>, sink: Sink<'_>) {
-        (self.twist)(&mut self.session, now, event, sink);
-    }
-
-    fn state(&self) -> State {
-        self.session.state()
-    }
-
-    fn metrics(&self) -> Option<Metrics> {
-        let mut metrics = self.session.metrics();
-        metrics.pings += u64::from(self.lies);
-        Some(metrics)
-    }
-}
-
-/// The session passes the scenario; what is broken by `twist` breaks this clause.
-fn caught(
-    scenario: &Scenario,
-    clause: Clause,
-    twist: impl FnMut(&mut Session, Timestamp, Event<'_>, Sink<'_>) + 'static,
-) {
-    caught_with(scenario, clause, |settings| settings, false, twist);
-}
-
-/// The session passes the scenario; with other settings than the checker knows it breaks this clause.
-fn caught_with_settings(scenario: &Scenario, clause: Clause, change: impl FnOnce(Settings) -> Settings) {
-    caught_with(scenario, clause, change, false, faithful);
-}
-
-fn caught_with(
-    scenario: &Scenario,
-    clause: Clause,
-    change: impl FnOnce(Settings) -> Settings,
-    lies: bool,
-    twist: impl FnMut(&mut Session, Timestamp, Event<'_>, Sink<'_>) + 'static,
-) {
-    let unbroken = scenario.run().expect("the settings can be");
-    unbroken.expect_clean();
-    let changed = Config::new(change(scenario.config.clone())).expect("the changed settings can be");
-    let broken = scenario
-        .run_with(|_, seed| Broken { session: Session::new(changed, seed), twist: Box::new(twist), lies })
-        .expect("the settings can be");
-    assert!(broken.breaks(clause), "{clause:?} was not found broken:\n{broken}");
-}
-
-fn faithful(session: &mut Session, now: Timestamp, event: Event<'_>, sink: Sink<'_>) {
-    session.handle(now, event).for_each(sink);
-}
-
-/// Actions pass, if `passes` says so.
-fn filtered(
-    mut passes: impl FnMut(Timestamp, &Action<'_>) -> bool,
-) -> impl FnMut(&mut Session, Timestamp, Event<'_>, Sink<'_>) {
-    move |session, now, event, sink| {
-        session.handle(now, event).filter(|action| passes(now, action)).for_each(sink);
-    }
-}
+use steadfast_tests::broken::{caught, caught_with, caught_with_settings, faithful, filtered};
 
 fn wait(millis: u64) -> Step {
     Step::Wait { span: Duration::from_millis(millis) }
@@ -490,7 +424,10 @@ fn a_timer_that_is_not_set_again_is_caught() {
     let scenario = Scenario { around, steps, ..Scenario::default() };
     caught(&scenario, Clause::TimerArmed, |session, now, event, sink| {
         let fired = matches!(event, Event::TimerFired);
-        session.handle(now, event).filter(|action| !(fired && matches!(action, Action::SetTimer { .. }))).for_each(sink);
+        session
+            .handle(now, event)
+            .filter(|action| !(fired && matches!(action, Action::SetTimer { .. })))
+            .for_each(sink);
     });
 }
 
@@ -529,7 +466,8 @@ fn a_message_sent_after_it_was_reported_dropped_is_caught() {
     scenario.steps.splice(0..0, [send(1, 0, Delivery::AtLeastOnce), Step::Cancel { back: 0 }]);
     caught(&scenario, Clause::SendsOwed, move |session, now, event, sink| {
         for action in session.handle(now, event) {
-            if let Action::Notify(Notice::Verdict { id, verdict: Verdict::Dropped(_), message: Some(message) }) = &action
+            if let Action::Notify(Notice::Verdict { id, verdict: Verdict::Dropped(_), message: Some(message) }) =
+                &action
             {
                 lost = Some((*id, (**message).clone()));
             }

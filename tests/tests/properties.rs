@@ -81,9 +81,8 @@ fn options() -> impl Strategy<Value = SendOptions> {
 }
 
 fn cause() -> impl Strategy<Value = Cause> {
-    let frame = (999..5_001_u16).prop_map(|code| {
-        Cause::Closed(CloseFrame { code: steadfast_core::CloseCode(code), reason: String::new() })
-    });
+    let frame = (999..5_001_u16)
+        .prop_map(|code| Cause::Closed(CloseFrame { code: steadfast_core::CloseCode(code), reason: String::new() }));
     let rejected = (100..600_u16, proptest::option::of(any::<Duration>()))
         .prop_map(|(status, retry_after)| Cause::Rejected { status, retry_after });
     prop_oneof![frame, rejected, Just(Cause::Io(IoKind::Reset)), Just(Cause::Aborted), Just(Cause::Stopped)]

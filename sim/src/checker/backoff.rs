@@ -191,9 +191,10 @@ fn bounds(backoff: &Backoff, n: u32) -> (Duration, Duration) {
         (_, Jitter::None) => (scheduled, scheduled),
         (_, Jitter::Full { floor }) => (floor, scheduled.max(floor)),
         (_, Jitter::Equal) => (scheduled / 2, scheduled),
-        (_, Jitter::Proportional { below_ppm, above_ppm }) => {
-            (scheduled.saturating_sub(share(scheduled, below_ppm)), scheduled.saturating_add(share(scheduled, above_ppm)))
-        }
+        (_, Jitter::Proportional { below_ppm, above_ppm }) => (
+            scheduled.saturating_sub(share(scheduled, below_ppm)),
+            scheduled.saturating_add(share(scheduled, above_ppm)),
+        ),
         (_, Jitter::Additive { max }) => (scheduled, scheduled.saturating_add(max)),
         (_, Jitter::Decorrelated { base, cap }) => (base, cap.max(base)),
     };

@@ -37,7 +37,11 @@ impl Checker {
         let confirms = self.may_confirm() && line.can_ping;
         let uncovered = confirms && line.handed > line.covered && self.ledger.unconfirmed.0 > 0;
         // A miss, a heartbeat and a probe have reasons of their own.
-        let heartbeat = since(line.pinged) >= interval.min(timeout) || line.doubtful.is_some() || line.late.is_some() || line.changed || self.overslept;
+        let heartbeat = since(line.pinged) >= interval.min(timeout)
+            || line.doubtful.is_some()
+            || line.late.is_some()
+            || line.changed
+            || self.overslept;
         if heartbeat || matches!(self.during, During::Probe | During::Network(_) | During::SetHeartbeat) {
             return None;
         }
@@ -49,8 +53,8 @@ impl Checker {
         }
         let confirm = &self.settings.confirm;
         let (messages, bytes) = self.ledger.unconfirmed;
-        let quarter = messages >= u64::from(confirm.max_messages.div_ceil(4))
-            || bytes >= confirm.max_bytes.div_ceil(4) as u64;
+        let quarter =
+            messages >= u64::from(confirm.max_messages.div_ceil(4)) || bytes >= confirm.max_bytes.div_ceil(4) as u64;
         let early = line.last_frame.is_some_and(|last| since(last) < confirm.every);
         (early && !quarter).then_some("sooner after the last ping than confirm.every allows")
     }

@@ -2,12 +2,16 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use steadfast_core::{CloseFrame, ConnId, Event, Message, Timestamp, config::{Heartbeat, Ready}};
+use steadfast_core::{
+    CloseFrame, ConnId, Event, Message, Timestamp,
+    config::{Heartbeat, Ready},
+};
 
 use super::{Checker, During, Ping, clause::Clause};
 
 /// The live connection: from its `Connect` to its `Closed`.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, none of them a state")]
 pub(super) struct Line {
     pub(super) conn: ConnId,
     pub(super) dialing: Option<Timestamp>,
@@ -257,7 +261,7 @@ impl Checker {
             line.swallows = !deliver;
             line.answered_at = now;
             self.during = During::Answer;
-            if let Some(ping) = line.text_pings.drain(..).last() {
+            if let Some(ping) = line.text_pings.drain(..).next_back() {
                 line.answered = line.answered.max(ping.covers);
             }
         }

@@ -2,7 +2,10 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use steadfast_core::{Cause, Event, Timestamp, config::{Heartbeat, Pace}};
+use steadfast_core::{
+    Cause, Event, Timestamp,
+    config::{Heartbeat, Pace},
+};
 
 use super::{Checker, During, Ping, clause::Clause, line::Line};
 
@@ -96,7 +99,8 @@ impl Checker {
             return None;
         }
         let oldest = line.pings.iter().find_map(|ping| ping.flushed)?;
-        Some(oldest.max(line.grace) + self.settings.answer_timeout?)
+        // Answers that still come show that the way out works.
+        Some(oldest.max(line.grace).max(line.answered_at) + self.settings.answer_timeout?)
     }
 
     /// Until when a write must have made progress.

@@ -1,8 +1,7 @@
 //! Clauses about what goes in and out: offers, refusals, sending, order, bounds.
 
 use steadfast_core::{
-    ConnId, Delivery, Message, MessageId, NotCancelled, Refusal, SendOptions, State, Watermark,
-    config::WhenFull,
+    ConnId, Delivery, Message, MessageId, NotCancelled, Refusal, SendOptions, State, Watermark, config::WhenFull,
 };
 
 use super::{
@@ -74,9 +73,7 @@ impl Checker {
             }
             Refusal::TooLarge => len > outbox.max_bytes as u64,
             Refusal::NotOpen => offer.options.delivery == Delivery::Volatile && !self.takes_volatile(),
-            Refusal::NotThatConnection => {
-                offer.options.bound_to.is_some_and(|conn| !self.is_open_as(conn))
-            }
+            Refusal::NotThatConnection => offer.options.bound_to.is_some_and(|conn| !self.is_open_as(conn)),
             Refusal::CannotConfirm => offer.options.delivery == Delivery::AtLeastOnce && !self.may_confirm(),
             Refusal::Stopped => self.standing.stopping.is_some() || matches!(self.standing.told, State::Stopped { .. }),
             _ => true,
@@ -217,11 +214,8 @@ impl Checker {
         let outbox = &self.settings.outbox;
         let percent = |part: u64, whole: u64| u128::from(part) * 100 / u128::from(whole.max(1));
         let full = percent(messages.into(), outbox.max_messages.into()).max(percent(bytes, outbox.max_bytes as u64));
-        let right = if high {
-            full >= u128::from(outbox.high_watermark)
-        } else {
-            full <= u128::from(outbox.low_watermark)
-        };
+        let right =
+            if high { full >= u128::from(outbox.high_watermark) } else { full <= u128::from(outbox.low_watermark) };
         if !right {
             self.blame(Clause::WatermarksTurn, || format!("{mark:?} was told with {messages} messages, {bytes} bytes"));
         }

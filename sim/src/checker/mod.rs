@@ -14,8 +14,8 @@ mod verdicts;
 
 use std::collections::BTreeMap;
 
-use steadfast_core::{Action, ConnId, Event, Message, MessageId, Network, Notice, PingPayload, State, Timestamp};
 use steadfast_core::config::Settings;
+use steadfast_core::{Action, ConnId, Event, Message, MessageId, Network, Notice, PingPayload, State, Timestamp};
 
 pub use self::clause::{Clause, Violation};
 use self::{account::Tally, backoff::Row, ledger::Ledger, line::Line, states::Standing};

@@ -23,6 +23,7 @@ pub(super) struct Stopping {
 
 /// Where the session stands, and what the application wants of it.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, none of them a state")]
 pub(super) struct Standing {
     pub(super) told: State,
     pub(super) stopping: Option<Stopping>,

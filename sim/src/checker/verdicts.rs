@@ -22,7 +22,9 @@ impl Checker {
         let comes_back = matches!(verdict, Verdict::InDoubt | Verdict::Dropped(_));
         let right_message = message.map_or(!comes_back, |message| comes_back && same(message, &owed.message));
         if !right_message {
-            self.blame(Clause::ComesBack, || format!("{id} got {verdict:?}, and its message did not come as it should"));
+            self.blame(Clause::ComesBack, || {
+                format!("{id} got {verdict:?}, and its message did not come as it should")
+            });
         }
         if let Some(wrong) = self.wrong_verdict(&owed, verdict) {
             self.blame(Clause::VerdictTrue, || format!("{id} got {verdict:?}, but {wrong}"));
@@ -62,9 +64,7 @@ impl Checker {
             Dropped::NoRoom => outbox.when_full == WhenFull::DropNewest && self.during == During::Send(id),
             Dropped::Cancelled => self.during == During::Cancel(id),
             Dropped::Stopped => self.is_ending(),
-            Dropped::ConnectionLost => {
-                owed.options.bound_to.is_some() || owed.options.delivery == Delivery::Volatile
-            }
+            Dropped::ConnectionLost => owed.options.bound_to.is_some() || owed.options.delivery == Delivery::Volatile,
             Dropped::CannotConfirm => owed.options.delivery == Delivery::AtLeastOnce && !self.may_confirm(),
             _ => true,
         };
@@ -79,7 +79,7 @@ impl Checker {
         match verdict {
             Verdict::Confirmed => {
                 let Some(position) = owed.handed else { return Some("it was not handed over on this connection") };
-                if !line.is_some_and(|line| position < line.answered) {
+                if line.is_none_or(|line| position >= line.answered) {
                     return Some("no ping behind it was answered");
                 }
                 (self.truth && !owed.arrived).then_some("it did not arrive")
@@ -89,7 +89,7 @@ impl Checker {
                 if self.may_confirm() && line.is_some_and(|line| line.can_ping) {
                     return Some("the link can confirm");
                 }
-                (!line.is_some_and(|line| position < line.flushed)).then_some("it was not flushed")
+                line.is_none_or(|line| position >= line.flushed).then_some("it was not flushed")
             }
             Verdict::InDoubt => self.wrong_doubt(owed),
             Verdict::Dropped(_) if owed.may_have_arrived() => Some("it may have arrived"),

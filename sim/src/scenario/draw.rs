@@ -27,7 +27,7 @@ pub(super) fn scenario(draw: &mut impl Draw) -> Scenario {
     let mut steps = vec![Step::Start];
     steps.extend((0..count).map(|_| step(draw)));
     let ready_after = Duration::from_millis(ready_after);
-    Scenario { seed, config, around, ahead, ready_after, steps, settle: Some(Duration::from_secs(1_200)) }
+    Scenario { seed, config, around, ahead, ready_after, steps, settle: Some(Duration::from_mins(20)) }
 }
 
 fn number(draw: &mut impl Draw, low: u32, high: u32) -> u32 {
@@ -55,7 +55,8 @@ pub(super) fn settings(draw: &mut impl Draw) -> Settings {
     if draw.chance(HALF) {
         settings.outbox = outbox(draw);
     }
-    settings.policy.clean = draw.pick(&[CleanClose::AllBut1000, CleanClose::AllBut1000, CleanClose::Every, CleanClose::UncleanOnly]);
+    settings.policy.clean =
+        draw.pick(&[CleanClose::AllBut1000, CleanClose::AllBut1000, CleanClose::Every, CleanClose::UncleanOnly]);
     settings.policy.failures = draw.pick(&[Failures::ByKind, Failures::RetryAll]);
     if draw.chance(TENTH) {
         settings.policy.rules = vec![rule(draw)];
@@ -66,7 +67,7 @@ pub(super) fn settings(draw: &mut impl Draw) -> Settings {
 
 fn timeouts(draw: &mut impl Draw, settings: &mut Settings) {
     if draw.chance(HALF) {
-        settings.stable_after = draw.pick(&[Duration::ZERO, Duration::from_secs(1), Duration::from_secs(60)]);
+        settings.stable_after = draw.pick(&[Duration::ZERO, Duration::from_secs(1), Duration::from_mins(1)]);
         settings.connect_timeout = draw.millis(50, 10_000);
         settings.close_timeout = draw.millis(10, 5_000);
         settings.write_timeout = draw.millis(100, 30_000);
@@ -199,7 +200,10 @@ pub(super) fn server(draw: &mut impl Draw) -> ServerModel {
             status: draw.pick(&[301, 400, 401, 403, 404, 429, 500, 503]),
             retry_after: if draw.chance(HALF) { None } else { Some(draw.millis(0, 700_000)) },
         },
-        5 => ServerModel::CloseAfter { code: draw.pick(&[1_000, 1_001, 1_005, 1_008, 1_011, 1_012, 1_013, 4_000]), after: draw.millis(0, 3_000) },
+        5 => ServerModel::CloseAfter {
+            code: draw.pick(&[1_000, 1_001, 1_005, 1_008, 1_011, 1_012, 1_013, 4_000]),
+            after: draw.millis(0, 3_000),
+        },
         6 => ServerModel::DropAfter { after: draw.millis(0, 3_000) },
         7 => ServerModel::Garbage,
         8 => ServerModel::GarbageFrames,
@@ -250,7 +254,7 @@ fn step(draw: &mut impl Draw) -> Step {
         32 => Step::Serve(servers(draw)),
         33 => Step::Link(link(draw)),
         34 => Step::Sleep {
-            span: draw.pick(&[Duration::from_millis(500), Duration::from_secs(20), Duration::from_secs(7_200)]),
+            span: draw.pick(&[Duration::from_millis(500), Duration::from_secs(20), Duration::from_hours(2)]),
             clock: draw.pick(&[Clock::Runs, Clock::Stops]),
             told: draw.chance(HALF),
         },

@@ -18,7 +18,7 @@ use steadfast_core::{
 
 pub use self::report::{Arrived, Report, Tally};
 use self::script::Script;
-use crate::{Clock, Clause, Command, Fault, Link, Machine, ServerModel, Surroundings, World, rng::Rng, span};
+use crate::{Clause, Clock, Command, Fault, Link, Machine, ServerModel, Surroundings, World, rng::Rng, span};
 
 /// How long the closing of a session may take beyond its own close timeout.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -176,7 +176,7 @@ impl Default for Scenario {
             ahead: 0,
             ready_after: Duration::ZERO,
             steps: Vec::new(),
-            settle: Some(Duration::from_secs(600)),
+            settle: Some(Duration::from_mins(10)),
         }
     }
 }
@@ -211,7 +211,7 @@ impl Scenario {
             script.settle(&mut world, client);
             world.run_for(settle, &mut script);
             world.checker_mut(client).expect_settled();
-            script.stop(&mut world, client);
+            Script::stop(&mut world, client);
             world.run_for(self.config.close_timeout + CLOSING, &mut script);
             let state = world.state(client);
             if script.has_started() && !matches!(state, steadfast_core::State::Stopped { .. }) {

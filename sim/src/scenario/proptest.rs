@@ -23,12 +23,12 @@ fn span(most: u64) -> impl Strategy<Value = Duration> {
 }
 
 fn server() -> impl Strategy<Value = ServerModel> {
-    drawn(ServerModel::Echo, |rng| draw::server(rng))
+    drawn(ServerModel::Echo, draw::server)
 }
 
 fn around() -> impl Strategy<Value = Surroundings> {
-    let link = drawn(Link::default(), |rng| draw::link(rng));
-    let driver = drawn(Driver::default(), |rng| draw::driver(rng));
+    let link = drawn(Link::default(), draw::link);
+    let driver = drawn(Driver::default(), draw::driver);
     let servers = collection::vec(server(), 0..4);
     (link, driver, servers).prop_map(|(link, driver, servers)| Surroundings { link, driver, servers })
 }
@@ -79,12 +79,12 @@ impl Arbitrary for Scenario {
     type Strategy = BoxedStrategy<Self>;
 
     fn arbitrary_with((): ()) -> Self::Strategy {
-        let config = drawn(Settings::default(), |rng| draw::settings(rng));
+        let config = drawn(Settings::default(), draw::settings);
         let steps = collection::vec(step(), 0..30);
         (0..1_000_u64, config, around(), 0..3_u32, span(300), steps)
             .prop_map(|(seed, config, around, ahead, ready_after, mut steps)| {
                 steps.insert(0, Step::Start);
-                let settle = Some(Duration::from_secs(1_200));
+                let settle = Some(Duration::from_mins(20));
                 Self { seed, config, around, ahead, ready_after, steps, settle }
             })
             .boxed()

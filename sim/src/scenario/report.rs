@@ -1,11 +1,14 @@
 //! What a run came to.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
-use steadfast_core::{MessageId, Timestamp, Verdict};
+use steadfast_core::{Timestamp, Verdict};
 
-use crate::{Arrival, ClientId, Clause, Machine, Violation, World};
+use crate::{Arrival, Clause, ClientId, Machine, Violation, World};
 
 /// What a run came to.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -77,15 +80,15 @@ pub struct Arrived {
 impl Arrived {
     /// Counts; messages are taken to be named in the order in which they were sent.
     fn count(arrivals: &[Arrival]) -> Self {
-        let mut seen: BTreeMap<MessageId, ()> = BTreeMap::new();
+        let mut seen = BTreeSet::new();
         let mut counted = Self::default();
         for arrival in arrivals {
-            let newest = seen.last_key_value().map(|(id, ())| *id);
-            if seen.insert(arrival.id, ()).is_some() {
-                counted.duplicates += 1;
-            } else {
+            let newest = seen.last().copied();
+            if seen.insert(arrival.id) {
                 counted.messages += 1;
                 counted.overtaken += u64::from(newest.is_some_and(|newest| newest > arrival.id));
+            } else {
+                counted.duplicates += 1;
             }
         }
         counted

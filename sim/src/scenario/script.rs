@@ -104,8 +104,7 @@ impl<'a> Script<'a> {
             Step::ReconnectNow => commands.tell(Event::ReconnectNow),
             Step::Send { count, every, bytes, text, delivery, max_resends, bound } => {
                 let options = SendOptions { max_resends: *max_resends, ..SendOptions::new(*delivery) };
-                let batch =
-                    Batch { left: *count, every: *every, bytes: *bytes, text: *text, options, bound: *bound };
+                let batch = Batch { left: *count, every: *every, bytes: *bytes, text: *text, options, bound: *bound };
                 self.busy = self.busy.max(now + every.saturating_mul(*count));
                 self.batches.push(batch);
                 self.send(self.batches.len() as u64, commands);
@@ -215,7 +214,7 @@ impl<'a> Script<'a> {
         }
     }
 
-    pub(super) fn stop<M: Machine>(&self, world: &mut World<M>, client: ClientId) {
+    pub(super) fn stop<M: Machine>(world: &mut World<M>, client: ClientId) {
         world.tell(client, Event::Stop { frame: CloseFrame::NORMAL, drain: None });
     }
 }

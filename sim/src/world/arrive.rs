@@ -121,9 +121,7 @@ impl<M: Machine> Client<M> {
                 DownWhat::Part => (None, None),
                 DownWhat::Message(message) => (Some(Event::Received { conn: id, message }), None),
                 DownWhat::Pong(payload) => (Some(Event::Pong { conn: id, payload }), None),
-                DownWhat::TextPong => {
-                    (text_pong.clone().map(|message| Event::Received { conn: id, message }), None)
-                }
+                DownWhat::TextPong => (text_pong.clone().map(|message| Event::Received { conn: id, message }), None),
                 DownWhat::Close(frame) => (None, Some(Cause::Closed(frame))),
                 DownWhat::Garbage => (None, Some(Cause::Protocol(CloseCode::PROTOCOL_ERROR))),
                 DownWhat::Fin => (None, Some(Cause::Io(IoKind::Eof))),

@@ -222,7 +222,7 @@ impl<M: Machine> Client<M> {
         });
         if let Some(checker) = &mut self.facts.checker {
             checker.handled(&self.machine.state());
-            if hub.events % METRICS_EVERY == 0
+            if hub.events.is_multiple_of(METRICS_EVERY)
                 && let Some(metrics) = self.machine.metrics()
             {
                 checker.metrics(&metrics);

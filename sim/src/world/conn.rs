@@ -23,6 +23,7 @@ pub(super) enum ServerEnd {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, none of them a state")]
 pub(super) struct Conn {
     pub(super) id: ConnId,
     pub(super) model: ServerModel,
@@ -172,11 +173,7 @@ impl Timer {
     /// Sets the timer; some drivers are late, some early.
     pub(super) fn set(&mut self, now: Timestamp, at: Timestamp, driver: &Driver, hub: &mut Hub) {
         let late = hub.draw_micros(driver.timer_late);
-        let due = if hub.chance(driver.timer_early) {
-            now + hub.draw_micros(at.since(now))
-        } else {
-            at + late
-        };
+        let due = if hub.chance(driver.timer_early) { now + hub.draw_micros(at.since(now)) } else { at + late };
         self.due = Some(due);
     }
 }

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use steadfast_core::{Message, Timestamp};
 
-use super::{conn::Conn, pipe::DownWhat, queue::{Queue, ServerAct, What}};
+use super::{
+    conn::Conn,
+    pipe::DownWhat,
+    queue::{Queue, ServerAct, What},
+};
 use crate::{
     ClientId, Peer, Replies, Service,
     rng::{Draw, Rng},

@@ -45,7 +45,7 @@ pub struct Surroundings {
 /// use steadfast_sim::World;
 ///
 /// let mut world = World::new(1);
-/// let client = world.session(Config::default(), 1);
+/// let client = world.session(&Config::default(), 1);
 /// world.tell(client, Event::Start);
 /// world.run_for(Duration::from_secs(3_600), &mut ());
 /// assert!(matches!(world.state(client), State::Open { .. }));
@@ -68,13 +68,13 @@ impl<M: Machine> fmt::Debug for World<M> {
 
 impl World<Session> {
     /// Adds a session on a good link to an echo server.
-    pub fn session(&mut self, config: Config, seed: u64) -> ClientId {
+    pub fn session(&mut self, config: &Config, seed: u64) -> ClientId {
         self.session_in(config, seed, Surroundings::default())
     }
 
     /// Adds a session, and says what surrounds it.
-    pub fn session_in(&mut self, config: Config, seed: u64, around: Surroundings) -> ClientId {
-        self.add(Session::new(config.clone(), seed), &config, around)
+    pub fn session_in(&mut self, config: &Config, seed: u64, around: Surroundings) -> ClientId {
+        self.add(Session::new(config.clone(), seed), config, around)
     }
 }
 
@@ -104,12 +104,7 @@ impl<M: Machine> World<M> {
     ///
     /// # Panics
     /// With more than four billion machines.
-    pub fn add(
-        &mut self,
-        machine: M,
-        settings: &steadfast_core::config::Settings,
-        around: Surroundings,
-    ) -> ClientId {
+    pub fn add(&mut self, machine: M, settings: &steadfast_core::config::Settings, around: Surroundings) -> ClientId {
         let id = u32::try_from(self.clients.len()).expect("no machine holds so many sessions");
         self.clients.push(Client::new(id, machine, settings, around));
         ClientId(id)

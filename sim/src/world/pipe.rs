@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use steadfast_core::{CloseFrame, Event, ConnId, IoKind, Message, MessageId, PingPayload, Timestamp};
+use steadfast_core::{CloseFrame, ConnId, Event, IoKind, Message, MessageId, PingPayload, Timestamp};
 
 use crate::{Link, span};
 

@@ -15,7 +15,9 @@ use crate::{ServerModel, Service};
 pub(super) fn read(conn: &mut Conn, client: u32, hub: &mut Hub, facts: &mut Facts) {
     while let Some(what) = conn.up.next_whole() {
         match (conn.server, what) {
-            (ServerEnd::Open, UpWhat::Message { id, message }) => message_arrived(conn, client, hub, facts, id, message),
+            (ServerEnd::Open, UpWhat::Message { id, message }) => {
+                message_arrived(conn, client, hub, facts, id, message);
+            }
             (ServerEnd::Open, UpWhat::Ping(payload)) => answer_ping(conn, client, hub, ServerAct::Pong(payload.0)),
             (ServerEnd::Open, UpWhat::Heartbeat) => answer_ping(conn, client, hub, ServerAct::TextPong),
             (ServerEnd::Open, UpWhat::Close(frame)) => answer_close(conn, client, hub, &frame),
