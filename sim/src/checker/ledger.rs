@@ -1,6 +1,6 @@
 //! What is owed: the messages that were accepted and are not settled.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use steadfast_core::{ConnId, Delivery, Message, MessageId, SendOptions};
 
@@ -15,6 +15,8 @@ pub(super) struct Owed {
     pub(super) handed: Option<u64>,
     /// How often it was handed over, and may have been sent, on connections that are over.
     pub(super) sent_before: u32,
+    /// The first connection on which it was handed over. What arrived on an earlier one was another of the same name.
+    pub(super) first_on: Option<ConnId>,
     /// It arrived at the server at least once.
     pub(super) arrived: bool,
 }
@@ -51,8 +53,8 @@ pub(super) struct Ledger {
     pub(super) unconfirmed: (u64, u64),
     pub(super) offer: Option<Offer>,
     pub(super) cancel: Option<(MessageId, Cancel)>,
-    /// Those said to be dropped after they had been handed over: they must never arrive.
-    pub(super) dropped: BTreeSet<MessageId>,
+    /// Those said to be dropped after they had been handed over, and where first: they must never arrive.
+    pub(super) dropped: BTreeMap<MessageId, ConnId>,
     pub(super) mark_high: bool,
     next_place: u64,
 }
@@ -69,7 +71,15 @@ impl Ledger {
         self.lane(options.bound_to).insert(place, id);
         self.owed.insert(
             id,
-            Owed { place, message: message.clone(), options, handed: None, sent_before: 0, arrived: false },
+            Owed {
+                place,
+                message: message.clone(),
+                options,
+                handed: None,
+                sent_before: 0,
+                first_on: None,
+                arrived: false,
+            },
         );
     }
 
@@ -92,9 +102,10 @@ impl Ledger {
     }
 
     /// It was handed over, as the live connection's `position`-th.
-    pub(super) fn hand_over(&mut self, id: MessageId, position: u64) {
+    pub(super) fn hand_over(&mut self, id: MessageId, conn: ConnId, position: u64) {
         let Some(owed) = self.owed.get_mut(&id) else { return };
         owed.handed = Some(position);
+        owed.first_on.get_or_insert(conn);
         let (place, bound, bytes) = (owed.place, owed.options.bound_to, owed.message.len() as u64);
         self.unconfirmed.0 += 1;
         self.unconfirmed.1 += bytes;
@@ -116,14 +127,12 @@ impl Ledger {
     }
 
     /// It arrived; says whether it should not have.
-    pub(super) fn arrived(&mut self, id: MessageId) -> bool {
-        match self.owed.get_mut(&id) {
-            Some(owed) => {
-                owed.arrived = true;
-                false
-            }
-            None => self.dropped.contains(&id),
+    pub(super) fn arrived(&mut self, conn: ConnId, id: MessageId) -> bool {
+        if let Some(owed) = self.owed.get_mut(&id) {
+            owed.arrived |= owed.first_on.is_some_and(|first| conn >= first);
+            return false;
         }
+        self.dropped.get(&id).is_some_and(|first| conn >= *first)
     }
 }
 

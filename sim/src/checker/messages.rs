@@ -158,7 +158,7 @@ impl Checker {
         self.keeps_order(conn, id, options, place);
         self.keeps_hand_over_bound(id, message.len() as u64);
         if let Some(line) = &mut self.line {
-            self.ledger.hand_over(id, line.handed);
+            self.ledger.hand_over(id, conn, line.handed);
             line.handed += 1;
             line.unflushed(self.now);
         }

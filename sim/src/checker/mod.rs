@@ -175,7 +175,7 @@ impl Checker {
     /// A message arrived whole at the server: the truth, which the session cannot know.
     pub fn arrived(&mut self, conn: ConnId, id: MessageId) {
         self.truth = true;
-        if self.ledger.arrived(id) {
+        if self.ledger.arrived(conn, id) {
             self.blame(Clause::VerdictTrue, || format!("{id} arrived on {conn} although it was said to be dropped"));
         }
     }

@@ -14,7 +14,8 @@ impl Checker {
         if matches!(self.standing.told, State::Stopped { .. }) {
             self.blame(Clause::SettledFirst, || format!("{id} had its verdict after the session had stopped"));
         }
-        let offered_twice = self.ledger.offer.as_ref().is_some_and(|offer| offer.id == id && offer.refused);
+        let offered_twice =
+            self.ledger.offer.as_ref().is_some_and(|offer| offer.id == id && offer.refused && !offer.duplicate);
         let Some(owed) = self.ledger.remove(id).filter(|_| !offered_twice) else {
             return self.blame(Clause::OneVerdict, || format!("{id} is owed no verdict, and got {verdict:?}"));
         };
@@ -53,8 +54,8 @@ impl Checker {
         if owed.handed.is_some() {
             self.blame(Clause::HandedOverKept, || format!("{id} was dropped ({why:?}) after it was handed over"));
         }
-        if self.truth {
-            self.ledger.dropped.insert(id);
+        if let Some(first) = owed.first_on.filter(|_| self.truth) {
+            self.ledger.dropped.insert(id, first);
         }
         let outbox = &self.settings.outbox;
         let fits = match why {
