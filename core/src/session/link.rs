@@ -34,7 +34,7 @@ pub(super) struct TextPing {
 /// An open connection.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[expect(clippy::struct_excessive_bools, reason = "four independent facts, none of them a state")]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, none of them a state")]
 pub(super) struct Link {
     pub(super) conn: ConnId,
     pub(super) can_ping: bool,
@@ -62,6 +62,10 @@ pub(super) struct Link {
     /// How many of those are answered, counted up to the last answer.
     answered: u64,
     pub(super) text: Option<TextPing>,
+    /// A text heartbeat is due, and waits for a ping frame to leave.
+    pub(super) overdue: bool,
+    /// How many texts were given up before they left: their `PingFlushed` is still to come, and nobody's.
+    pub(super) given_up: u32,
     /// When the earliest unanswered ping left.
     pub(super) unanswered: Option<Timestamp>,
     /// How many heartbeats were missed in a row.
@@ -96,6 +100,8 @@ impl Link {
             queued: 0,
             answered: 0,
             text: None,
+            overdue: false,
+            given_up: 0,
             unanswered: None,
             missed: 0,
             paused: None,
@@ -150,6 +156,10 @@ impl Link {
 
     /// The ping that has not left yet has left now. `complete`: what was complete on the wire ahead of it.
     pub(super) fn ping_flushed(&mut self, now: Timestamp, complete: Option<u64>) -> bool {
+        if self.given_up > 0 {
+            self.given_up -= 1;
+            return false;
+        }
         if let Some(ping) = self.pings.iter_mut().flatten().find(|ping| ping.flushed == Timestamp::MAX) {
             ping.flushed = now;
             if let Some(complete) = complete {
@@ -186,6 +196,13 @@ impl Link {
         });
         self.unanswered = self.pings.iter().flatten().map(|ping| ping.flushed).find(|&at| at != Timestamp::MAX);
         answer
+    }
+
+    /// No text heartbeat is under way any more. `taken`: the driver has it, if it has not left yet.
+    pub(super) fn give_text_up(&mut self, taken: bool) {
+        let is_unflushed = self.text.take().is_some_and(|text| text.flushed == Timestamp::MAX);
+        self.given_up += u32::from(is_unflushed && taken);
+        self.overdue = false;
     }
 
     /// The answer to the text heartbeat came.

@@ -105,6 +105,11 @@ impl Session {
                 self.timers.set(Timer::Probe, now + self.config.probe_timeout);
             }
         }
+        if let Phase::Open(link) = &mut self.phase
+            && core::mem::take(&mut link.overdue)
+        {
+            self.queue_heartbeat();
+        }
         // Also for a ping that the session has given up meanwhile: it stood in the way.
         self.judge_write();
         self.barrier();
@@ -181,24 +186,16 @@ impl Session {
 
     /// The next heartbeat is due. One that is under way serves, and for ping frames a barrier does too.
     pub(super) fn ping_due(&mut self) {
-        let text_pace = match self.heartbeat() {
-            Heartbeat::Text { pace, .. } => Some(*pace),
-            Heartbeat::Off | Heartbeat::Ping(_) | Heartbeat::Idle { .. } => None,
-        };
+        let is_text = matches!(self.heartbeat(), Heartbeat::Text { .. });
         let Phase::Open(link) = &mut self.phase else { return };
-        let under_way = if text_pace.is_some() { link.text.is_some() } else { link.has_ping() };
+        let under_way = if is_text { link.text.is_some() } else { link.has_ping() };
         link.pinged = self.now;
-        match text_pace {
-            // A barrier has not left yet, and the text would stand behind it: try again before long.
-            Some(pace) if !under_way && link.has_unflushed_ping() => {
-                self.timers.set(Timer::PingDue, self.now + pace.timeout.min(pace.interval));
-            }
-            _ => {
-                self.schedule_ping();
-                if !under_way {
-                    self.queue_heartbeat();
-                }
-            }
+        // The text would stand behind a barrier that has not left yet: it follows when that has.
+        link.overdue = is_text && !under_way && link.has_unflushed_ping();
+        let waits = under_way || link.overdue;
+        self.schedule_ping();
+        if !waits {
+            self.queue_heartbeat();
         }
         self.outbox.shrink_if_quiet();
         if self.outbox.is_empty() && self.pending.capacity() > ROOM_AT_REST {
@@ -365,9 +362,11 @@ impl Session {
             return;
         }
         self.heartbeat = Some(Box::new(heartbeat));
+        let untaken = self.pending.len();
         self.forget(|pending| matches!(pending, Pending::Heartbeat { .. }));
+        let taken = self.pending.len() == untaken;
         if let Phase::Open(link) = &mut self.phase {
-            link.text = None;
+            link.give_text_up(taken);
             link.missed = 0;
             for timer in [Timer::PingDue, Timer::PongDue, Timer::Idle] {
                 self.timers.clear(timer);
