@@ -107,7 +107,8 @@ impl Link {
                     held: None,
                     open: false,
                     paused: false,
-                    readable: false,
+                    // The event that told of the connect may also have told of bytes, and would not come again.
+                    readable: true,
                     writable: true,
                     closing: false,
                     over: None,

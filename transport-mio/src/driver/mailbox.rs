@@ -153,9 +153,11 @@ impl Mailbox {
         Self { inner: Mutex::new(inner) }
     }
 
-    /// Hands a command in; whether the loop is there to take it.
-    pub(crate) fn post(&self, command: Command) -> bool {
-        self.lock().post(command)
+    /// Hands a command in, if the loop is there to take it.
+    pub(crate) fn post(&self, command: Command) {
+        let refused = self.lock().post(command);
+        // Outside the lock: a command may own something whose drop wants to post.
+        drop(refused);
     }
 
     fn send(
@@ -176,7 +178,8 @@ impl Mailbox {
         inner.bytes += message.len();
         // Named under the lock, so that ids rise in the order in which the session sees them.
         let id = MessageId(ids.fetch_add(1, Ordering::Relaxed));
-        inner.post(Command::Event(session, Event::Send { id, message, options }));
+        let refused = inner.post(Command::Event(session, Event::Send { id, message, options }));
+        debug_assert!(refused.is_none(), "the loop was there just now");
         Ok(id)
     }
 
@@ -211,14 +214,15 @@ impl Mailbox {
 }
 
 impl Inner {
-    fn post(&mut self, command: Command) -> bool {
-        let Some(waker) = &self.waker else { return false };
+    /// Hands a command in, or gives it back.
+    fn post(&mut self, command: Command) -> Option<Command> {
+        let Some(waker) = &self.waker else { return Some(command) };
         self.commands.push(command);
         if mem::take(&mut self.asleep) {
             // It fails only when the poll is gone, and with it the loop.
             let _ = waker.wake();
         }
-        true
+        None
     }
 }
 

@@ -41,11 +41,16 @@ pub(super) struct Turn<'a, A> {
 impl<A: Application> Turn<'_, A> {
     /// Handles an event and what follows from it, but for the writing.
     pub(super) fn apply(&mut self, event: Event<'_>) {
+        self.apply_alone(event);
+        self.follow();
+    }
+
+    /// Handles an event, and not what follows from it.
+    fn apply_alone(&mut self, event: Event<'_>) {
         if let Link::Up(connection) = &mut self.slot.link {
             connection.out.borrow(&mut self.shared.spare);
         }
         self.handle(event);
-        self.follow();
     }
 
     /// Handles what follows from actions, until nothing does.
@@ -87,15 +92,17 @@ impl<A: Application> Turn<'_, A> {
         }
     }
 
-    /// Carries on with whatever can be carried on with: the dial, reading, writing. Whether there is more to read than
-    /// one session may read in a turn.
+    /// Carries on with whatever can be carried on with: the dial, reading, writing. Whether there is more to do than
+    /// one session may do in a turn: a server that never stops talking must not keep the others waiting.
     pub(super) fn settle(&mut self) -> bool {
-        let mut unfinished = false;
-        loop {
+        let mut reads = READS;
+        let mut unfinished = true;
+        for _ in 0..ROUNDS {
             self.dial();
-            unfinished |= self.read();
+            reads = self.read(reads);
             let wrote = self.write();
             if self.shared.events.is_empty() && !wrote {
+                unfinished = reads == 0;
                 break;
             }
             self.follow();
@@ -106,14 +113,24 @@ impl<A: Application> Turn<'_, A> {
         unfinished
     }
 
-    /// Ends the session at once: its close frame goes out if the operating system takes it, and nobody waits for the
-    /// answer.
+    /// Ends the session at once and for good: its close frame goes out if the operating system takes it, and nobody
+    /// waits for the answer.
     pub(super) fn stop(&mut self, event: Event<'static>) {
-        self.apply(event);
+        self.shared.events.push_back(event);
+        self.follow_but_start();
         self.write();
-        self.follow();
+        self.follow_but_start();
         self.end(Ending::Because(Cause::Stopped));
-        self.follow();
+        self.follow_but_start();
+    }
+
+    /// Handles what follows, but for the application's wish to start again: the session is going.
+    fn follow_but_start(&mut self) {
+        while let Some(event) = self.shared.events.pop_front() {
+            if event != Event::Start {
+                self.apply_alone(event);
+            }
+        }
     }
 
     /// The addresses are known, or are not to be had.
@@ -139,16 +156,15 @@ impl<A: Application> Turn<'_, A> {
         }
     }
 
-    /// Reads until the operating system has no more, the application wants no more, or the others want their turn;
-    /// whether it is the last.
-    fn read(&mut self) -> bool {
+    /// Reads until the operating system has no more, the application wants no more, or the others want their turn; how
+    /// often it may read before they do.
+    fn read(&mut self, mut budget: u32) -> u32 {
         let mut buffer = mem::take(&mut self.shared.buffer);
-        let mut budget = READS;
         while budget > 0 && self.read_once(&mut buffer) {
             budget -= 1;
         }
         self.shared.buffer = buffer;
-        budget == 0
+        budget
     }
 
     /// Takes one step in reading; whether there may be another.
@@ -241,10 +257,14 @@ impl<A: Application> Turn<'_, A> {
         // server is left to close the stream first (§7.1.1).
         let complete = connection.out.pending().is_empty() && connection.over.is_some() && !connection.closing;
         if let Err(cause) = result {
-            // What came in before tells more: a close frame, most of all.
+            // What came in before tells more: a close frame, most of all. And before that comes what had left.
             connection.readable = true;
-            self.read();
-            self.end(Ending::Because(cause));
+            self.follow();
+            self.read(READS);
+            // It may be gone by now, and another in its place.
+            if self.slot.link.conn() == Some(conn) {
+                self.end(Ending::Because(cause));
+            }
         } else if complete {
             self.end(Ending::Because(Cause::Aborted));
         }
@@ -267,6 +287,8 @@ fn begin(conn: ConnId, endpoint: &Endpoint, resolver: &mut Resolver, slot: usize
 }
 
 /// How often a session may read in one turn before the others have theirs: 1 MiB with the read buffer below.
-const READS: usize = 16;
+const READS: u32 = 16;
+/// How often reading may follow from writing, and writing from reading, before the others have their turn.
+const ROUNDS: u32 = 16;
 /// How large the one read buffer is.
 pub(super) const READ_BUFFER: usize = 64 << 10;
