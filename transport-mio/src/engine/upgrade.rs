@@ -19,6 +19,8 @@ pub(crate) struct Upgrade {
     endpoint: Endpoint,
     /// The head of the answer, as far as it came in.
     head: Vec<u8>,
+    /// The bytes of the interim answers before it.
+    interim: usize,
 }
 
 /// How the answer was judged.
@@ -55,39 +57,51 @@ impl Upgrade {
             line(&[name.as_bytes(), b": ", value.as_bytes()]);
         }
         line(&[]);
-        Self { accept: derive_accept_key(key.as_bytes()), endpoint: endpoint.clone(), head: Vec::new() }
+        Self { accept: derive_accept_key(key.as_bytes()), endpoint: endpoint.clone(), head: Vec::new(), interim: 0 }
     }
 
-    /// Takes the head of the answer from the front of `input`, and judges it once it is complete.
+    /// Takes the head of the answer from the front of `input`, and judges it once it is complete. Interim answers before
+    /// it are passed over (RFC 9110 §15.2), and count as part of it.
     pub(crate) fn receive(&mut self, input: &mut &[u8]) -> Judgement {
-        let before = self.head.len();
-        let taken = input.len().min(MAX_HEAD - before);
-        self.head.extend_from_slice(&input[..taken]);
-        // Only a line's end can change what the parser says, but for the first bytes, which tell what is not HTTP at
-        // all: a head that trickles in is not parsed once a byte.
-        if before > STATUS_LINE && self.head.len() < MAX_HEAD && !input[..taken].contains(&b'\n') {
-            *input = &input[taken..];
-            return Judgement::Incomplete;
-        }
-        let mut headers = [EMPTY_HEADER; MAX_HEADERS];
-        let mut response = Response::new(&mut headers);
-        match response.parse(&self.head) {
-            Ok(Status::Complete(length)) => {
-                *input = &input[length - before..];
-                self.judge(&response)
-            }
-            Ok(Status::Partial) if self.head.len() < MAX_HEAD => {
+        loop {
+            let before = self.head.len();
+            let room = MAX_HEAD - self.interim - before;
+            let taken = input.len().min(room);
+            self.head.extend_from_slice(&input[..taken]);
+            // Only a line's end can change what the parser says, but for the first bytes, which tell what is not HTTP at
+            // all: a head that trickles in is not parsed once a byte.
+            if before > STATUS_LINE && taken < room && !input[..taken].contains(&b'\n') {
                 *input = &input[taken..];
-                Judgement::Incomplete
+                return Judgement::Incomplete;
             }
-            Ok(Status::Partial) | Err(httparse::Error::TooManyHeaders) => refuse(HandshakeKind::TooLarge),
-            Err(_) => refuse(HandshakeKind::NotHttp),
+            let mut headers = [EMPTY_HEADER; MAX_HEADERS];
+            let mut response = Response::new(&mut headers);
+            match response.parse(&self.head) {
+                Ok(Status::Complete(length)) => {
+                    *input = &input[length - before..];
+                    if !matches!(response.code, Some(100 | 102..=199)) {
+                        return self.judge(&response);
+                    }
+                    self.interim += length;
+                    self.head.clear();
+                }
+                Ok(Status::Partial) if taken < room => {
+                    *input = &input[taken..];
+                    return Judgement::Incomplete;
+                }
+                Ok(Status::Partial) | Err(httparse::Error::TooManyHeaders) => return refuse(HandshakeKind::TooLarge),
+                Err(_) => return refuse(HandshakeKind::NotHttp),
+            }
         }
     }
 
     /// What it means that the stream ended before the head was complete.
     pub(crate) fn ended(&self) -> Cause {
-        if self.head.is_empty() { Cause::Io(IoKind::Eof) } else { Cause::Handshake(HandshakeKind::Truncated) }
+        if self.head.is_empty() && self.interim == 0 {
+            Cause::Io(IoKind::Eof)
+        } else {
+            Cause::Handshake(HandshakeKind::Truncated)
+        }
     }
 
     /// Judges a complete head (RFC 6455 §4.1, the list after "the client MUST validate the server's response").
@@ -156,8 +170,9 @@ fn tokens<'h>(headers: &'h [Header<'h>], name: &'static str) -> impl Iterator<It
 fn retry_after(headers: &[Header<'_>]) -> Option<Duration> {
     let text = |name| values(headers, name).next().and_then(|value| std::str::from_utf8(value).ok()).map(str::trim);
     let after = text("retry-after")?;
-    if let Ok(seconds) = after.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !after.is_empty() && after.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More than fits is very long: the session caps it.
+        return Some(Duration::from_secs(after.parse().unwrap_or(u64::MAX)));
     }
     let at = httpdate::parse_http_date(after).ok()?;
     let now = text("date").and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or_else(SystemTime::now);
@@ -249,6 +264,31 @@ mod tests {
     }
 
     #[test]
+    fn what_http_does_not_allow_in_a_head_is_not_http() {
+        for headers in ["X: a\r\n folded\r\n", "X: a\0b\r\n", "X : a\r\n", "no colon\r\n"] {
+            let cause = judge(&endpoint(), &format!("{GOOD}{headers}\r\n"));
+            assert_eq!(cause, Err(Cause::Handshake(HandshakeKind::NotHttp)), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn interim_answers_are_passed_over_and_count_as_part_of_the_head() {
+        const HINTS: &str = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+        assert!(judge(&endpoint(), &format!("{HINTS}{GOOD}\r\n")).is_ok());
+        let rejected = judge(&endpoint(), &format!("{HINTS}HTTP/1.1 404 No\r\n\r\n"));
+        assert_eq!(rejected, Err(Cause::Rejected { status: 404, retry_after: None }));
+        assert_eq!(judge(&endpoint(), HINTS), Err(Cause::Handshake(HandshakeKind::Truncated)));
+        let endless = HINTS.repeat(MAX_HEAD / HINTS.len() + 1);
+        assert_eq!(judge(&endpoint(), &endless), Err(Cause::Handshake(HandshakeKind::TooLarge)));
+        // All at once, with the first message behind it.
+        let mut upgrade = upgrade(&endpoint());
+        let answer = format!("{HINTS}{GOOD}\r\nrest").replace("{accept}", &upgrade.accept);
+        let mut input = answer.as_bytes();
+        assert!(matches!(upgrade.receive(&mut input), Judgement::Accepted(_)));
+        assert_eq!(input, b"rest");
+    }
+
+    #[test]
     fn a_subprotocol_must_be_chosen_among_those_offered() {
         let endpoint = endpoint().subprotocol("a").expect("a token");
         let with = |headers: &str| judge(&endpoint, &format!("{GOOD}{headers}\r\n"));
@@ -266,7 +306,9 @@ mod tests {
         let date = "Date: Tue, 15 Nov 1994 08:12:31 GMT\r\nRetry-After: Tue, 15 Nov 1994 08:13:31 GMT\r\n";
         assert_eq!(reject(date), after(60));
         assert_eq!(reject("Retry-After: Tue, 15 Nov 1994 08:13:31 GMT\r\n"), after(0));
-        for none in ["", "Retry-After: soon\r\n", "Retry-After: -1\r\n"] {
+        assert_eq!(reject(&format!("Retry-After: {}\r\n", "9".repeat(40))), after(u64::MAX));
+        let garbage = ["", "Retry-After: \r\n", "Retry-After: soon\r\n", "Retry-After: -1\r\n", "Retry-After: +1\r\n"];
+        for none in garbage {
             assert_eq!(reject(none), Err(Cause::Rejected { status: 503, retry_after: None }));
         }
     }
