@@ -67,7 +67,11 @@ impl Tungstenite {
             return None;
         };
         loop {
-            let mut pipe = Pipe { input: &mut *input, out: &mut *out };
+            // A server that pings and reads nothing must not fill the memory with its pongs. RFC 6455 §5.5.3 asks only
+            // for the latest of them, and that one is as stuck as the others.
+            let mut nowhere = Vec::new();
+            let to = if out.len() > MAX_BACKLOG { &mut nowhere } else { &mut *out };
+            let mut pipe = Pipe { input: &mut *input, out: to };
             match socket.read(&mut pipe) {
                 Ok(Inner::Text(text)) => match text_of(text) {
                     Some(text) => return Some(Incoming::Message(Message::text(text))),
@@ -84,7 +88,7 @@ impl Tungstenite {
                 Ok(Inner::Ping(_) | Inner::Frame(_)) => {}
                 Ok(Inner::Close(frame)) => {
                     // The reply to it.
-                    let _ = socket.flush(&mut pipe);
+                    let _ = socket.flush(&mut Pipe { input, out });
                     self.phase = Phase::Over;
                     return Some(Incoming::Closed(close_frame(frame)));
                 }
@@ -204,6 +208,39 @@ fn code_of(error: &Error) -> CloseCode {
     }
 }
 
+/// From how many bytes on that the operating system did not take pings are not answered: far beyond the window that the
+/// session keeps by default (1 MiB).
+const MAX_BACKLOG: usize = 4 << 20;
 /// How much tungstenite copies, after zeroing it, from the driver's read buffer at a time; each open connection keeps as
 /// much.
 const READ_BUFFER: usize = 4 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pongs_that_nobody_reads_do_not_fill_the_memory_and_a_close_is_still_answered() {
+        let limits = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(0);
+        let open = WebSocketContext::new(Role::Client, Some(limits));
+        let mut engine = Tungstenite { phase: Phase::Open(Box::new(open)), limits };
+        let mut ping = vec![0x89, 125];
+        ping.resize(127, b'x');
+        let pings = ping.repeat(1_000);
+        let mut out = Vec::new();
+        for _ in 0..100 {
+            let mut input = &pings[..];
+            assert!(engine.next(&mut input, &mut out).is_none());
+        }
+        // Twelve megabytes of pings. What the last one before the bound appends is beyond it.
+        assert!((MAX_BACKLOG..MAX_BACKLOG + 1_000).contains(&out.len()), "{} bytes", out.len());
+        // Somebody reads at last: the next ping is answered.
+        out.clear();
+        assert!(engine.next(&mut &ping[..], &mut out).is_none());
+        assert_eq!(out.len(), 2 + 4 + 125);
+        out.resize(MAX_BACKLOG + 1, 0);
+        let closed = engine.next(&mut &[0x88, 2, 3, 232][..], &mut out);
+        assert!(matches!(closed, Some(Incoming::Closed(_))), "{closed:?}");
+        assert_eq!(out.len(), MAX_BACKLOG + 1 + 2 + 4 + 2);
+    }
+}
