@@ -15,7 +15,7 @@ use std::{
 use common::{SOON, Server, build, config, connect, drain, next_message, open};
 use steadfast_mio::{
     Client, Incoming, SlowReader,
-    core::{Refusal, SendOptions, StateKind},
+    core::{CloseFrame, Refusal, SendOptions, StateKind},
 };
 
 /// Sends messages of 16 KiB, as fast as they are taken, and counts them.
@@ -81,17 +81,26 @@ fn liveness_clocks_stop_while_the_reader_rests() {
 
 #[test]
 fn a_subscriber_that_asked_for_it_loses_the_oldest_and_holds_nobody_back() {
-    let server = flood(Arc::default(), 100);
+    let server = Server::start(|stream, _| {
+        let mut socket = tungstenite::accept(stream).expect("a client");
+        // Once the subscriber is there.
+        next_message(&mut socket).expect("a message");
+        for index in 0..100_u8 {
+            socket.send(tungstenite::Message::binary(vec![index])).expect("a client");
+        }
+        drain(&mut socket);
+    });
     let incoming = Incoming { max_messages: 10, max_bytes: 64 << 20, slow: SlowReader::DropOldest };
     let client = build(&server.url()).connect().expect("a client");
-    let slow = client.subscribe_with(incoming);
-    let mut seen = 0;
-    while client.receive_timeout(Duration::from_millis(500)).is_ok() {
-        seen += 1;
+    let (slow, last) = (client.subscribe_with(incoming), client.subscribe());
+    client.send("go").expect("room");
+    for index in 0..100_u8 {
+        assert_eq!(client.receive_timeout(SOON).expect("a message").as_bytes(), [index]);
+        // It subscribed last and is given each message last: then the slow one has it, too.
+        assert_eq!(last.receive_timeout(SOON).expect("a message").as_bytes(), [index]);
     }
-    assert_eq!(seen, 100);
-    // It may have subscribed after the first came in.
-    assert!(slow.len() == 10 && slow.missed() <= 90 && slow.missed() > 0, "{} missed", slow.missed());
+    assert_eq!((slow.len(), slow.missed()), (10, 90));
+    assert_eq!(slow.receive_timeout(SOON).expect("a message").as_bytes(), [90]);
 }
 
 /// A server that accepts and reads only when told to.
@@ -162,6 +171,23 @@ fn senders_that_wait_for_room_are_woken_when_the_client_goes() {
     drop(client);
     assert_eq!(waiting.join().expect("no panic"), Refusal::Stopped);
     drop(tell);
+}
+
+#[test]
+fn senders_that_wait_for_room_are_woken_when_the_session_is_stopped() {
+    let (server, tell, _) = reluctant();
+    let config = config().outbox_bounds(1, 1 << 20).build().expect("a good configuration");
+    let client = Client::builder(&server.url()).config(config).connect().expect("a client");
+    let first = client.send("first").expect("room");
+    let sender = client.sender();
+    let waiting = thread::spawn(move || sender.send_blocking("second", SendOptions::default()));
+    // It drains, and so there will be no room for as long as the server reads nothing.
+    client.stop(CloseFrame::NORMAL, Some(SOON));
+    let error = waiting.join().expect("no panic").expect_err("it was told to stop");
+    assert_eq!((error.why, error.message.as_text()), (Refusal::Stopped, Some("second")));
+    assert_eq!(client.sender().unsettled(), (1, 5));
+    tell.send(()).expect("a server");
+    assert!(first.wait().is_confirmed());
 }
 
 #[test]

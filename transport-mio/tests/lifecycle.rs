@@ -13,8 +13,8 @@ use common::{SOON, Server, build, config, connect, drain, next_message, open, re
 use steadfast_mio::{
     Client, ReceiveError,
     core::{
-        Delivery, Dropped, SendOptions, State, StateKind, StopCause, Verdict,
-        config::{Backoff, Jitter, Schedule},
+        CloseFrame, Decision, Delivery, Dropped, Refusal, SendOptions, State, StateKind, StopCause, Verdict,
+        config::{Backoff, Jitter, Match, Schedule},
     },
 };
 
@@ -199,6 +199,66 @@ fn dropping_a_client_tells_the_server_and_settles_every_message() {
     assert!(receipts.iter().all(|receipt| receipt.try_get().is_some()));
     assert!(sender.send("too late").is_err());
     assert_eq!(heard.recv_timeout(SOON).expect("a close frame"), Some(1001));
+}
+
+#[test]
+fn a_stopped_client_refuses_at_the_door_until_it_is_started_again() {
+    let server = Server::echo();
+    let client = connect(&server.url());
+    open(&client);
+    client.stop(CloseFrame::NORMAL, None);
+    let error = client.send("too late").expect_err("it was told to stop");
+    assert_eq!((error.why, error.message.as_text()), (Refusal::Stopped, Some("too late")));
+    client.state().wait_for(SOON, |state| state.kind() == StateKind::Stopped).expect("an end");
+    assert_eq!(client.send("too late").expect_err("it has stopped").why, Refusal::Stopped);
+    client.start();
+    let receipt = client.send("in time").expect("a door");
+    assert!(receipt.wait().is_confirmed());
+    assert_eq!(client.sender().unsettled(), (0, 0));
+}
+
+#[test]
+fn a_session_that_ends_by_itself_refuses_at_the_door_until_it_is_started_again() {
+    let server = Server::start(|stream, index| {
+        if index == 0 {
+            common::answer(stream, b"HTTP/1.1 418 I'm a teapot\r\n\r\n");
+        } else if let Ok(socket) = tungstenite::accept(stream) {
+            common::echo(socket);
+        }
+    });
+    let config = config().rule(Match::Status { from: 418, to: 418 }, Decision::Terminal);
+    let config = config.build().expect("a good configuration");
+    let client = Client::builder(&server.url()).config(config).connect().expect("a client");
+    client.state().wait_for(SOON, |state| state.kind() == StateKind::Stopped).expect("an end");
+    assert_eq!(client.send("too late").expect_err("it has stopped").why, Refusal::Stopped);
+    client.start();
+    assert!(client.send("in time").expect("a door").wait().is_confirmed());
+}
+
+#[test]
+fn a_stop_that_is_taken_back_while_it_drains_leaves_the_door_open() {
+    let hanging = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let client = connect(&format!("ws://{}/", hanging.local_addr().expect("an address")));
+    let receipt = client.send("first").expect("room");
+    client.stop(CloseFrame::NORMAL, Some(SOON));
+    assert!(client.send("between").is_err());
+    client.start();
+    let second = client.send("second").expect("a door");
+    assert_eq!(client.metrics().expect("a thread").accepted, 2);
+    drop(client);
+    let dropped = Some(Verdict::Dropped(Dropped::Stopped));
+    assert_eq!([receipt.wait().verdict(), second.wait().verdict()], [dropped, dropped]);
+}
+
+#[test]
+fn a_panic_of_who_inspects_is_the_callers_and_the_session_goes_on() {
+    let server = Server::echo();
+    let client = connect(&server.url());
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        client.inspect(|_| panic!("this panic is part of the test"))
+    }));
+    assert!(caught.is_err());
+    assert!(client.send("on").expect("room").wait().is_confirmed());
 }
 
 #[test]

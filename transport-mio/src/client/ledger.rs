@@ -66,6 +66,10 @@ struct Inner {
     entries: HashMap<MessageId, Entry>,
     /// Threads that wait for a change.
     waiting: usize,
+    /// Whether the application's last word was to stop.
+    told_to_stop: bool,
+    /// Whether the session has stopped, by whatever cause.
+    stopped: bool,
     /// Whether the loop is gone.
     closed: bool,
 }
@@ -95,6 +99,29 @@ impl Ledger {
         inner.bytes += bytes;
         inner.entries.insert(id, Entry { bytes, watched: true, outcome: None });
         Ok((id, rest))
+    }
+
+    /// Lets messages in from here on, and `say`s so to the session: what is let in comes behind that.
+    pub(crate) fn start(&self, say: impl FnOnce()) {
+        let mut inner = self.lock();
+        inner.told_to_stop = false;
+        inner.stopped = false;
+        say();
+    }
+
+    /// Lets no message in from here on, and `say`s so to the session: what was let in comes before that.
+    pub(crate) fn stop(&self, say: impl FnOnce()) {
+        let mut inner = self.lock();
+        inner.told_to_stop = true;
+        say();
+        self.tell(&inner);
+    }
+
+    /// The session has stopped, or goes on after that.
+    pub(crate) fn set_stopped(&self, stopped: bool) {
+        let mut inner = self.lock();
+        inner.stopped = stopped;
+        self.tell(&inner);
     }
 
     /// Waits until a message of this size would be let in, or never will be; whether there was a need to wait.
@@ -184,7 +211,7 @@ impl Ledger {
 impl Inner {
     /// Whether a message of this size may be handed in. Where the outbox makes room by dropping, the session decides.
     fn admits(&self, bytes: usize, outbox: &Outbox) -> Result<(), Refusal> {
-        if self.closed {
+        if self.closed || self.told_to_stop || self.stopped {
             return Err(Refusal::Stopped);
         }
         if bytes > outbox.max_bytes {
@@ -229,6 +256,31 @@ mod tests {
         assert_eq!(enter(&ledger, 3, 0), Err(Refusal::Full));
         ledger.settle(MessageId(1), confirmed());
         assert_eq!(enter(&ledger, 3, 6), Ok(()));
+    }
+
+    #[test]
+    fn nothing_is_let_in_between_stop_and_start() {
+        let ledger = Ledger::new(Outbox::default());
+        ledger.stop(|| {});
+        assert_eq!(enter(&ledger, 1, 1), Err(Refusal::Stopped));
+        ledger.set_stopped(true);
+        assert_eq!(enter(&ledger, 1, 1), Err(Refusal::Stopped));
+        ledger.start(|| {});
+        assert_eq!(enter(&ledger, 1, 1), Ok(()));
+        // It stops by itself, and the application has it started.
+        ledger.set_stopped(true);
+        assert_eq!(enter(&ledger, 2, 1), Err(Refusal::Stopped));
+        ledger.set_stopped(false);
+        assert_eq!(enter(&ledger, 2, 1), Ok(()));
+    }
+
+    #[test]
+    fn a_session_that_goes_on_does_not_let_in_what_comes_after_a_newer_stop() {
+        let ledger = Ledger::new(Outbox::default());
+        ledger.start(|| {});
+        ledger.stop(|| {});
+        ledger.set_stopped(false);
+        assert_eq!(enter(&ledger, 1, 1), Err(Refusal::Stopped));
     }
 
     #[test]

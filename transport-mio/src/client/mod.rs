@@ -9,6 +9,7 @@ mod thread;
 mod watch;
 
 use std::{
+    panic::{self, AssertUnwindSafe},
     sync::{Arc, mpsc},
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -194,15 +195,22 @@ impl Client {
         Timestamp::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
     }
 
-    /// Looks at the session on its thread; `None` if the thread is gone.
+    /// Looks at the session on its thread; `None` if the thread is gone. Until `look` returns the session does nothing
+    /// else. It must not inspect the client in its turn: that would wait for itself.
+    ///
+    /// # Panics
+    /// If `look` panics. The session goes on.
     #[must_use]
     pub fn inspect<T: Send + 'static>(&self, look: impl FnOnce(&Session) -> T + Send + 'static) -> Option<T> {
         let (answer, answered) = mpsc::channel();
         self.remote.inspect(move |session| {
+            // A panic of the caller's code is the caller's. It saw the session, and could change nothing.
+            let seen = panic::catch_unwind(AssertUnwindSafe(|| look(session)));
             // Nobody waits if the caller was unwound.
-            let _ = answer.send(look(session));
+            let _ = answer.send(seen);
         });
-        answered.recv().ok()
+        let seen = answered.recv().ok()?;
+        Some(seen.unwrap_or_else(|payload| panic::resume_unwind(payload)))
     }
 
     /// The session's figures; `None` if the thread is gone.
@@ -211,9 +219,12 @@ impl Client {
         self.inspect(Session::metrics)
     }
 
-    /// Starts a session that has stopped; see [`Event::Start`](steadfast_core::Event::Start).
+    /// Starts a session that has stopped; see [`Event::Start`](steadfast_core::Event::Start). Messages are accepted
+    /// again from here on.
+    ///
+    /// One that is still closing closes first: what is sent until then comes back through its receipt.
     pub fn start(&self) {
-        self.remote.start();
+        self.shared.ledger.start(|| self.remote.start());
     }
 
     /// Ends a wait, of whatever kind: the next attempt is made now.
@@ -246,10 +257,11 @@ impl Client {
         self.remote.resumed(gap);
     }
 
-    /// Stops the session without waiting for it; see [`Event::Stop`](steadfast_core::Event::Stop). The client stays,
-    /// and can be [started](Self::start) again.
+    /// Stops the session without waiting for it; see [`Event::Stop`](steadfast_core::Event::Stop). No message is
+    /// accepted from here on, and whoever waits for room is told so. The client stays, and can be
+    /// [started](Self::start) again.
     pub fn stop(&self, frame: CloseFrame, drain: Option<Duration>) {
-        self.remote.stop(frame, drain);
+        self.shared.ledger.stop(|| self.remote.stop(frame, drain));
     }
 
     /// Stops the session and waits until it has stopped: with `drain`, everything accepted is to be settled within that
@@ -257,7 +269,7 @@ impl Client {
     #[must_use = "it says which messages were left unsettled"]
     pub fn close(mut self, drain: Option<Duration>) -> Report {
         self.shared.collect_unsettled();
-        self.remote.stop(CloseFrame::NORMAL, drain);
+        self.stop(CloseFrame::NORMAL, drain);
         let bound = drain.unwrap_or_default().saturating_add(self.close_timeout).saturating_add(SLACK);
         self.state().wait_for(bound, |state| state.kind() == StateKind::Stopped);
         self.end();

@@ -39,7 +39,7 @@ impl Sender {
     ///
     /// # Errors
     /// The message, and why it was not accepted: the outbox is full, the message is larger than the outbox, or the
-    /// client is gone.
+    /// session was stopped or the client is gone.
     pub fn send(&self, message: impl Into<Message<'static>>) -> Result<Receipt, SendError> {
         self.send_with(message, SendOptions::default())
     }
@@ -67,7 +67,7 @@ impl Sender {
         }
     }
 
-    /// Sends a message, waiting for room in the outbox for as long as it takes.
+    /// Sends a message, waiting for room in the outbox for as long as it takes, or until the session is stopped.
     ///
     /// # Errors
     /// As [`send`](Self::send), but never because the outbox is full.

@@ -27,7 +27,7 @@ pub(super) struct Shared {
     pub(super) inbox: Arc<Inbox>,
     pub(super) watched: Arc<Watched>,
     pub(super) subscribers: Arc<Subscribers>,
-    ledger: Arc<Ledger>,
+    pub(super) ledger: Arc<Ledger>,
     told: Mutex<Told>,
 }
 
@@ -71,7 +71,12 @@ impl Client {
         let guard = Guard(Arc::clone(&shared));
         let thread = thread::Builder::new().name("steadfast".into()).spawn(move || {
             let _guard = guard;
-            while !event_loop.is_empty() && event_loop.run_once(None).is_ok() {}
+            while !event_loop.is_empty() {
+                if event_loop.run_once(None).is_err() {
+                    // Without a poll nothing can be done but to say what became of the messages.
+                    event_loop.driver_mut().remove(session);
+                }
+            }
         })?;
         Ok(Self {
             sender: Sender::new(remote.clone(), Arc::clone(&shared.ledger)),
@@ -134,7 +139,12 @@ impl Application for Voice {
         self.0.settle(&notice);
         self.0.subscribers.tell(at, &notice);
         if let Notice::State(transition) = notice {
-            self.0.inbox.set_ended(transition.to.kind() == StateKind::Stopped);
+            // First the doors: whoever sees the state finds them as it says.
+            let stopped = transition.to.kind() == StateKind::Stopped;
+            if stopped || transition.from == StateKind::Stopped {
+                self.0.ledger.set_stopped(stopped);
+            }
+            self.0.inbox.set_ended(stopped);
             self.0.watched.set(transition.to);
         }
     }
