@@ -29,7 +29,8 @@ pub(crate) enum Command {
 
 /// A client sends numbered messages while a server on loopback resets, half-closes, goes silent, restarts, refuses,
 /// answers 503 and stalls handshakes. At the end what the client says of its messages is judged against what the
-/// server has read. Exit code 0: nothing lost, nothing out of order, one verdict for every message. 1: anything else.
+/// server has read. Ctrl-C ends it early, and it is judged all the same. Exit code 0: nothing lost, nothing out of
+/// order, one verdict for every message. 1: anything else.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct DemoArgs {
     /// How long the server stays hostile
@@ -90,10 +91,16 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "expected a duration of at most a day such as \"5s\", \"500ms\" or \"1m30s\"".to_owned())
 }
 
+/// An address and a port.
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "expected an address and a port such as 127.0.0.1:9001 or [::1]:9001")
+}
+
 /// Every message comes back. Runs until Ctrl-C.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct EchoArgs {
     /// Where to listen: 127.0.0.1:9001; port 0 takes a free one, which is shown
+    #[arg(value_parser = address)]
     pub(crate) addr: SocketAddr,
     /// How it treats its clients
     #[arg(long, value_name = "PROFILE", value_enum, default_value_t)]

@@ -9,6 +9,7 @@ mod connect;
 mod demo;
 mod echo;
 mod exit;
+mod interrupt;
 mod paint;
 mod replay;
 mod tape;

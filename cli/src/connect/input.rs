@@ -1,23 +1,14 @@
 //! From standard input to the outbox.
 
-use std::{
-    io::{self, BufRead},
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::io::{self, BufRead};
 
-use steadfast_core::{Message, Refusal, SendOptions};
+use steadfast_core::{Message, SendOptions};
 use steadfast_mio::{SendError, Sender};
 
 /// Sends every line of standard input until its end, and waits while the outbox is full rather than lose one. A line
 /// that is not UTF-8 goes as a binary message.
-pub(super) fn send_lines(sender: &Sender, options: SendOptions, stopping: &AtomicBool) -> End {
-    send_from(io::stdin().lock(), |message| {
-        if stopping.load(Ordering::Relaxed) {
-            // The session would refuse this line and all that follow.
-            return Err(SendError { message, why: Refusal::Stopped });
-        }
-        sender.send_blocking(message, options).map(drop)
-    })
+pub(super) fn send_lines(sender: &Sender, options: SendOptions) -> End {
+    send_from(io::stdin().lock(), |message| sender.send_blocking(message, options).map(drop))
 }
 
 /// Why no more lines are sent.
@@ -60,6 +51,8 @@ fn send_from(mut input: impl BufRead, send: impl Fn(Message<'static>) -> Result<
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+
+    use steadfast_core::Refusal;
 
     use super::*;
 

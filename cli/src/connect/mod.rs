@@ -5,12 +5,8 @@ mod output;
 mod tally;
 
 use std::{
-    fs, process,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
-        mpsc::{self, Receiver, RecvTimeoutError},
-    },
+    fs,
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
 };
@@ -22,6 +18,7 @@ use self::{output::Output, tally::Tally};
 use crate::{
     args::ConnectArgs,
     exit::{Exit, Failure},
+    interrupt::on_interrupt,
     tape::Tape,
     timeline::Narrator,
 };
@@ -44,7 +41,8 @@ pub(crate) fn run(args: &ConnectArgs) -> Result<Exit, Failure> {
     let endpoint = endpoint(args)?;
     let config = args.config.as_deref().map_or_else(|| Ok(Config::default()), read_config)?;
     let (tell, told) = mpsc::channel();
-    on_interrupt(tell.clone())?;
+    let interrupted = tell.clone();
+    on_interrupt(move || interrupted.send(Told::Interrupted).is_ok())?;
 
     let (mut builder, tape) = Tape::start(Client::to(endpoint).config(config), args.record.as_deref())?;
     let notices = builder.notices();
@@ -70,12 +68,10 @@ pub(crate) fn run(args: &ConnectArgs) -> Result<Exit, Failure> {
         )?
     };
     let (sender, options) = (client.sender(), SendOptions::new(args.delivery.into()));
-    let stopping = Arc::new(AtomicBool::new(false));
-    let stopped = Arc::clone(&stopping);
-    spawn("input", Box::new(move || drop(tell.send(Told::InputEnded(input::send_lines(&sender, options, &stopped))))))?;
+    spawn("input", Box::new(move || drop(tell.send(Told::InputEnded(input::send_lines(&sender, options))))))?;
 
     let mut tally = Tally::default();
-    let cause = attend(&client, &told, args.drain, &stopping, output, &mut tally);
+    let cause = attend(&client, &told, args.drain, output, &mut tally);
     drop(client);
     // A line may have come too late.
     while let Ok(event) = told.try_recv() {
@@ -97,7 +93,6 @@ fn attend(
     client: &Client,
     told: &Receiver<Told>,
     drain: Duration,
-    stopping: &AtomicBool,
     output: Output,
     tally: &mut Tally,
 ) -> Option<StopCause> {
@@ -134,7 +129,6 @@ fn attend(
             Told::OutputGone => Some(drain),
         };
         output.stopping(drain);
-        stopping.store(true, Ordering::Relaxed);
         client.stop(CloseFrame::NORMAL, drain);
         patience = Some(Instant::now() + drain.unwrap_or_default() + GRACE);
     }
@@ -168,18 +162,5 @@ fn read_config(path: &std::path::Path) -> Result<Config, Failure> {
     toml::from_str(&text).map_err(|error| Failure::input(format!("--config {shown}: {error}")))
 }
 
-/// Ctrl-C is told the first time; the second ends the program at once.
-fn on_interrupt(tell: mpsc::Sender<Told>) -> Result<(), Failure> {
-    let times = AtomicU32::new(0);
-    ctrlc::set_handler(move || {
-        if times.fetch_add(1, Ordering::Relaxed) > 0 || tell.send(Told::Interrupted).is_err() {
-            process::exit(INTERRUPTED);
-        }
-    })
-    .map_err(Failure::system("watch for Ctrl-C"))
-}
-
-/// What shells report for a program that Ctrl-C ended: 128 and the signal's number.
-const INTERRUPTED: i32 = 130;
 /// How long the session may take to stop beyond its drain and its close timeout, which may be set to anything.
 const GRACE: Duration = Duration::from_secs(30);

@@ -29,6 +29,7 @@ use crate::{
     args::DemoArgs,
     chaos::{Schedule, Server, Service},
     exit::{Exit, Failure},
+    interrupt::on_interrupt,
     tape::Tape,
 };
 
@@ -37,6 +38,8 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
     let seed = args.seed.unwrap_or_else(fresh_seed);
     let length = Duration::from_secs(args.seconds);
     let (tell, told) = mpsc::channel();
+    let interrupted = tell.clone();
+    on_interrupt(move || interrupted.send(Told::Interrupted).is_ok())?;
     let server = start_server(seed, length, tell.clone())?;
     let view = View::new(length, args.json);
     view.text(&format!(

@@ -24,6 +24,8 @@ pub(crate) enum Told {
     Client(Noticed),
     /// By the server.
     Server(Instant, Incident),
+    /// By the user, with Ctrl-C.
+    Interrupted,
 }
 
 /// The show, so far.
@@ -38,6 +40,8 @@ pub(crate) struct Show {
     state: StateKind,
     /// Whether the session has been told to stop: what ends from here on is not lost.
     stopping: bool,
+    /// Whether the user has seen enough of what is shown.
+    interrupted: bool,
     lost_at: Option<Timestamp>,
     reconnects: Vec<Duration>,
     verdicts: Vec<(MessageId, Verdict)>,
@@ -54,6 +58,7 @@ impl Show {
             next_status: now + LIVE_STATUS_EVERY,
             state: StateKind::Idle,
             stopping: false,
+            interrupted: false,
             lost_at: None,
             reconnects: Vec::new(),
             verdicts: Vec::new(),
@@ -61,7 +66,8 @@ impl Show {
         }
     }
 
-    /// Shows what is told until `until`, or until the session's state is `end` or `Stopped`; `metrics` for the status line.
+    /// Shows what is told until `until`, or until the session's state is `end` or `Stopped`, or until the user
+    /// interrupts; `metrics` for the status line.
     pub(crate) fn watch(
         &mut self,
         told: &Receiver<Told>,
@@ -77,7 +83,7 @@ impl Show {
                 }
                 self.next_status = now + if self.view.is_live() { LIVE_STATUS_EVERY } else { STATUS_EVERY };
             }
-            if now >= until {
+            if now >= until || std::mem::take(&mut self.interrupted) {
                 return;
             }
             match told.recv_timeout(until.min(self.next_status).saturating_duration_since(now)) {
@@ -147,6 +153,7 @@ impl Show {
                 }
             }
             Told::Server(at, incident) => self.show_incident(self.client_time(at), &incident),
+            Told::Interrupted => self.interrupted = true,
         }
     }
 

@@ -29,7 +29,7 @@ impl View {
         let bar = terminal.then(|| {
             let target = if to_stderr { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::stdout() };
             let style =
-                ProgressStyle::with_template("[{bar:24}] {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+                ProgressStyle::with_template("[{bar:20}] {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = ProgressBar::with_draw_target(Some(millis(length)), target);
             bar.set_style(style.progress_chars("=> "));
             bar

@@ -90,7 +90,7 @@ fn when_nobody_reads_standard_output_it_ends_without_waiting() {
 #[test]
 fn it_holds_on_to_a_server_that_restarts() {
     let (_server, url) = Running::echo_server(&["--chaos", "flaky", "--seed", "3"]);
-    let mut connect = Running::start(["connect", &url]);
+    let mut connect = Running::start(["connect", &url, "--drain", "1m"]);
     connect.err_line(|line| line.contains("lost"));
     connect.say("still there?");
     connect.err_line(|line| line.contains("open") && line.contains("back after"));
@@ -133,14 +133,31 @@ fn ctrl_c_closes_cleanly() {
 #[cfg(unix)]
 fn ctrl_c_waits_for_what_is_unsettled_and_another_one_quits_at_once() {
     let silent = server(mem::forget);
-    let mut connect = Running::start(["connect", &silent, "--drain", "10m"]);
+    let config = Scratch::new("one.toml", "[outbox]\nmax_messages = 1");
+    let mut connect = Running::start(["connect", &silent, "--drain", "10m", "--config", config.path()]);
     connect.say("nobody reads this");
-    connect.err_line(|line| line.contains("connecting"));
+    // It was taken.
+    connect.err_line(|line| line.contains("above its high mark"));
     connect.signal("INT");
     connect.err_line(|line| line.contains("waiting at most 600 s"));
     connect.signal("INT");
     let (code, _, err) = connect.end();
     assert_eq!(code, Some(130), "{err}");
+}
+
+#[test]
+#[cfg(unix)]
+fn while_it_stops_no_more_lines_are_taken() {
+    let silent = server(mem::forget);
+    let config = Scratch::new("stop.toml", "[outbox]\nmax_messages = 1");
+    let mut connect = Running::start(["connect", &silent, "--drain", "2s", "--config", config.path()]);
+    connect.say("taken\nwaits for room");
+    connect.err_line(|line| line.contains("above its high mark"));
+    connect.signal("INT");
+    let (code, _, err) = connect.end();
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("dropped (Stopped): Text(5 B, \"taken\")"), "{err}");
+    assert!(err.contains("refused (Stopped): Text(14 B, \"waits for room\")"), "{err}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The demo, as a person and as a program sees it.
 
-use crate::running::{run, stderr, stdout};
+use crate::running::{Running, run, stderr, stdout};
 use serde_json::{Map, Value};
 
 const KEYS: [&str; 15] = [
@@ -82,4 +82,15 @@ fn without_a_terminal_the_timeline_is_plain_lines() {
     for word in ["open ", "lost ", "attempt ", "in doubt", "GOOD", "seed        5"] {
         assert!(out.contains(word), "{word:?} is missing in:\n{out}");
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_ends_it_early_and_it_is_judged_all_the_same() {
+    let mut demo = Running::start(["demo", "--seconds", "3600", "--seed", "5"]);
+    demo.out_line(|line| line.contains("back after"));
+    demo.signal("INT");
+    let (code, out, err) = demo.end();
+    assert_eq!(code, Some(0), "{out}\n{err}");
+    assert!(out.contains("turns kind") && out.contains("GOOD"), "{out}");
 }
