@@ -10,12 +10,16 @@ use crate::{
     args::EchoArgs,
     chaos::{Incident, Profile, Server, Service},
     exit::{Exit, Failure},
+    interrupt::on_interrupt,
     paint::{Paint, Tone},
     timeline::Line,
 };
 
 /// Runs the server until Ctrl-C.
 pub(crate) fn run(args: &EchoArgs) -> Result<Exit, Failure> {
+    // Before anybody is told that there is a server to stop.
+    let (stop, stopped) = mpsc::channel();
+    on_interrupt(move || stop.send(()).is_ok())?;
     let started = Instant::now();
     let paint = Paint::on(&io::stdout());
     let schedule = args.chaos.schedule(args.seed);
@@ -30,12 +34,6 @@ pub(crate) fn run(args: &EchoArgs) -> Result<Exit, Failure> {
     let manner = if args.chaos == Profile::None { String::new() } else { format!(", chaos {:?}", args.chaos) };
     let _ = writeln!(io::stdout(), "echo server on ws://{}/{}", server.addr(), manner.to_lowercase());
 
-    let (stop, stopped) = mpsc::channel();
-    ctrlc::set_handler(move || {
-        // A second Ctrl-C finds nobody: the program is ending.
-        let _ = stop.send(());
-    })
-    .map_err(Failure::system("watch for Ctrl-C"))?;
     // An error means that the handler is gone, and with it the reason to wait.
     let _ = stopped.recv();
     let record = server.finish();
