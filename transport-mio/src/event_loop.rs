@@ -14,7 +14,8 @@ use crate::{
     endpoint::Endpoint,
 };
 
-/// Many sessions on your thread: a [`Driver`] with a poll of its own.
+/// Many sessions on your thread: a [`Driver`] with a poll of its own. A panic in the application's code unwinds through
+/// it; do not use it after that.
 ///
 /// ```no_run
 /// use steadfast_core::{Message, Notice, Timestamp, config::Config};

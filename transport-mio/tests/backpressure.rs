@@ -55,11 +55,16 @@ fn a_reader_that_does_not_read_stalls_the_servers_writes_and_loses_nothing() {
     let server = flood(Arc::clone(&sent), TOTAL);
     let incoming = Incoming { max_messages: 10, max_bytes: 1 << 20, slow: SlowReader::HoldBack };
     let client = build(&server.url()).incoming(incoming).connect().expect("a client");
+    let queue = client.receiver().expect("a queue");
+    let start = Instant::now();
+    while queue.len() < 10 {
+        assert!(start.elapsed() < SOON, "{} messages wait", queue.len());
+        thread::yield_now();
+    }
     let stalled = standstill(&sent);
     // 64 MiB were offered; what went out is in the kernel's buffers, and ours hold the bound.
     assert!(stalled < TOTAL, "{stalled} of {TOTAL} went out");
-    let waiting = client.receiver().expect("a queue").len();
-    assert_eq!(waiting, 10);
+    assert_eq!(queue.len(), 10);
     for _ in 0..TOTAL {
         assert_eq!(client.receive_timeout(SOON).expect("a message").len(), 16 << 10);
     }

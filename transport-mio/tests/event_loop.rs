@@ -14,7 +14,7 @@ use common::{SOON, Server, config};
 use mio::{Events, Interest, Poll, Token, Waker};
 use steadfast_mio::{
     Accepted, Application, Driver, Endpoint, EventLoop, Reads, Requests, SessionId,
-    core::{ConnId, Delivery, Message, Notice, SendOptions, StateKind, Timestamp, Verdict},
+    core::{Cause, ConnId, Delivery, IoKind, Message, Notice, SendOptions, State, StateKind, Timestamp, Verdict},
 };
 
 /// Sends a few messages, each after the echo of the one before, and keeps account.
@@ -195,6 +195,62 @@ fn a_loud_session_does_not_starve_a_quiet_one() {
     run_until(&mut sessions, |sessions| {
         sessions.driver().session(quiet).is_some_and(|session| session.metrics().verdicts.confirmed == 100)
     });
+}
+
+/// Remembers why its attempts failed.
+#[derive(Default)]
+struct Patient {
+    causes: Vec<Cause>,
+}
+
+impl Application for Patient {
+    fn deliver(&mut self, _message: Message<'_>, _requests: &mut Requests<'_>) -> Reads {
+        Reads::Continue
+    }
+
+    fn notify(&mut self, _at: Timestamp, notice: Notice, _requests: &mut Requests<'_>) {
+        if let Notice::State(transition) = notice
+            && let State::Waiting { cause, .. } = transition.to
+        {
+            self.causes.push(cause);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_attempt_without_a_descriptor_fails_and_is_made_again() {
+    const ALONE: &str = "STEADFAST_TEST_FEW_DESCRIPTORS";
+    if std::env::var_os(ALONE).is_none() {
+        // In a process of its own, which has only a few.
+        let program = std::env::current_exe().expect("a program");
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "ulimit -n 40 && exec \"$@\"", "sh"]).arg(program);
+        shell.args(["--exact", "an_attempt_without_a_descriptor_fails_and_is_made_again"]).env(ALONE, "1");
+        return assert!(shell.status().expect("a process").success());
+    }
+    let hanging = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("ws://{}/", hanging.local_addr().expect("an address"));
+    let endpoint = Endpoint::parse(&url).expect("a good URL");
+    let config = config().build().expect("a good configuration");
+    let mut sessions = EventLoop::new().expect("a poll");
+    let ids: Vec<SessionId> =
+        (0..60).map(|seed| sessions.add(endpoint.clone(), config.clone(), seed, Patient::default())).collect();
+    let unlucky = *ids.last().expect("sixty");
+    let has = |sessions: &mut EventLoop<Patient>, cause: Cause| {
+        sessions.driver_mut().application(unlucky).expect("a session").causes.contains(&cause)
+    };
+    run_until(&mut sessions, |sessions| has(sessions, Cause::Io(IoKind::Exhausted)));
+    for id in &ids[..59] {
+        sessions.driver_mut().remove(*id).expect("a session");
+    }
+    // Now it gets as far as the server, where nobody listens any more.
+    drop(hanging);
+    run_until(&mut sessions, |sessions| has(sessions, Cause::Io(IoKind::Refused)));
+    // Every attempt ended once: a failure each, but for the one under way.
+    let metrics = sessions.driver().session(unlucky).expect("a session").metrics();
+    let failures = sessions.driver_mut().application(unlucky).expect("a session").causes.len() as u64;
+    assert!([failures, failures + 1].contains(&metrics.attempts), "{failures} of {} failed", metrics.attempts);
 }
 
 struct Swallower;

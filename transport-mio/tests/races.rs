@@ -4,10 +4,10 @@ mod common;
 
 use std::{thread, time::Duration};
 
-use common::{Server, build, connect, open};
+use common::{SOON, Server, build, connect, open};
 use steadfast_mio::{
     Outcome,
-    core::{SendOptions, Verdict},
+    core::{CloseFrame, Refusal, SendOptions, Session, Verdict},
 };
 
 #[test]
@@ -81,4 +81,43 @@ fn cancels_race_with_sends_and_every_message_still_has_one_verdict() {
     let verdicts = client.metrics().expect("a thread").verdicts;
     assert_eq!(verdicts.confirmed + verdicts.dropped, 400);
     assert_eq!(client.close(Some(Duration::from_secs(5))).unsettled, []);
+}
+
+#[test]
+fn sends_race_with_stops_and_starts_and_the_account_stays_exact() {
+    let server = Server::echo();
+    let client = build(&server.url()).without_receiver().connect().expect("a client");
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut receipts = Vec::new();
+                for _ in 0..2_000 {
+                    match client.send("m") {
+                        Ok(receipt) => receipts.push(receipt),
+                        Err(error) => {
+                            assert!([Refusal::Stopped, Refusal::Full].contains(&error.why), "{error:?}");
+                            thread::yield_now();
+                        }
+                    }
+                }
+                for receipt in receipts {
+                    assert!(receipt.wait_timeout(SOON).is_some(), "no outcome");
+                }
+            });
+        }
+        for round in 0..40 {
+            client.stop(CloseFrame::NORMAL, (round % 2 == 0).then_some(Duration::from_millis(1)));
+            thread::yield_now();
+            client.start();
+            thread::yield_now();
+        }
+    });
+    assert_eq!(client.sender().unsettled(), (0, 0));
+    assert_eq!(client.inspect(Session::unsettled), Some((0, 0)));
+    let metrics = client.metrics().expect("a thread");
+    let verdicts = metrics.verdicts;
+    let settled = verdicts.confirmed + verdicts.written + verdicts.in_doubt + verdicts.dropped;
+    assert_eq!(metrics.accepted, settled);
+    // The last word was to start.
+    assert!(client.send("on").expect("a door").wait_timeout(SOON).is_some());
 }
