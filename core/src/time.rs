@@ -42,6 +42,11 @@ impl Timestamp {
         self.0
     }
 
+    /// The point this long before; the epoch at the earliest.
+    pub(crate) fn saturating_sub(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(micros(span)))
+    }
+
     /// How long after `earlier` this point is; zero when it is not after it.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {

@@ -32,9 +32,8 @@ impl Settings {
     /// The simple Android client: doubling from 1 s plus up to 1 s, at most 30 s, 10 attempts; a ping every 30 s, and
     /// 40 s without a pong end the connection; every close and failure retried.
     ///
-    /// The original has no outbox. None cannot be had, as a message needs a place until its verdict: this is the
-    /// smallest, one message, and another is refused meanwhile. Send [`Volatile`](crate::Delivery::Volatile) messages to
-    /// have nothing wait for a connection.
+    /// The original has no outbox. Here a message needs a place until its verdict, so that the bounds are the default
+    /// ones: send [`Volatile`](crate::Delivery::Volatile) messages to have none wait for a connection.
     ///
     /// Knowingly better: the jitter is the original's, which is clamped away from the sixth attempt on, but the
     /// server's word comes with a spread of its own.
@@ -44,7 +43,6 @@ impl Settings {
             backoff: Backoff::additive_jitter(),
             heartbeat: ping(30, 10, 0),
             answer_timeout: Some(Duration::from_secs(10)),
-            outbox: Outbox { max_messages: 1, ..Outbox::default() },
             policy: retrying(CleanClose::Every),
             ..Self::default()
         }
@@ -87,14 +85,13 @@ impl Settings {
 
     /// As React hooks do: 3 s, for ever; no heartbeat; only unclean closes retried.
     ///
-    /// The original has no outbox: a message that finds no connection is refused. Here it is the smallest there can
-    /// be; see [`android_simple`](Self::android_simple). Knowingly better: as [`javascript`](Self::javascript).
+    /// The original has no outbox: a message that finds no connection is refused, as [`Volatile`](crate::Delivery::Volatile)
+    /// ones are here; see [`android_simple`](Self::android_simple). Knowingly better: as [`javascript`](Self::javascript).
     #[must_use]
     pub fn react() -> Self {
         Self {
             backoff: Backoff::fixed(),
             heartbeat: Heartbeat::Off,
-            outbox: Outbox { max_messages: 1, ..Outbox::default() },
             policy: retrying(CleanClose::UncleanOnly),
             ..Self::default()
         }
@@ -108,14 +105,13 @@ impl Settings {
 
     /// As hand-written Dart clients do: 1, 2, 4, 8 and 16 s, then no more; no heartbeat; every close and failure retried.
     ///
-    /// The original has no outbox: here it is the smallest there can be; see [`android_simple`](Self::android_simple).
+    /// The original has no outbox; see [`android_simple`](Self::android_simple).
     /// Knowingly better: as [`javascript`](Self::javascript).
     #[must_use]
     pub fn dart() -> Self {
         Self {
             backoff: Backoff::plain_exponential(),
             heartbeat: Heartbeat::Off,
-            outbox: Outbox { max_messages: 1, ..Outbox::default() },
             policy: retrying(CleanClose::Every),
             ..Self::default()
         }
@@ -211,7 +207,7 @@ mod tests {
         assert_eq!(settings.backoff.max_attempts, Some(10));
         assert_eq!(settings.heartbeat, Heartbeat::Ping(Pace { missed_allowed: 0, ..PINGS_30_S }));
         assert_eq!(settings.answer_timeout, Some(Duration::from_secs(10)));
-        assert_eq!((settings.outbox.max_messages, settings.outbox.when_full), (1, WhenFull::Refuse));
+        assert_eq!(settings.outbox, Outbox::default());
         assert!(retries_every_failure(&settings));
         assert!(retries_close(&settings, CloseCode::NORMAL) && retries_close(&settings, CloseCode(4_000)));
     }
@@ -247,7 +243,7 @@ mod tests {
         assert_eq!(settings.backoff, Backoff::fixed());
         assert_eq!(settings.backoff.max_attempts, None);
         assert_eq!(settings.heartbeat, Heartbeat::Off);
-        assert_eq!((settings.outbox.max_messages, settings.outbox.when_full), (1, WhenFull::Refuse));
+        assert_eq!(settings.outbox, Outbox::default());
         assert!(retries_every_failure(&settings));
         assert!(!retries_close(&settings, CloseCode::NORMAL) && !retries_close(&settings, CloseCode::SERVICE_RESTART));
     }
@@ -266,7 +262,7 @@ mod tests {
         assert_eq!(settings.backoff, Backoff::plain_exponential());
         assert_eq!(settings.backoff.max_attempts, Some(5));
         assert_eq!(settings.heartbeat, Heartbeat::Off);
-        assert_eq!((settings.outbox.max_messages, settings.outbox.when_full), (1, WhenFull::Refuse));
+        assert_eq!(settings.outbox, Outbox::default());
         assert!(retries_every_failure(&settings));
         assert!(retries_close(&settings, CloseCode::NORMAL) && retries_close(&settings, CloseCode(4_000)));
     }

@@ -1,6 +1,7 @@
 //! The way of a message: accepted or refused, handed over, confirmed; DESIGN "Delivery".
 
 use alloc::boxed::Box;
+use core::time::Duration;
 
 use crate::{
     config::{Heartbeat, WhenFull},
@@ -16,6 +17,12 @@ use crate::{
         timers::Timer,
     },
 };
+
+/// How long the outbox stays empty before its memory is given back, and not long before it is looked at again.
+const REST_AFTER: Duration = Duration::from_secs(10);
+
+/// How many actions a session at rest keeps room for.
+const ROOM_AT_REST: usize = 8;
 
 /// How a message is accepted.
 enum Admission {
@@ -39,6 +46,10 @@ impl Session {
                 self.account.accepted += 1;
                 self.outbox.push(Entry::new(id, message, options), ahead);
                 let sent = self.pump(self.pending.len() == pending);
+                if self.above {
+                    // Larger ones may have made room.
+                    self.judge_low_mark();
+                }
                 self.judge_high_mark();
                 return sent;
             }
@@ -59,27 +70,28 @@ impl Session {
     }
 
     fn admit(&mut self, id: MessageId, len: usize, options: SendOptions) -> Result<Admission, Refusal> {
-        if self.intent != Intent::Run || matches!(self.phase, Phase::Stopped { .. }) {
+        // What a connection needs before it is ready, a drain needs too.
+        let is_wanted = match self.intent {
+            Intent::Run => true,
+            Intent::Drain { .. } => options.bound().is_some(),
+            Intent::Stop { .. } => false,
+        };
+        if !is_wanted || matches!(self.phase, Phase::Stopped { .. }) {
             return Err(Refusal::Stopped);
         }
         if self.outbox.contains(id) {
             return Err(Refusal::DuplicateId);
         }
-        let ready = self.open_link().map(|link| (link.conn, link.ready));
-        let mut ahead = false;
+        let open = self.open_link().map(|link| (link.conn, link.ready));
         if let Some(bound) = options.bound() {
-            let Some((_, is_ready)) = ready.filter(|(conn, _)| *conn == bound) else {
-                return Err(Refusal::NotThatConnection);
-            };
-            ahead = !is_ready;
-        } else {
-            match options.delivery {
-                Delivery::Volatile if !ready.is_some_and(|(_, ready)| ready) => return Err(Refusal::NotOpen),
-                Delivery::AtLeastOnce if !self.config.confirms() || self.can_ping == Some(false) => {
-                    return Err(Refusal::CannotConfirm);
-                }
-                Delivery::Volatile | Delivery::AtMostOnce | Delivery::AtLeastOnce => {}
+            return self.admit_bound(bound, open, len);
+        }
+        match options.delivery {
+            Delivery::Volatile if !open.is_some_and(|(_, ready)| ready) => return Err(Refusal::NotOpen),
+            Delivery::AtLeastOnce if !self.config.confirms() || self.can_ping == Some(false) => {
+                return Err(Refusal::CannotConfirm);
             }
+            Delivery::Volatile | Delivery::AtMostOnce | Delivery::AtLeastOnce => {}
         }
         let bounds = &self.config.outbox;
         if len > bounds.max_bytes {
@@ -95,7 +107,22 @@ impl Session {
                 }
             }
         }
-        Ok(Admission::Queue { ahead })
+        Ok(Admission::Queue { ahead: false })
+    }
+
+    /// A message for the open connection alone. It has bounds of its own, those of the window: a full outbox must not keep
+    /// a connection from being made ready to empty it.
+    fn admit_bound(&self, bound: ConnId, open: Option<(ConnId, bool)>, len: usize) -> Result<Admission, Refusal> {
+        let Some((_, is_ready)) = open.filter(|(conn, _)| *conn == bound) else {
+            return Err(Refusal::NotThatConnection);
+        };
+        if len > self.config.outbox.max_bytes {
+            return Err(Refusal::TooLarge);
+        }
+        if !self.outbox.has_room_for_bound(len, &self.config.confirm) {
+            return Err(Refusal::Full);
+        }
+        Ok(Admission::Queue { ahead: !is_ready })
     }
 
     pub(super) const fn open_link(&self) -> Option<&Link> {
@@ -141,9 +168,10 @@ impl Session {
 
     /// Something was handed over that has not left: the write's clock runs.
     pub(super) fn expect_progress(&mut self) {
-        if let Phase::Open(link) = &mut self.phase
-            && !self.timers.is_set(Timer::Write)
-        {
+        if self.timers.is_set(Timer::Write) || !self.open_link().is_some_and(|link| self.is_writing(link)) {
+            return;
+        }
+        if let Phase::Open(link) = &mut self.phase {
             link.progress = self.now;
             self.timers.set(Timer::Write, self.now + self.config.write_timeout);
         }
@@ -210,9 +238,11 @@ impl Session {
             settled = true;
         }
         if settled {
+            self.judge_write();
             self.judge_low_mark();
             self.pump(false);
             self.judge_drain();
+            self.rest_soon();
         }
     }
 
@@ -233,10 +263,27 @@ impl Session {
     /// The write's clock stops when everything has left.
     pub(super) fn judge_write(&mut self) {
         if let Phase::Open(link) = &self.phase
-            && !self.outbox.has_unflushed()
-            && !link.has_unflushed_ping()
+            && !self.is_writing(link)
         {
             self.timers.clear(Timer::Write);
+        }
+    }
+
+    /// The outbox is empty: its memory is given back if it stays so.
+    fn rest_soon(&mut self) {
+        if self.outbox.is_empty() && !self.timers.is_set(Timer::Rest) {
+            self.timers.set(Timer::Rest, self.now + REST_AFTER);
+        }
+    }
+
+    /// Nothing may have been accepted for a while: then a session at rest holds no more than a new one.
+    pub(super) fn rest(&mut self) {
+        if self.outbox.is_empty() && !self.outbox.is_quiet() {
+            self.timers.set(Timer::Rest, self.now + REST_AFTER);
+        }
+        self.outbox.shrink_if_quiet();
+        if self.outbox.is_empty() && self.pending.capacity() > ROOM_AT_REST {
+            self.pending.shrink_to(ROOM_AT_REST);
         }
     }
 

@@ -11,24 +11,41 @@ const REMEMBERED: usize = 3;
 /// A ping frame that was not answered yet.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub(super) struct Ping {
-    pub(super) payload: PingPayload,
+struct Ping {
+    /// Its place in the order of all pings and texts.
+    ordinal: u64,
+    payload: PingPayload,
     /// Its pong confirms every hand-over with a lower sequence number.
-    pub(super) covers: u64,
-    pub(super) queued: Timestamp,
+    covers: u64,
+    queued: Timestamp,
     /// When it left all buffers; [`Timestamp::MAX`] until then.
-    pub(super) flushed: Timestamp,
+    flushed: Timestamp,
     /// Reads were paused while it was under way: it says nothing about the round trip.
-    pub(super) unmeasured: bool,
+    unmeasured: bool,
 }
 
-/// A text heartbeat that was not answered yet.
+/// The earliest text heartbeat that was not answered yet.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub(super) struct TextPing {
-    pub(super) queued: Timestamp,
+struct Text {
+    /// Its place in the order of all pings and texts.
+    ordinal: u64,
+    queued: Timestamp,
     /// When it left all buffers; [`Timestamp::MAX`] until then.
-    pub(super) flushed: Timestamp,
+    flushed: Timestamp,
+    /// Another followed it, or reads were paused: the answer says nothing about the round trip.
+    unmeasured: bool,
+}
+
+/// Whose silence the heartbeat waits to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Awaited {
+    /// That of ping frames.
+    Frames,
+    /// That of text heartbeats.
+    Texts,
+    /// Nobody's.
+    Nothing,
 }
 
 /// An open connection.
@@ -61,13 +78,21 @@ pub(super) struct Link {
     queued: u64,
     /// How many of those are answered, counted up to the last answer.
     answered: u64,
-    pub(super) text: Option<TextPing>,
-    /// A text heartbeat is due, and waits for a ping frame to leave.
+    text: Option<Text>,
+    /// How many pings and texts the driver was told to send.
+    issued: u64,
+    /// How many of those have left all buffers, in their order.
+    left: u64,
+    /// How many of those left by the word of their answer: their `PingFlushed` is still to come, and tells nothing new.
+    presumed: u64,
+    /// When one last left.
+    last_left: Timestamp,
+    /// A heartbeat is due, and waits for the ping before it to leave.
     pub(super) overdue: bool,
-    /// How many texts were given up before they left: their `PingFlushed` is still to come, and nobody's.
-    pub(super) given_up: u32,
-    /// When the earliest unanswered ping left.
-    pub(super) unanswered: Option<Timestamp>,
+    /// When the earliest heartbeat left that is unanswered, since the last miss: its silence counts.
+    pub(super) awaiting: Option<Timestamp>,
+    /// When the earliest unanswered ping frame left.
+    unanswered: Option<Timestamp>,
     /// How many heartbeats were missed in a row.
     pub(super) missed: u32,
     /// Since when reads are paused.
@@ -100,8 +125,12 @@ impl Link {
             queued: 0,
             answered: 0,
             text: None,
+            issued: 0,
+            left: 0,
+            presumed: 0,
+            last_left: now,
             overdue: false,
-            given_up: 0,
+            awaiting: None,
             unanswered: None,
             missed: 0,
             paused: None,
@@ -127,60 +156,94 @@ impl Link {
         self.queued += 1;
         self.last_frame = Some(now);
         self.covered = covers;
-        let ping = Ping { payload, covers, queued: now, flushed: Timestamp::MAX, unmeasured: self.paused.is_some() };
+        let unmeasured = self.paused.is_some();
+        let ping = Ping { ordinal: self.issued, payload, covers, queued: now, flushed: Timestamp::MAX, unmeasured };
+        self.issued += 1;
         *self.pings.iter_mut().find(|place| place.is_none()).expect("a place was made") = Some(ping);
         payload
     }
 
-    /// The ping frame queued last, if it is unanswered.
-    pub(super) fn newest(&self) -> Option<&Ping> {
-        self.pings.iter().rev().flatten().next()
+    /// Remembers a text heartbeat that is queued now.
+    pub(super) fn push_text(&mut self, now: Timestamp) {
+        if let Some(earlier) = &mut self.text {
+            earlier.unmeasured = true;
+        } else {
+            let unmeasured = self.paused.is_some();
+            self.text = Some(Text { ordinal: self.issued, queued: now, flushed: Timestamp::MAX, unmeasured });
+        }
+        self.issued += 1;
+        self.pinged = now;
     }
 
-    /// When the latest unanswered ping of any kind left, if one has.
-    pub(super) fn last_flushed(&self) -> Option<Timestamp> {
-        let frame = self.newest().map(|ping| ping.flushed);
-        let text = self.text.map(|text| text.flushed);
-        frame.into_iter().chain(text).filter(|&at| at != Timestamp::MAX).max()
+    /// When the ping or text that left last did so.
+    pub(super) const fn last_left(&self) -> Timestamp {
+        self.last_left
     }
 
     pub(super) const fn has_ping(&self) -> bool {
         self.pings[0].is_some()
     }
 
-    /// Whether a ping of any kind has not left yet. There is never more than one.
-    pub(super) fn has_unflushed_ping(&self) -> bool {
-        self.pings.iter().flatten().any(|ping| ping.flushed == Timestamp::MAX)
-            || self.text.is_some_and(|text| text.flushed == Timestamp::MAX)
+    /// Whether a ping or a text has not left yet. There is never more than one.
+    pub(super) const fn has_unflushed_ping(&self) -> bool {
+        self.issued > self.left
     }
 
-    /// The ping that has not left yet has left now. `complete`: what was complete on the wire ahead of it.
-    pub(super) fn ping_flushed(&mut self, now: Timestamp, complete: Option<u64>) -> bool {
-        if self.given_up > 0 {
-            self.given_up -= 1;
+    /// The ping or text that has not left yet has left now. `complete`: what was complete on the wire ahead of it.
+    /// Says whether that was news.
+    pub(super) fn ping_flushed(&mut self, now: Timestamp, complete: Option<u64>, awaited: Awaited) -> bool {
+        if self.presumed > 0 {
+            self.presumed -= 1;
             return false;
         }
-        if let Some(ping) = self.pings.iter_mut().flatten().find(|ping| ping.flushed == Timestamp::MAX) {
+        if !self.has_unflushed_ping() {
+            return false;
+        }
+        let ordinal = self.left;
+        self.left += 1;
+        self.last_left = now;
+        let is_frame = if let Some(ping) = self.pings.iter_mut().flatten().find(|ping| ping.ordinal == ordinal) {
             ping.flushed = now;
             if let Some(complete) = complete {
                 ping.covers = ping.covers.min(complete);
                 self.covered = ping.covers;
             }
             self.unanswered.get_or_insert(now);
-            return true;
-        }
-        match &mut self.text {
-            Some(text) if text.flushed == Timestamp::MAX => {
+            true
+        } else {
+            if let Some(text) = self.text.as_mut().filter(|text| text.ordinal == ordinal) {
                 text.flushed = now;
-                true
             }
-            _ => false,
+            false
+        };
+        let counts = match awaited {
+            Awaited::Frames => is_frame,
+            Awaited::Texts => !is_frame && self.text.is_some(),
+            Awaited::Nothing => false,
+        };
+        if counts {
+            self.awaiting.get_or_insert(now);
         }
+        true
+    }
+
+    /// An answer shows that this ping or text, and those before it, have left.
+    const fn must_have_left(&mut self, ordinal: u64) {
+        if ordinal >= self.left {
+            self.presumed += ordinal + 1 - self.left;
+            self.left = ordinal + 1;
+        }
+    }
+
+    /// When the earliest unanswered ping frame or text left.
+    pub(super) fn unanswered(&self) -> Option<Timestamp> {
+        let text = self.text.map(|text| text.flushed).filter(|&at| at != Timestamp::MAX);
+        self.unanswered.into_iter().chain(text).min()
     }
 
     /// A pong: answers the ping frame with this payload and those before it; `None` if it is nobody's, or late for one
     /// that is not remembered any more and so confirms nothing that a later one will not.
-    pub(super) fn pong(&mut self, now: Timestamp, payload: PingPayload) -> Option<Answer> {
+    pub(super) fn pong(&mut self, now: Timestamp, payload: PingPayload, awaited: Awaited) -> Option<Answer> {
         let number = u64::from_be_bytes(payload.0).wrapping_sub(self.nonce);
         if number < self.answered || number >= self.queued {
             return None;
@@ -191,25 +254,34 @@ impl Link {
             let ping = self.pings[index].take().expect("found just now");
             self.pings[..=index].fill(None);
             self.pings.rotate_left(index + 1);
+            self.must_have_left(ping.ordinal);
             let sent = if ping.flushed == Timestamp::MAX { ping.queued } else { ping.flushed };
             Answer { covers: ping.covers, round_trip: (!ping.unmeasured).then(|| now - sent) }
         });
         self.unanswered = self.pings.iter().flatten().map(|ping| ping.flushed).find(|&at| at != Timestamp::MAX);
+        if awaited == Awaited::Frames {
+            self.awaiting = self.unanswered;
+        }
         answer
     }
 
-    /// No text heartbeat is under way any more. `taken`: the driver has it, if it has not left yet.
-    pub(super) fn give_text_up(&mut self, taken: bool) {
-        let is_unflushed = self.text.take().is_some_and(|text| text.flushed == Timestamp::MAX);
-        self.given_up += u32::from(is_unflushed && taken);
+    /// The heartbeat is of another kind from now on: what its texts are owed is forgotten. `forgotten`: how many of them
+    /// the driver was not given.
+    pub(super) fn change_heartbeat(&mut self, forgotten: u64, awaited: Awaited) {
+        self.issued -= forgotten.min(self.issued.saturating_sub(self.left));
+        self.text = None;
         self.overdue = false;
+        self.missed = 0;
+        self.awaiting = if awaited == Awaited::Frames { self.unanswered } else { None };
     }
 
     /// The answer to the text heartbeat came.
     pub(super) fn text_answered(&mut self, now: Timestamp) -> Option<Duration> {
         let text = self.text.take()?;
+        self.must_have_left(text.ordinal);
+        self.awaiting = None;
         let sent = if text.flushed == Timestamp::MAX { text.queued } else { text.flushed };
-        (self.paused.is_none()).then(|| now - sent)
+        (!text.unmeasured).then(|| now - sent)
     }
 
     /// From when silence counts, with a ping that left at `flushed`.
@@ -226,12 +298,15 @@ impl Link {
         self.grace = shift(self.grace);
         self.pinged = shift(self.pinged);
         self.unanswered = self.unanswered.map(shift);
+        self.awaiting = self.awaiting.map(shift);
+        self.last_left = shift(self.last_left);
         for ping in self.pings.iter_mut().flatten() {
             ping.flushed = shift(ping.flushed);
             ping.unmeasured = true;
         }
         if let Some(text) = &mut self.text {
             text.flushed = shift(text.flushed);
+            text.unmeasured = true;
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     session::{
         Session,
         event::PingPayload,
-        link::{Link, TextPing},
+        link::{Awaited, Link},
         notice::Notice,
         pending::Pending,
         phase::Phase,
@@ -23,10 +23,7 @@ use crate::{
 };
 
 /// A liveness deadline seen later than this tells of a suspended process, not of a dead peer.
-const LATE: Duration = Duration::from_secs(1);
-
-/// How many actions a session at rest keeps room for.
-const ROOM_AT_REST: usize = 8;
+pub(super) const LATE: Duration = Duration::from_secs(1);
 
 impl Session {
     /// A message came in. Says whether the application is to have it.
@@ -76,43 +73,60 @@ impl Session {
 
     /// A pong came in.
     pub(super) fn pong(&mut self, conn: ConnId, payload: PingPayload) {
-        let now = self.now;
+        let (now, awaited) = (self.now, self.awaited());
         let Some(link) = self.link_mut(conn) else { return };
         link.hear(now);
         let confirms = link.can_ping;
-        let answer = link.pong(now, payload);
+        let answer = link.pong(now, payload, awaited);
         self.arm_silence();
         let Some(answer) = answer else { return };
         if let Some(round_trip) = answer.round_trip {
             self.account.rtt.record(round_trip);
         }
+        self.follow_up();
         if confirms && self.config.confirms() {
             self.confirm(answer.covers);
             self.barrier();
         }
     }
 
-    /// A ping has left all buffers: the clock of its answer starts.
+    /// A ping or a text has left all buffers: the clock of its answer starts.
     pub(super) fn ping_flushed(&mut self, conn: ConnId, overtook: Option<MessageId>) {
-        let now = self.now;
+        let (now, awaited) = (self.now, self.awaited());
         let complete = overtook.and_then(|id| self.outbox.sequence_of(id));
         let Some(link) = self.link_mut(conn) else { return };
-        link.progress = now;
-        if link.ping_flushed(now, complete) {
-            let probing = link.probing;
+        if link.ping_flushed(now, complete, awaited) {
+            link.progress = now;
+            // If the probe waits for this one, its time has not come.
+            let probing = link.probing && !link.overdue;
             self.arm_silence();
             if probing && matches!(self.phase, Phase::Open(_)) {
                 self.timers.set(Timer::Probe, now + self.config.probe_timeout);
             }
+            self.follow_up();
         }
-        if let Phase::Open(link) = &mut self.phase
-            && core::mem::take(&mut link.overdue)
-        {
-            self.queue_heartbeat();
+    }
+
+    /// What a ping that had not left stood in the way of.
+    fn follow_up(&mut self) {
+        let Phase::Open(link) = &mut self.phase else { return };
+        if !link.has_unflushed_ping() {
+            let overdue = core::mem::take(&mut link.overdue);
+            self.judge_write();
+            if overdue {
+                self.queue_heartbeat();
+            }
+            self.barrier();
         }
-        // Also for a ping that the session has given up meanwhile: it stood in the way.
-        self.judge_write();
-        self.barrier();
+    }
+
+    /// Whose silence the heartbeat in force waits to end.
+    fn awaited(&self) -> Awaited {
+        match self.heartbeat() {
+            Heartbeat::Ping(_) => Awaited::Frames,
+            Heartbeat::Text { .. } => Awaited::Texts,
+            Heartbeat::Off | Heartbeat::Idle { .. } => Awaited::Nothing,
+        }
     }
 
     /// A connection has opened: its clocks start.
@@ -168,12 +182,11 @@ impl Session {
         if link.paused.is_some() {
             return None;
         }
-        let (flushed, timeout) = match self.heartbeat() {
-            Heartbeat::Ping(pace) => (link.newest()?.flushed, pace.timeout),
-            Heartbeat::Text { pace, .. } => (link.text?.flushed, pace.timeout),
+        let timeout = match self.heartbeat() {
+            Heartbeat::Ping(pace) | Heartbeat::Text { pace, .. } => pace.timeout,
             Heartbeat::Off | Heartbeat::Idle { .. } => return None,
         };
-        (flushed != Timestamp::MAX).then(|| link.silence_since(flushed) + timeout)
+        Some(link.silence_since(link.awaiting?) + timeout)
     }
 
     /// When an unanswered ping tells of a dead way out.
@@ -181,43 +194,35 @@ impl Session {
         if link.paused.is_some() {
             return None;
         }
-        Some(link.unanswered?.max(link.grace) + self.config.answer_timeout?)
+        Some(link.unanswered()?.max(link.grace) + self.config.answer_timeout?)
     }
 
-    /// The next heartbeat is due. One that is under way serves, and for ping frames a barrier does too.
+    /// The next heartbeat is due. A ping frame that is under way serves as one, where answers can be expected at all.
     pub(super) fn ping_due(&mut self) {
-        let is_text = matches!(self.heartbeat(), Heartbeat::Text { .. });
+        let serves = self.awaited() == Awaited::Frames && self.config.answer_timeout.is_some();
         let Phase::Open(link) = &mut self.phase else { return };
-        let under_way = if is_text { link.text.is_some() } else { link.has_ping() };
         link.pinged = self.now;
-        // The text would stand behind a barrier that has not left yet: it follows when that has.
-        link.overdue = is_text && !under_way && link.has_unflushed_ping();
-        let waits = under_way || link.overdue;
+        let is_served = serves && link.has_ping();
         self.schedule_ping();
-        if !waits {
+        if !is_served {
             self.queue_heartbeat();
         }
-        self.outbox.shrink_if_quiet();
-        if self.outbox.is_empty() && self.pending.capacity() > ROOM_AT_REST {
-            self.pending.shrink_to(ROOM_AT_REST);
-        }
     }
 
-    /// Sends a heartbeat of the kind in force; a ping frame where there is none.
+    /// Sends a heartbeat of the kind in force; a ping frame where there is none. It waits for a ping that has not left.
     fn queue_heartbeat(&mut self) {
-        let is_text = matches!(self.heartbeat(), Heartbeat::Text { .. });
-        if !is_text {
-            return self.queue_ping();
-        }
+        let is_text = self.awaited() == Awaited::Texts;
         let Phase::Open(link) = &mut self.phase else { return };
         if link.has_unflushed_ping() {
-            return;
+            link.overdue = true;
+        } else if is_text {
+            link.push_text(self.now);
+            self.pending.push_back(Pending::Heartbeat { conn: link.conn });
+            self.expect_progress();
+            self.schedule_ping();
+        } else {
+            self.queue_ping();
         }
-        link.text = Some(TextPing { queued: self.now, flushed: Timestamp::MAX });
-        link.pinged = self.now;
-        self.pending.push_back(Pending::Heartbeat { conn: link.conn });
-        self.expect_progress();
-        self.schedule_ping();
     }
 
     /// The silence behind a heartbeat has lasted for its timeout, unless something came in meanwhile.
@@ -238,6 +243,8 @@ impl Session {
         };
         let Phase::Open(link) = &mut self.phase else { return };
         link.missed = link.missed.saturating_add(1);
+        // The next one's silence counts from when it has left.
+        link.awaiting = None;
         let (conn, missed) = (link.conn, link.missed);
         self.account.missed += 1;
         self.notify(Notice::PongMissed { conn, missed });
@@ -277,8 +284,7 @@ impl Session {
         if !link.probing || link.paused.is_some() {
             return;
         }
-        let Some(flushed) = link.last_flushed() else { return };
-        let due = link.silence_since(flushed) + self.config.probe_timeout;
+        let due = link.silence_since(link.last_left()) + self.config.probe_timeout;
         if due > self.now {
             self.timers.set(Timer::Probe, due);
         } else if !self.forgive(due) {
@@ -288,7 +294,10 @@ impl Session {
 
     /// A write has made no progress for its timeout, unless it has.
     pub(super) fn write_due(&mut self) {
-        let Phase::Open(link) = &mut self.phase else { return };
+        let Phase::Open(link) = &self.phase else { return };
+        if !self.is_writing(link) {
+            return;
+        }
         let due = link.progress.max(link.grace) + self.config.write_timeout;
         if due > self.now {
             self.timers.set(Timer::Write, due);
@@ -306,10 +315,8 @@ impl Session {
         }
         link.forgiven = true;
         link.grace = now;
-        self.queue_heartbeat();
-        self.arm_silence();
-        self.arm_idle();
-        if self.outbox.has_unflushed() || self.open_link().is_some_and(Link::has_unflushed_ping) {
+        self.ask_for_life();
+        if self.open_link().is_some_and(|link| self.is_writing(link)) {
             self.timers.set(Timer::Write, now + self.config.write_timeout);
         }
         true
@@ -317,14 +324,31 @@ impl Session {
 
     /// The connection is in doubt: a ping, with less time than usual for a sign of life.
     pub(super) fn probe(&mut self) {
-        let now = self.now;
+        let (now, answers) = (self.now, self.expects_answers());
         let Phase::Open(link) = &mut self.phase else { return };
         link.grace = now;
-        link.probing = true;
+        link.probing = answers;
         self.timers.clear(Timer::Probe);
-        self.queue_heartbeat();
+        self.ask_for_life();
+    }
+
+    /// Whether a ping can bring a server to say something that it would not have said.
+    fn expects_answers(&self) -> bool {
+        self.config.answer_timeout.is_some() || self.awaited() == Awaited::Texts
+    }
+
+    /// A ping out of turn, and the silence counts anew.
+    fn ask_for_life(&mut self) {
+        if self.expects_answers() || self.awaited() == Awaited::Frames {
+            self.queue_heartbeat();
+        }
         self.arm_silence();
         self.arm_idle();
+    }
+
+    /// Whether something that was handed over has not left, and is expected to.
+    pub(super) fn is_writing(&self, link: &Link) -> bool {
+        link.paused.is_none() && (self.outbox.has_unflushed() || link.has_unflushed_ping())
     }
 
     /// The driver reads no more: liveness clocks stop.
@@ -333,7 +357,8 @@ impl Session {
         let Some(link) = self.link_mut(conn) else { return };
         if link.paused.is_none() {
             link.paused = Some(now);
-            for timer in [Timer::PingDue, Timer::PongDue, Timer::Probe, Timer::Answer, Timer::Idle] {
+            // A peer that cannot write to us may well read no more, so that the write's clock stops with them.
+            for timer in [Timer::PingDue, Timer::PongDue, Timer::Probe, Timer::Answer, Timer::Idle, Timer::Write] {
                 self.timers.clear(timer);
             }
         }
@@ -349,6 +374,7 @@ impl Session {
             self.schedule_ping();
             self.arm_silence();
             self.arm_idle();
+            self.expect_progress();
             if probing && matches!(self.phase, Phase::Open(_)) {
                 self.timers.set(Timer::Probe, now + self.config.probe_timeout);
             }
@@ -362,20 +388,20 @@ impl Session {
             return;
         }
         self.heartbeat = Some(Box::new(heartbeat));
-        let untaken = self.pending.len();
+        let before = self.pending.len();
         self.forget(|pending| matches!(pending, Pending::Heartbeat { .. }));
-        let taken = self.pending.len() == untaken;
+        let forgotten = (before - self.pending.len()) as u64;
+        let awaited = self.awaited();
         if let Phase::Open(link) = &mut self.phase {
-            link.give_text_up(taken);
-            link.missed = 0;
+            link.change_heartbeat(forgotten, awaited);
             for timer in [Timer::PingDue, Timer::PongDue, Timer::Idle] {
                 self.timers.clear(timer);
             }
             self.schedule_ping();
             self.arm_silence();
             self.arm_idle();
-            // A text that was under way kept a barrier back.
-            self.barrier();
+            // A text that was not taken kept a barrier back.
+            self.follow_up();
         }
     }
 }

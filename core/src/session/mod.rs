@@ -60,11 +60,17 @@ use crate::{
 /// }
 /// assert_eq!(connects, 1);
 /// ```
+///
+/// With the feature `serde` a session can be written down and read back: what a recorder's checkpoint is. It goes on in
+/// the time of the driver that it was written under, and believes that this driver still has its connection and its timer.
+/// A new driver that takes one over must count on from the old time, say [`Event::TimerFired`] first, and say
+/// [`Event::Closed`] for the connection that [`state`](Self::state) names.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Session {
     config: Config,
     /// The heartbeat, if it was changed while running.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "checked_heartbeat"))]
     heartbeat: Option<Box<Heartbeat>>,
     /// The latest time seen.
     now: Timestamp,
@@ -186,7 +192,7 @@ impl Session {
             Event::Closed { conn, cause, untouched_from } => self.closed(conn, cause, untouched_from),
             Event::TimerFired => self.timers.fired(),
             Event::Network(network) => self.network(network),
-            Event::Resumed { gap: _ } => self.resumed(),
+            Event::Resumed { gap } => self.resumed(gap),
             Event::Received { .. }
             | Event::Send { .. }
             | Event::Flushed { .. }
@@ -199,8 +205,8 @@ impl Session {
 
     /// Lets the deadlines pass that have passed, and tells the driver the next one.
     fn expire_and_rearm(&mut self, exact: bool) {
-        while let Some(timer) = self.timers.take_due(self.now) {
-            self.expire(timer);
+        while let Some((timer, due)) = self.timers.take_due(self.now) {
+            self.expire(timer, due);
         }
         match self.timers.rearm(self.now, exact) {
             Some(Rearm::Set(at)) => self.pending.push_back(Pending::SetTimer { at }),
@@ -209,7 +215,7 @@ impl Session {
         }
     }
 
-    fn expire(&mut self, timer: Timer) {
+    fn expire(&mut self, timer: Timer, due: Timestamp) {
         match timer {
             Timer::Connect => self.connect_timed_out(),
             Timer::Backoff => self.wait_is_over(),
@@ -220,10 +226,11 @@ impl Session {
             Timer::Idle => self.idle_due(),
             Timer::Write => self.write_due(),
             Timer::Barrier => self.barrier(),
-            Timer::Stable => self.stable(),
+            Timer::Stable => self.stable(due),
             Timer::Close => self.close_timed_out(),
             Timer::Outage => self.long_outage(),
             Timer::Drain => self.drain_is_over(),
+            Timer::Rest => self.rest(),
         }
     }
 
@@ -302,4 +309,14 @@ fn settle(account: &mut Account, pending: &mut VecDeque<Pending>, settled: Settl
     let Settled { id, verdict, message } = settled;
     account.verdicts.count(verdict);
     pending.push_back(Pending::Notify(Notice::Verdict { id, verdict, message: Some(Box::new(message)) }));
+}
+
+/// A heartbeat is checked wherever it comes from: an interval of zero would be due for ever.
+#[cfg(feature = "serde")]
+fn checked_heartbeat<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Box<Heartbeat>>, D::Error> {
+    let heartbeat: Option<Box<Heartbeat>> = serde::Deserialize::deserialize(deserializer)?;
+    if let Some(heartbeat) = &heartbeat {
+        crate::config::validate::heartbeat(heartbeat).map_err(serde::de::Error::custom)?;
+    }
+    Ok(heartbeat)
 }

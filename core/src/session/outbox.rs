@@ -27,7 +27,7 @@ pub(super) struct Entry {
 
 /// The queue and its account.
 #[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "stored::Outbox"))]
 pub(super) struct Outbox {
     queue: VecDeque<Entry>,
     /// How many at the front were handed over on this connection.
@@ -38,6 +38,8 @@ pub(super) struct Outbox {
     first: u64,
     bytes: usize,
     handed_bytes: usize,
+    /// How many are for the current connection only, and their bytes.
+    bound: (usize, usize),
     highest: Option<MessageId>,
     /// The ids in the queue rise, so that one is found by halving.
     sorted: bool,
@@ -96,6 +98,7 @@ impl Outbox {
             first: 0,
             bytes: 0,
             handed_bytes: 0,
+            bound: (0, 0),
             highest: None,
             sorted: true,
             quiet: true,
@@ -145,9 +148,22 @@ impl Outbox {
         }
     }
 
+    /// Whether nothing was accepted since the last look.
+    pub(super) const fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Whether there is room for `len` more bytes that are for the current connection only.
+    pub(super) const fn has_room_for_bound(&self, len: usize, window: &config::Confirm) -> bool {
+        let (messages, bytes) = self.bound;
+        messages == 0 || messages < window.max_messages as usize && bytes.saturating_add(len) <= window.max_bytes
+    }
+
     /// Whether there is room for `len` more bytes.
     pub(super) fn has_room(&self, len: usize, bounds: &config::Outbox) -> bool {
-        self.queue.len() < bounds.max_messages as usize && self.bytes.saturating_add(len) <= bounds.max_bytes
+        let (bound, bound_bytes) = self.bound;
+        self.queue.len() - bound < bounds.max_messages as usize
+            && (self.bytes - bound_bytes).saturating_add(len) <= bounds.max_bytes
     }
 
     /// Drops the oldest that may be dropped until there is room for `len` more bytes.
@@ -160,7 +176,8 @@ impl Outbox {
         bounds: &config::Outbox,
         mut settle: impl FnMut(Settled),
     ) -> Result<(), Refusal> {
-        let (mut messages, mut bytes, mut victims) = (self.queue.len(), self.bytes, 0_usize);
+        let (bound, bound_bytes) = self.bound;
+        let (mut messages, mut bytes, mut victims) = (self.queue.len() - bound, self.bytes - bound_bytes, 0_usize);
         let fits = |messages: usize, bytes: usize| {
             messages < bounds.max_messages as usize && bytes.saturating_add(len) <= bounds.max_bytes
         };
@@ -191,6 +208,9 @@ impl Outbox {
     pub(super) fn push(&mut self, entry: Entry, ahead: bool) {
         self.quiet = false;
         self.bytes += entry.message.len();
+        if entry.bound {
+            self.bound = (self.bound.0 + 1, self.bound.1 + entry.message.len());
+        }
         self.sorted =
             self.queue.is_empty() || self.sorted && !ahead && self.queue.back().is_some_and(|last| last.id < entry.id);
         self.highest = self.highest.max(Some(entry.id));
@@ -262,8 +282,8 @@ impl Outbox {
         self.first += 1;
         self.handed -= 1;
         self.flushed = self.flushed.saturating_sub(1);
-        self.bytes -= len;
         self.handed_bytes -= len;
+        self.account_for(&entry);
         Some(entry)
     }
 
@@ -281,7 +301,7 @@ impl Outbox {
                 entry.sends -= 1;
             }
             if let Some(verdict) = entry.fate() {
-                self.bytes -= entry.message.len();
+                self.account_for(&entry);
                 settle(entry.settled(verdict));
             } else {
                 self.queue.push_back(entry);
@@ -322,8 +342,17 @@ impl Outbox {
 
     fn remove(&mut self, index: usize) -> Entry {
         let entry = self.queue.remove(index).expect("the index was found in the queue");
-        self.bytes -= entry.message.len();
+        self.account_for(&entry);
         entry
+    }
+
+    /// A message has left the queue.
+    fn account_for(&mut self, entry: &Entry) {
+        let len = entry.message.len();
+        self.bytes -= len;
+        if entry.bound {
+            self.bound = (self.bound.0 - 1, self.bound.1 - len);
+        }
     }
 
     /// Settles everything, in order: what may have left is in doubt, the rest was dropped.
@@ -333,6 +362,7 @@ impl Outbox {
         self.flushed = 0;
         self.bytes = 0;
         self.handed_bytes = 0;
+        self.bound = (0, 0);
         while let Some(entry) = self.queue.pop_front() {
             let verdict = if entry.sends > 0 { Verdict::InDoubt } else { Verdict::Dropped(Dropped::Stopped) };
             settle(entry.settled(verdict));
@@ -358,5 +388,50 @@ impl SendOptions {
     /// The connection that the message must go to, if it must.
     pub(super) const fn bound(&self) -> Option<ConnId> {
         self.bound_to
+    }
+}
+
+#[cfg(feature = "serde")]
+mod stored {
+    //! An outbox as it was written, not believed until it is checked: what the account says must be so.
+
+    use super::{Entry, MessageId, VecDeque};
+
+    #[derive(serde::Deserialize)]
+    pub(super) struct Outbox {
+        queue: VecDeque<Entry>,
+        handed: usize,
+        flushed: usize,
+        first: u64,
+        highest: Option<MessageId>,
+        quiet: bool,
+    }
+
+    impl TryFrom<Outbox> for super::Outbox {
+        type Error = &'static str;
+
+        fn try_from(stored: Outbox) -> Result<Self, &'static str> {
+            let Outbox { queue, handed, flushed, first, highest, quiet } = stored;
+            if handed > queue.len() || flushed > handed {
+                return Err("outbox: expected flushed <= handed <= the length of the queue");
+            }
+            if queue.iter().take(handed).any(|entry| entry.sends == 0) {
+                return Err("outbox: expected a message that was handed over to have been sent");
+            }
+            let bytes = |entries: &mut dyn Iterator<Item = &Entry>| entries.map(|entry| entry.message.len()).sum();
+            let bound = queue.iter().filter(|entry| entry.bound);
+            Ok(Self {
+                bytes: bytes(&mut queue.iter()),
+                handed_bytes: bytes(&mut queue.iter().take(handed)),
+                bound: (bound.clone().count(), bytes(&mut bound.clone())),
+                highest: highest.max(queue.iter().map(|entry| entry.id).max()),
+                sorted: queue.iter().is_sorted_by(|earlier, later| earlier.id < later.id),
+                handed,
+                flushed,
+                first,
+                quiet,
+                queue,
+            })
+        }
     }
 }

@@ -79,7 +79,7 @@ impl Pending {
 /// What the session decided, to be carried out in this order; from [`Session::handle`](crate::Session::handle).
 ///
 /// The session's state is final already: dropping this early loses nothing, as what was not taken is handed out first
-/// the next time. While it lives, the compiler refuses the next event.
+/// the next time (but do not [forget](core::mem::forget) it). While it lives, the compiler refuses the next event.
 #[derive(Debug)]
 #[must_use = "the session has decided these: carry them out, or they come again with the next event"]
 pub struct Actions<'a> {

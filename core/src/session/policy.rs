@@ -158,10 +158,11 @@ impl Match {
     }
 }
 
-/// 1012 (service restart): the IANA registry asks clients for a random delay of 5 to 30 s.
-const RESTART: Decision = Decision::RetryAfter { floor: Duration::from_secs(5), spread: Duration::from_secs(25) };
-/// 1013 (try again later): an overloaded server is given as long.
-const OVERLOAD: Decision = RESTART;
+/// 1012 (service restart): the IANA registry asks clients for a random delay of 5 to 30 s. 1013 (try again later) is the
+/// word of an overloaded server, which is given as long.
+fn restart(most: Duration) -> Decision {
+    Decision::RetryAfter { floor: Duration::from_secs(5).min(most), spread: Duration::from_secs(25).min(most) }
+}
 
 /// The server's `Retry-After` as a decision: a floor, with a tenth of it to spread the clients that heard the same.
 fn patient(after: Duration, most: Duration) -> Decision {
@@ -181,7 +182,7 @@ impl ClosePolicy {
             return Decided { decision, by: DecidedBy::Rule(index) };
         }
         match cause {
-            Cause::Closed(frame) => self.close_frame(frame.code),
+            Cause::Closed(frame) => self.close_frame(frame.code, retry_after_max),
             Cause::Rejected { retry_after: Some(after), .. } if !self.is_final(cause) => {
                 Decided { decision: patient(*after, retry_after_max), by: DecidedBy::RetryAfter }
             }
@@ -194,12 +195,13 @@ impl ClosePolicy {
         }
     }
 
-    fn close_frame(&self, code: CloseCode) -> Decided {
+    fn close_frame(&self, code: CloseCode, most: Duration) -> Decided {
         let by_preset = |decision| Decided { decision, by: DecidedBy::CleanClose };
         match (self.clean, code) {
             (CleanClose::UncleanOnly, _) | (CleanClose::AllBut1000, CloseCode::NORMAL) => by_preset(Decision::Terminal),
-            (_, CloseCode::SERVICE_RESTART) => Decided { decision: RESTART, by: DecidedBy::Table },
-            (_, CloseCode::TRY_AGAIN_LATER) => Decided { decision: OVERLOAD, by: DecidedBy::Table },
+            (_, CloseCode::SERVICE_RESTART | CloseCode::TRY_AGAIN_LATER) => {
+                Decided { decision: restart(most), by: DecidedBy::Table }
+            }
             (_, CloseCode::POLICY) => Decided { decision: Decision::RefreshCredentials, by: DecidedBy::Table },
             (CleanClose::AllBut1000 | CleanClose::Every, _) => by_preset(Decision::Retry),
         }

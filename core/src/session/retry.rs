@@ -22,6 +22,8 @@ pub(super) struct Retry {
     pub(super) last: Duration,
     /// When the last attempt was begun.
     begun: Timestamp,
+    /// The word that there is a network was acted on in this row.
+    hinted: bool,
     /// When the first failure in the row was.
     pub(super) failing_since: Option<Timestamp>,
 }
@@ -47,11 +49,18 @@ impl Retry {
         *self = Self { begun: self.begun, ..Self::default() };
     }
 
-    /// The next attempt after a connection ended at `over`; `None` if the policy gives up.
+    /// Whether to act on the word that there is a network although it was never said to be gone: once in a row, so that
+    /// a word that is repeated does not undo the backoff.
+    pub(super) const fn take_hint(&mut self) -> bool {
+        !core::mem::replace(&mut self.hinted, true)
+    }
+
+    /// The next attempt after a connection ended at `over`, at least `floor` later; `None` if the policy gives up.
     pub(super) fn next(
         &mut self,
         settings: &Settings,
         decision: Decision,
+        floor: Duration,
         over: Timestamp,
         rng: &mut Rng,
     ) -> Option<Next> {
@@ -70,7 +79,8 @@ impl Retry {
                 Next { until: over + floor + delay + extra, not_before: over + floor }
             }
             Decision::Terminal | Decision::Retry | Decision::RefreshCredentials | Decision::NextEndpoint => {
-                Next { until: (counted_from + delay).max(over), not_before: over }
+                let not_before = over + floor;
+                Next { until: (counted_from + floor + delay).max(not_before), not_before }
             }
         };
         match backoff.max_elapsed {

@@ -32,9 +32,11 @@ pub(super) enum Timer {
     Outage,
     /// The drain is over.
     Drain,
+    /// Memory may be given back.
+    Rest,
 }
 
-const COUNT: usize = 13;
+const COUNT: usize = 14;
 
 /// In the order of the declaration, which also breaks ties.
 const ALL: [Timer; COUNT] = [
@@ -51,6 +53,7 @@ const ALL: [Timer; COUNT] = [
     Timer::Close,
     Timer::Outage,
     Timer::Drain,
+    Timer::Rest,
 ];
 
 /// Deadlines; [`Timestamp::MAX`] stands for none.
@@ -110,7 +113,7 @@ impl Timers {
                 | Timer::Barrier
                 | Timer::Stable
                 | Timer::Close => self.clear(timer),
-                Timer::Backoff | Timer::Outage | Timer::Drain => {}
+                Timer::Backoff | Timer::Outage | Timer::Drain | Timer::Rest => {}
             }
         }
     }
@@ -130,14 +133,15 @@ impl Timers {
         self.behind || now >= self.armed
     }
 
-    /// Takes the earliest deadline that has passed.
-    pub(super) fn take_due(&mut self, now: Timestamp) -> Option<Timer> {
+    /// Takes the earliest deadline that has passed, and says when that was.
+    pub(super) fn take_due(&mut self, now: Timestamp) -> Option<(Timer, Timestamp)> {
         let due = ALL.into_iter().min_by_key(|&timer| self.get(timer))?;
-        if self.get(due) > now || !self.is_set(due) {
+        let at = self.get(due);
+        if at > now || !self.is_set(due) {
             return None;
         }
         self.clear(due);
-        Some(due)
+        Some((due, at))
     }
 
     /// What to tell the driver. Unless `exact`, a timer that would only fire too early is left as it is.
@@ -202,8 +206,8 @@ mod tests {
         let mut timers = Timers::new();
         timers.set(Timer::Drain, at(5));
         timers.set(Timer::Connect, at(7));
-        assert_eq!(timers.take_due(at(10)), Some(Timer::Drain));
-        assert_eq!(timers.take_due(at(10)), Some(Timer::Connect));
+        assert_eq!(timers.take_due(at(10)), Some((Timer::Drain, at(5))));
+        assert_eq!(timers.take_due(at(10)), Some((Timer::Connect, at(7))));
         assert_eq!(timers.take_due(at(10)), None);
     }
 

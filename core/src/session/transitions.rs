@@ -12,6 +12,7 @@ use crate::{
         Session,
         event::Network,
         link::Link,
+        liveness::LATE,
         notice::{Notice, Transition},
         pending::Pending,
         phase::{Intent, Phase},
@@ -241,8 +242,12 @@ impl Session {
     }
 
     /// The connection has proved itself: the next failure is the first.
-    pub(super) fn stable(&mut self) {
-        if let Phase::Open(link) = &self.phase {
+    pub(super) fn stable(&mut self, due: Timestamp) {
+        if self.now - due > LATE {
+            // A process that slept has not used it: let it prove itself awake.
+            let stable_after = self.retry.stable_after(&self.config);
+            self.timers.set(Timer::Stable, self.now + stable_after);
+        } else if let Phase::Open(link) = &self.phase {
             let conn = link.conn;
             self.retry.end_row();
             self.notify(Notice::Stable { conn });
@@ -299,7 +304,11 @@ impl Session {
     /// Another attempt, in its time, or none if the policy gives up.
     fn retry_after(&mut self, cause: Cause, decided: Decided, over: Timestamp) {
         self.begin_outage(over);
-        let Some(next) = self.retry.next(&self.config, decided.decision, over, &mut self.rng) else {
+        let floor = match &cause {
+            Cause::Rejected { retry_after: Some(after), .. } => (*after).min(self.config.retry_after_max),
+            _ => Duration::ZERO,
+        };
+        let Some(next) = self.retry.next(&self.config, decided.decision, floor, over, &mut self.rng) else {
             let elapsed = over - self.retry.failing_since.unwrap_or(over);
             let attempts = self.retry.attempts;
             self.notify(Notice::Exhausted { attempts, elapsed });
@@ -349,13 +358,17 @@ impl Session {
     /// What the application knows of the network.
     pub(super) fn network(&mut self, network: Network) {
         let was_offline = core::mem::replace(&mut self.offline, network == Network::Offline);
+        if let Phase::Closing { hasten, .. } = &mut self.phase {
+            // The last word counts.
+            *hasten &= !self.offline;
+        }
         match &self.phase {
             Phase::Waiting { not_before, attempt, cause, .. } => {
                 if self.offline {
                     let (not_before, attempt, cause) = (*not_before, *attempt, Some(cause.clone()));
                     self.timers.clear(Timer::Backoff);
                     self.enter(Phase::Offline { not_before, attempt, cause }, None);
-                } else {
+                } else if was_offline || network == Network::Changed || self.retry.take_hint() {
                     self.hasten();
                 }
             }
@@ -370,16 +383,16 @@ impl Session {
         }
     }
 
-    /// The process was suspended.
-    pub(super) fn resumed(&mut self) {
-        match &self.phase {
+    /// The process was suspended. What the server asked for was waited for in that time, too.
+    pub(super) fn resumed(&mut self, gap: Duration) {
+        match &mut self.phase {
             Phase::Open(_) => self.probe(),
-            Phase::Waiting { .. } => self.hasten(),
-            Phase::Idle
-            | Phase::Connecting { .. }
-            | Phase::Closing { .. }
-            | Phase::Offline { .. }
-            | Phase::Stopped { .. } => {}
+            Phase::Waiting { not_before, .. } => {
+                *not_before = not_before.saturating_sub(gap);
+                self.hasten();
+            }
+            Phase::Offline { not_before, .. } => *not_before = not_before.saturating_sub(gap),
+            Phase::Idle | Phase::Connecting { .. } | Phase::Closing { .. } | Phase::Stopped { .. } => {}
         }
     }
 
