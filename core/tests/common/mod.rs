@@ -229,10 +229,10 @@ pub fn own(action: Action<'_>) -> Act {
     }
 }
 
-pub fn secs(n: u64) -> Duration {
+pub const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-pub fn millis(n: u64) -> Duration {
+pub const fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
