@@ -1,4 +1,4 @@
-//! A complete driver over blocking `std::net` and tungstenite, in about a hundred lines, without a thread of its own.
+//! A complete driver over blocking `std::net` and tungstenite, without a thread of its own: some 125 lines.
 //!
 //! `cargo run -p steadfast-core --example embed_std_net` runs it against a server in the same program, which echoes, and
 //! drops its first connection half-way. What the session says is printed; the exit code is 0 if every message was

@@ -52,7 +52,8 @@
 //! [`Event::Ready`] (or at once, by configuration); then the unconfirmed, the queue, new messages.
 //!
 //! # Features
-//! - `serde`: configuration from TOML and JSON with durations like `"30s"`; events, actions and the session itself.
+//! - `serde`: configuration from TOML and JSON with durations like `"30s"`; events, notices and the session itself, written
+//!   and read; actions, which borrow, written.
 //! - `trace`: a recorder around a session, and the replay of what it wrote.
 //!
 //! # Map

@@ -315,7 +315,8 @@ pub enum Delivery {
     Volatile,
     /// Queued while there is no connection, never sent twice: in doubt if the connection breaks before its confirmation.
     AtMostOnce,
-    /// Queued while there is no connection, and sent again, in order, until confirmed. The server may see it twice.
+    /// Queued while there is no connection, and sent again, in order, until confirmed. The server may see it twice. Refused
+    /// where nothing can confirm it: with confirmation off, or on a link that cannot ping (a browser's).
     #[default]
     AtLeastOnce,
 }

@@ -299,6 +299,22 @@ fn memory_is_given_back_without_a_heartbeat_too() {
     assert!(rig.pass(secs(3_600)).is_empty(), "and then nothing wakes the driver");
 }
 
+#[test]
+fn a_probe_is_not_judged_before_it_has_left() {
+    let mut rig = Rig::started_and_open(off());
+    let conn = rig.conn();
+    rig.send();
+    rig.event(Event::ReadsPaused { conn });
+    rig.event(Event::Resumed { gap: secs(1) });
+    rig.event(Event::ReadsResumed { conn });
+    rig.pass(secs(20));
+    assert_eq!(rig.kind(), StateKind::Open);
+    flush_ping(&mut rig);
+    flush_ping(&mut rig);
+    rig.pass(secs(3));
+    assert_eq!(rig.kind(), StateKind::Closing);
+}
+
 #[cfg(feature = "serde")]
 mod stored {
     use super::*;

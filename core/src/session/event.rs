@@ -20,7 +20,8 @@ pub enum Event<'a> {
     /// The application wants a connection. Does nothing while the session runs; after `Stopped` it starts afresh.
     Start,
     /// The application wants no connection any more. Without `drain` the close begins at once; with it, when every
-    /// accepted message is settled or the span is over. Whatever is not settled then gets its verdict before
+    /// accepted message is settled or the span is over; what was queued before [`Start`](Self::Start) has nothing to wait
+    /// for. Whatever is not settled then gets its verdict before
     /// [`State::Stopped`](crate::State::Stopped) is told. New messages are refused from here on.
     Stop {
         /// What the server is told.
@@ -57,7 +58,8 @@ pub enum Event<'a> {
     Opened {
         /// Which connection.
         conn: ConnId,
-        /// Whether pings can be sent and pongs seen (a browser can do neither).
+        /// Whether pings can be sent and pongs seen (a browser can do neither). If not, nothing can be confirmed, and a
+        /// heartbeat of ping frames is none: use one of text, or the idle timeout.
         can_ping: bool,
     },
     /// The application has sent ahead what this connection needs: now the outbox may follow. Only meaningful if
@@ -108,7 +110,8 @@ pub enum Event<'a> {
         /// may go between the fragments of a message); `None` where pings keep their place.
         overtook: Option<MessageId>,
     },
-    /// The application does not take what came in, and the driver reads no more: liveness clocks stop.
+    /// The application does not take what came in, and the driver reads no more: liveness clocks stop, and that of a write
+    /// with them, as a peer that cannot write to us may read no more either.
     ReadsPaused {
         /// Which connection.
         conn: ConnId,
@@ -132,7 +135,8 @@ pub enum Event<'a> {
     TimerFired,
     /// What the application knows of the network. A hint, never a must.
     Network(Network),
-    /// The process was suspended, by the driver's reckoning for this long: an open connection is probed.
+    /// The process was suspended, by the driver's reckoning for this long: an open connection is probed, and what a server
+    /// asked to be waited for was waited for in that time, too.
     Resumed {
         /// How long.
         gap: Duration,

@@ -268,7 +268,10 @@ impl Link {
     /// The heartbeat is of another kind from now on: what its texts are owed is forgotten. `forgotten`: how many of them
     /// the driver was not given.
     pub(super) fn change_heartbeat(&mut self, forgotten: u64, awaited: Awaited) {
-        self.issued -= forgotten.min(self.issued.saturating_sub(self.left));
+        // Some of them may count as left already, by the word of an answer that nobody asked for.
+        let unflushed = forgotten.min(self.issued.saturating_sub(self.left));
+        self.issued -= unflushed;
+        self.presumed = self.presumed.saturating_sub(forgotten - unflushed);
         self.text = None;
         self.overdue = false;
         self.missed = 0;

@@ -281,7 +281,8 @@ impl Session {
     /// A doubtful connection was not heard of since it was probed, unless it was.
     pub(super) fn probe_due(&mut self) {
         let Phase::Open(link) = &self.phase else { return };
-        if !link.probing || link.paused.is_some() {
+        // A probe that has not left yet is not judged: its time is set when it has.
+        if !link.probing || link.paused.is_some() || link.has_unflushed_ping() {
             return;
         }
         let due = link.silence_since(link.last_left()) + self.config.probe_timeout;
@@ -370,7 +371,7 @@ impl Session {
         let Some(link) = self.link_mut(conn) else { return };
         if link.paused.is_some() {
             link.resume_reads(now);
-            let probing = link.probing;
+            let probing = link.probing && !link.has_unflushed_ping();
             self.schedule_ping();
             self.arm_silence();
             self.arm_idle();
