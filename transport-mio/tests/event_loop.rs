@@ -253,6 +253,46 @@ fn an_attempt_without_a_descriptor_fails_and_is_made_again() {
     assert!([failures, failures + 1].contains(&metrics.attempts), "{failures} of {} failed", metrics.attempts);
 }
 
+/// Starts again whenever it is stopped, and has something to say.
+#[derive(Default)]
+struct Stubborn {
+    refused: u32,
+    state: Option<StateKind>,
+}
+
+impl Application for Stubborn {
+    fn deliver(&mut self, _message: Message<'_>, _requests: &mut Requests<'_>) -> Reads {
+        Reads::Continue
+    }
+
+    fn notify(&mut self, _at: Timestamp, notice: Notice, requests: &mut Requests<'_>) {
+        match notice {
+            Notice::State(transition) => {
+                self.state = Some(transition.to.kind());
+                if self.state == Some(StateKind::Stopped) {
+                    requests.start();
+                    requests.send("again", SendOptions::default());
+                }
+            }
+            Notice::Refused { .. } => self.refused += 1,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_session_that_is_removed_does_not_start_again() {
+    let server = Server::echo();
+    let mut sessions = EventLoop::new().expect("a poll");
+    let config = config().build().expect("a good configuration");
+    let id = sessions.add(endpoint(&server), config, 1, Stubborn::default());
+    run_until(&mut sessions, |sessions| {
+        sessions.driver_mut().application(id).is_some_and(|stubborn| stubborn.state == Some(StateKind::Open))
+    });
+    let stubborn = sessions.driver_mut().remove(id).expect("a session");
+    assert_eq!((stubborn.state, stubborn.refused), (Some(StateKind::Stopped), 1));
+}
+
 struct Swallower;
 
 impl Application for Swallower {

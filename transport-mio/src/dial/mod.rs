@@ -7,7 +7,7 @@ use std::{collections::VecDeque, io, net::SocketAddr};
 use mio::{Interest, Registry, Token, net::TcpStream};
 use steadfast_core::{Cause, IoKind};
 
-pub(crate) use self::resolver::{Answer, Resolver, interleave};
+pub(crate) use self::resolver::{Answer, Resolver, in_turn};
 use crate::{cause, stream::Stream};
 
 /// An attempt to connect to one address after the other.

@@ -116,7 +116,7 @@ fn resolve(name: &str) -> Result<Vec<IpAddr>, DnsKind> {
 
 /// Alternates between the families, beginning with that of the first (RFC 8305 §4), so that a broken one costs one
 /// attempt and not all.
-pub(crate) fn interleave(addresses: Vec<IpAddr>, port: u16) -> VecDeque<SocketAddr> {
+fn interleave(addresses: Vec<IpAddr>, port: u16) -> VecDeque<SocketAddr> {
     let first_is_v6 = addresses.first().is_some_and(IpAddr::is_ipv6);
     let (first, second): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
     let (mut first, mut second) = (first.into_iter(), second.into_iter());
@@ -129,6 +129,17 @@ pub(crate) fn interleave(addresses: Vec<IpAddr>, port: u16) -> VecDeque<SocketAd
             return mixed;
         }
     }
+}
+
+/// The addresses in the order in which this attempt (counted from 1) tries them: each attempt begins with the next one,
+/// so that an address that swallows everything costs one connect timeout and not all of them.
+pub(crate) fn in_turn(addresses: Vec<IpAddr>, port: u16, attempt: u32) -> VecDeque<SocketAddr> {
+    let mut mixed = interleave(addresses, port);
+    if !mixed.is_empty() {
+        let begin = attempt.saturating_sub(1) as usize % mixed.len();
+        mixed.rotate_left(begin);
+    }
+    mixed
 }
 
 fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
@@ -147,5 +158,13 @@ mod tests {
         let addresses = ["::1", "::2", "::3", "10.0.0.1"].map(|text| text.parse().expect("an address"));
         let mixed: Vec<String> = interleave(addresses.to_vec(), 80).iter().map(ToString::to_string).collect();
         assert_eq!(mixed, ["[::1]:80", "10.0.0.1:80", "[::2]:80", "[::3]:80"]);
+    }
+
+    #[test]
+    fn each_attempt_begins_with_the_next_address() {
+        let addresses = ["::1", "10.0.0.1", "10.0.0.2"].map(|text| text.parse().expect("an address"));
+        let first = |attempt| in_turn(addresses.to_vec(), 80, attempt)[0].to_string();
+        assert_eq!([1, 2, 3, 4].map(first), ["[::1]:80", "10.0.0.1:80", "10.0.0.2:80", "[::1]:80"]);
+        assert!(in_turn(Vec::new(), 80, 7).is_empty());
     }
 }

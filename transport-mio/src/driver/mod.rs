@@ -78,6 +78,8 @@ pub(crate) struct Slot<A> {
     /// Names messages; shared with all remotes.
     ids: Arc<AtomicU64>,
     link: Link,
+    /// Which attempt in a row is under way, or was the last.
+    attempt: u32,
     /// The deadline that the session asked for, and the one that is in the timers.
     timer: Option<Timestamp>,
     armed: Option<Timestamp>,
@@ -166,6 +168,7 @@ impl<A: Application> Driver<A> {
             endpoint,
             ids: Arc::new(AtomicU64::new(1)),
             link: Link::None,
+            attempt: 0,
             timer: None,
             armed: None,
             pause: false,
@@ -176,7 +179,8 @@ impl<A: Application> Driver<A> {
     }
 
     /// Ends a session at once: stops it, sends its close frame if that does not block, and drops the connection. Every
-    /// message gets its verdict before this returns.
+    /// message gets its verdict before this returns. A session that is being removed does not start again, whatever its
+    /// application asks.
     pub fn remove(&mut self, session: SessionId) -> Option<A> {
         let index = self.index(session)?;
         let frame = CloseFrame::new(CloseCode::GOING_AWAY, "");

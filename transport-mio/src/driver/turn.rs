@@ -6,7 +6,7 @@ use mio::{Registry, Token};
 use steadfast_core::{Action, Cause, ConnId, DnsKind, Event, Timestamp};
 
 use crate::{
-    dial::{Dial, Resolver, interleave},
+    dial::{Dial, Resolver, in_turn},
     driver::{
         Slot,
         application::{Application, Reads, Requests},
@@ -62,12 +62,14 @@ impl<A: Application> Turn<'_, A> {
 
     /// Handles one event and carries out its actions.
     fn handle(&mut self, event: Event<'_>) {
-        let Slot { machine, application, link, ids, timer, pause, id, endpoint, .. } = &mut *self.slot;
+        let Slot { machine, application, link, ids, timer, pause, id, endpoint, attempt: current, .. } =
+            &mut *self.slot;
         let Shared { registry, resolver, events, .. } = &mut *self.shared;
         let mut requests = Requests { session: *id, now: self.now, ids, events };
         for action in machine.handle(self.now, event) {
             match action {
-                Action::Connect { conn, attempt: _ } => {
+                Action::Connect { conn, attempt } => {
+                    *current = attempt;
                     *link = begin(conn, endpoint, resolver, self.index);
                     requests.events.push_back(Event::Dialing { conn });
                 }
@@ -138,7 +140,7 @@ impl<A: Application> Turn<'_, A> {
         let Link::Resolving(conn) = self.slot.link else { return };
         match found {
             Ok(addresses) => {
-                let addresses = interleave(addresses.clone(), self.slot.endpoint.port());
+                let addresses = in_turn(addresses.clone(), self.slot.endpoint.port(), self.slot.attempt);
                 self.slot.link = Link::Dialing(conn, Dial::new(addresses));
             }
             Err(kind) => {
@@ -279,7 +281,7 @@ impl<A: Application> Turn<'_, A> {
 /// Begins a connection: with the address if the host is one, with a question to the resolver if it is a name.
 fn begin(conn: ConnId, endpoint: &Endpoint, resolver: &mut Resolver, slot: usize) -> Link {
     if let Ok(address) = endpoint.host().parse() {
-        Link::Dialing(conn, Dial::new(interleave(vec![address], endpoint.port())))
+        Link::Dialing(conn, Dial::new(in_turn(vec![address], endpoint.port(), 1)))
     } else {
         resolver.ask(endpoint.host(), slot);
         Link::Resolving(conn)
