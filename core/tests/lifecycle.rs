@@ -405,6 +405,16 @@ fn a_clock_that_goes_back_is_clamped() {
 }
 
 #[test]
+fn the_deadline_can_be_asked_for() {
+    let mut rig = Rig::started_and_open(Settings::default());
+    assert!(rig.timer.is_some());
+    assert_eq!(rig.session.deadline(), rig.timer);
+    rig.event(Event::Stop { frame: CloseFrame::NORMAL, drain: None });
+    rig.closed(Cause::Aborted);
+    assert_eq!(rig.session.deadline(), None);
+}
+
+#[test]
 fn time_in_each_state_and_causes_are_counted() {
     let mut rig = Rig::new(waits(3));
     rig.start();

@@ -246,6 +246,13 @@ impl Session {
         self.account.snapshot(self.phase.kind(), self.now, self.outbox.len(), self.outbox.bytes())
     }
 
+    /// When the driver's timer is to fire: what the last [`Action::SetTimer`](crate::Action::SetTimer) said. For drivers that
+    /// look at the time anyway (a game loop) instead of keeping a timer.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.timers.armed()
+    }
+
     /// The configuration.
     #[must_use]
     pub const fn config(&self) -> &Config {

@@ -122,6 +122,11 @@ impl Timers {
         self.at = [Timestamp::MAX; COUNT];
     }
 
+    /// What the driver was told last, if it has not fired since.
+    pub(super) fn armed(&self) -> Option<Timestamp> {
+        (self.armed != Timestamp::MAX).then_some(self.armed)
+    }
+
     /// The driver's timer has fired, so it is not armed any more.
     pub(super) const fn fired(&mut self) {
         self.armed = Timestamp::MAX;
