@@ -484,29 +484,3 @@ fn a_text_heartbeat_given_up_before_it_left_leaves_no_write_behind() {
     rig.pass(secs(100));
     assert_eq!(dead_by(&rig), None);
 }
-
-#[test]
-fn the_flush_of_a_text_given_up_is_not_taken_for_another_pings() {
-    let mut rig = Rig::started_and_open(text(false));
-    rig.pass(secs(10));
-    rig.event(Event::SetHeartbeat(Heartbeat::Ping(pace(10, 4, 0))));
-    rig.event(Event::Resumed { gap: secs(1) });
-    assert_eq!(rig.pings(), 0, "the text has not left");
-    flush_ping(&mut rig);
-    assert_eq!(rig.pings(), 1);
-    rig.pass(secs(20));
-    assert_eq!(dead_by(&rig), None, "that was the text; the ping has not left yet");
-    flush_ping(&mut rig);
-    rig.pass(secs(3));
-    assert_eq!(dead_by(&rig), Some(Cause::HeartbeatTimeout));
-}
-
-#[test]
-fn a_text_heartbeat_that_is_due_follows_the_barrier_that_stands_before_it() {
-    let mut rig = Rig::started_and_open(text(false));
-    rig.send();
-    rig.pass(secs(10));
-    assert!(!rig.all.iter().any(|(_, act)| matches!(act, Act::Heartbeat(_))), "the barrier has not left");
-    flush_ping(&mut rig);
-    assert!(rig.last.contains(&Act::Heartbeat("ping?".into())), "{:?}", rig.last);
-}

@@ -23,6 +23,12 @@ fn text() -> Settings {
     Settings { heartbeat, ..Settings::default() }
 }
 
+fn ten_seconds() -> Settings {
+    let pace = Pace { interval: secs(10), timeout: secs(4), missed_allowed: 0 };
+    let heartbeat = Heartbeat::Text { pace, ping: "ping?".to_owned(), pong: "pong!".to_owned(), deliver: false };
+    Settings { heartbeat, ..Settings::default() }
+}
+
 fn steady(delay: u64) -> Backoff {
     Backoff {
         schedule: Schedule::Fixed { delay: secs(delay) },
@@ -313,6 +319,32 @@ fn a_probe_is_not_judged_before_it_has_left() {
     flush_ping(&mut rig);
     rig.pass(secs(3));
     assert_eq!(rig.kind(), StateKind::Closing);
+}
+
+#[test]
+fn the_flush_of_a_text_given_up_is_not_taken_for_another_pings() {
+    let mut rig = Rig::started_and_open(ten_seconds());
+    rig.pass(secs(10));
+    rig.event(Event::SetHeartbeat(Heartbeat::Ping(Pace { interval: secs(10), timeout: secs(4), missed_allowed: 0 })));
+    rig.event(Event::Resumed { gap: secs(1) });
+    assert_eq!(rig.pings(), 0, "the text has not left");
+    flush_ping(&mut rig);
+    assert_eq!(rig.pings(), 1);
+    rig.pass(secs(20));
+    assert_eq!(rig.kind(), StateKind::Open, "that was the text; the ping has not left yet");
+    flush_ping(&mut rig);
+    rig.pass(secs(3));
+    assert_eq!(rig.kind(), StateKind::Closing);
+}
+
+#[test]
+fn a_text_heartbeat_that_is_due_follows_the_barrier_that_stands_before_it() {
+    let mut rig = Rig::started_and_open(ten_seconds());
+    rig.send();
+    rig.pass(secs(10));
+    assert!(!rig.all.iter().any(|(_, act)| matches!(act, Act::Heartbeat(_))), "the barrier has not left");
+    flush_ping(&mut rig);
+    assert!(rig.last.contains(&Act::Heartbeat("ping?".into())), "{:?}", rig.last);
 }
 
 #[cfg(feature = "serde")]
