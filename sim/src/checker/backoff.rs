@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use steadfast_core::{
-    ConnId, Decided, Decision, Network, State, Timestamp,
+    Cause, ConnId, Decided, Decision, Network, State, Timestamp,
     config::{Backoff, CountedFrom, Jitter, Schedule},
 };
 
@@ -25,6 +25,9 @@ pub(super) struct Row {
     /// When the wait is over.
     until: Option<Timestamp>,
     hastened: bool,
+    /// The word that there is a network was taken for news in this row, and is now.
+    hinted: bool,
+    hinted_now: bool,
 }
 
 impl Row {
@@ -33,6 +36,7 @@ impl Row {
         self.attempts = 0;
         self.delays = 0;
         self.floor = None;
+        self.hinted = false;
     }
 
     /// The connection is over, by the session's word or the driver's, whichever comes first.
@@ -45,11 +49,21 @@ impl Row {
         self.hastened = true;
     }
 
-    fn floor(&mut self, decided: Option<Decided>) {
+    /// There is no network after all.
+    pub(super) fn dwell(&mut self) {
+        self.hastened = false;
+    }
+
+    /// There is a network, which is news or not: without news it shortens a wait once in a row.
+    pub(super) fn hint(&mut self, news: bool) {
+        self.hinted_now = news || !std::mem::replace(&mut self.hinted, true);
+    }
+
+    fn floor(&mut self, decided: Option<Decided>, asked: Option<Duration>) {
         let over = self.over.unwrap_or(self.begun);
         self.floor = match decided.map(|decided| decided.decision) {
             Some(Decision::RetryAfter { floor, .. }) => Some(over + floor),
-            _ => None,
+            _ => asked.map(|asked| over + asked),
         };
     }
 }
@@ -84,7 +98,7 @@ impl Checker {
         self.attempt_announced(attempt);
         match decided {
             Some(decided) if self.during == During::Closed => {
-                self.row.floor(Some(decided));
+                self.row.floor(Some(decided), self.asked_for());
                 self.wait_begun(until, decided.decision);
             }
             _ => self.wait_changed(until),
@@ -96,7 +110,7 @@ impl Checker {
     pub(super) fn offline_told(&mut self, attempt: u32, decided: Option<Decided>) {
         self.attempt_announced(attempt);
         if self.during == During::Closed && decided.is_some() {
-            self.row.floor(decided);
+            self.row.floor(decided, self.asked_for());
             self.row.delays += 1;
         }
         self.row.until = None;
@@ -115,12 +129,18 @@ impl Checker {
         let gave_up = gives_up(backoff, self.row.delays);
         let over = self.row.over.unwrap_or(self.now);
         let begun = self.row.begun;
+        // Whatever is decided, the server's word is a floor.
+        let asked = self.asked_for().unwrap_or_default();
+        let (floor, over_floor) = match decision {
+            Decision::RetryAfter { .. } => (over, Duration::ZERO),
+            _ => (over + asked, asked),
+        };
         let (from, least, most) = match decision {
             Decision::RetryAfter { floor, spread } => (over, floor + least, floor + most + spread),
-            _ if backoff.counted_from == CountedFrom::AttemptStart => (begun, least, most),
-            _ => (over, least, most),
+            _ if backoff.counted_from == CountedFrom::AttemptStart => (begun, over_floor + least, over_floor + most),
+            _ => (over, over_floor + least, over_floor + most),
         };
-        let (earliest, latest) = ((from + least).max(over), (from + most).max(over) + ROUNDING);
+        let (earliest, latest) = ((from + least).max(floor), (from + most).max(floor) + ROUNDING);
         if until + ROUNDING < earliest || until > latest {
             let place = self.row.delays;
             self.blame(Clause::BackoffBounds, || {
@@ -142,9 +162,30 @@ impl Checker {
         }
     }
 
+    /// The `Retry-After` of the end that is being handled, as far as it may ask.
+    fn asked_for(&self) -> Option<Duration> {
+        match self.standing.ended_by()? {
+            Cause::Rejected { retry_after, .. } => retry_after.map(|after| after.min(self.settings.retry_after_max)),
+            _ => None,
+        }
+    }
+
+    /// The process slept, and waited meanwhile.
+    pub(super) fn waited_asleep(&mut self, gap: Duration) {
+        if matches!(self.standing.told, State::Waiting { .. } | State::Offline { .. }) {
+            self.row.floor = self.row.floor.map(|floor| {
+                Timestamp::from_micros(floor.as_micros().saturating_sub(crate::span::micros(gap)))
+            });
+        }
+    }
+
     /// An announced wait became another, for a hint of the application's.
     fn wait_changed(&mut self, until: Timestamp) {
-        let hint = matches!(self.during, During::Network(Network::Online | Network::Changed) | During::Probe);
+        let hint = match self.during {
+            During::Network(Network::Online | Network::Changed) => self.row.hinted_now,
+            During::Probe => true,
+            _ => false,
+        };
         let later = self.row.until.is_some_and(|planned| until > planned);
         if !hint || later {
             self.blame(Clause::WaitKept, || format!("the wait was changed to {until}"));

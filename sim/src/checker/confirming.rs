@@ -14,17 +14,19 @@ impl Checker {
         }
         self.account.pings += 1;
         let now = self.now;
+        let is_text = self.heartbeat_is_text();
         if let Some(line) = &mut self.line {
             line.changed = false;
             if line.doubtful.is_some() {
                 line.grace = now;
             }
-            line.pings.push_back(Ping { payload, at: now, covers: line.handed, flushed: None });
+            let ordinal = line.ask(now);
+            line.pings.push_back(Ping { ordinal, payload, at: now, covers: line.handed, flushed: None });
             line.covered = line.handed;
             line.last_frame = Some(now);
-            line.pinged = now;
-            line.unflushed_pings.push_back(false);
-            line.unflushed(now);
+            if !is_text {
+                line.pinged = now;
+            }
         }
     }
 
@@ -37,7 +39,8 @@ impl Checker {
         let confirms = self.may_confirm() && line.can_ping;
         let uncovered = confirms && line.handed > line.covered && self.ledger.unconfirmed.0 > 0;
         // A miss, a heartbeat and a probe have reasons of their own.
-        let heartbeat = since(line.pinged) >= interval.min(timeout)
+        let heartbeat = line.missed_at == Some(now)
+            || !self.heartbeat_is_text() && since(line.pinged) >= interval.min(timeout)
             || line.doubtful.is_some()
             || line.late.is_some()
             || line.changed
@@ -70,28 +73,46 @@ impl Checker {
         let now = self.now;
         if let Some(line) = &mut self.line {
             let payload = PingPayload([0; 8]);
-            line.text_pings.push_back(Ping { payload, at: now, covers: line.handed, flushed: None });
+            let ordinal = line.ask(now);
+            line.text_pings.push_back(Ping { ordinal, payload, at: now, covers: line.handed, flushed: None });
             line.pinged = now;
-            line.unflushed_pings.push_back(true);
-            line.unflushed(now);
         }
     }
 
     pub(super) fn ping_flushed(&mut self, overtook: Option<MessageId>) {
         let now = self.now;
         let position = overtook.and_then(|id| self.ledger.owed.get(&id)?.handed);
+        let heartbeat = self.standing.heartbeat(&self.settings);
+        let (frames_count, texts_count) =
+            (matches!(heartbeat, Heartbeat::Ping(_)), matches!(heartbeat, Heartbeat::Text { .. }));
         let Some(line) = &mut self.line else { return };
-        let Some(is_text) = line.unflushed_pings.pop_front() else { return };
-        let pings = if is_text { &mut line.text_pings } else { &mut line.pings };
-        if let Some(ping) = pings.iter_mut().find(|ping| ping.flushed.is_none()) {
+        if line.presumed > 0 {
+            line.presumed -= 1;
+            return;
+        }
+        if !line.has_unflushed_ping() {
+            return;
+        }
+        let ordinal = line.left;
+        line.left += 1;
+        let mut counts = false;
+        if let Some(ping) = line.pings.iter_mut().find(|ping| ping.ordinal == ordinal) {
             ping.flushed = Some(now);
             if now > ping.at {
                 line.slow_flush = now;
             }
             ping.covers = ping.covers.min(position.unwrap_or(u64::MAX));
-            if !is_text {
-                line.covered = ping.covers;
+            line.covered = ping.covers;
+            counts = frames_count;
+        } else if let Some(ping) = line.text_pings.iter_mut().find(|ping| ping.ordinal == ordinal) {
+            ping.flushed = Some(now);
+            if now > ping.at {
+                line.slow_flush = now;
             }
+            counts = texts_count;
+        }
+        if counts {
+            line.awaiting.get_or_insert(now);
         }
         line.wrote(now);
     }
@@ -99,12 +120,18 @@ impl Checker {
     pub(super) fn ponged(&mut self, payload: PingPayload) {
         self.during = During::Answer;
         let now = self.now;
+        let frames_count = matches!(self.standing.heartbeat(&self.settings), Heartbeat::Ping(_));
         let Some(line) = &mut self.line else { return };
         line.hear(now);
         let Some(index) = line.pings.iter().position(|ping| ping.payload == payload) else { return };
         line.answered_at = now;
-        if let Some(ping) = line.pings.drain(..=index).next_back() {
+        let answered = line.pings.drain(..=index).next_back();
+        if let Some(ping) = answered {
             line.answered = line.answered.max(ping.covers);
+            line.must_have_left(ping.ordinal);
+        }
+        if frames_count {
+            line.awaiting = line.unanswered();
         }
     }
 }

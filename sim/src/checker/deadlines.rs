@@ -66,6 +66,7 @@ impl Checker {
         self.standing_deadlines(broken).or_else(|| {
             let line = self.line.as_ref()?;
             broken(Clause::SilenceNoticed, self.silence_deadline(line))
+                .or_else(|| broken(Clause::SilenceNoticed, self.miss_deadline(line)))
                 .or_else(|| broken(Clause::SilenceNoticed, self.answer_deadline(line)))
                 .or_else(|| broken(Clause::SilenceNoticed, self.write_deadline(line)))
                 .or_else(|| broken(Clause::PingsInTime, self.ping_deadline(line)))

@@ -31,7 +31,7 @@ pub(super) struct Offer {
     /// Why it must be refused, if it must.
     pub(super) impossible: Option<&'static str>,
     pub(super) refused: bool,
-    /// What the outbox held before.
+    /// What its lane of the outbox held before: messages for one connection have bounds of their own.
     pub(super) before: (u64, u64),
 }
 
@@ -46,6 +46,8 @@ pub(super) enum Cancel {
 pub(super) struct Ledger {
     pub(super) owed: BTreeMap<MessageId, Owed>,
     pub(super) bytes: u64,
+    /// How many of them are bound to a connection, and their bytes.
+    pub(super) bound: (u64, u64),
     /// Not handed over on the live connection, by place: the outbox's lane, and the lane of bound messages.
     pub(super) queue: BTreeMap<u64, MessageId>,
     pub(super) ahead: BTreeMap<u64, MessageId>,
@@ -64,10 +66,20 @@ impl Ledger {
         self.owed.len()
     }
 
+    /// What counts against the bounds of a message: that of its kind, bound to a connection or not.
+    pub(super) fn held(&self, is_bound: bool) -> (u64, u64) {
+        let (messages, bytes) = self.bound;
+        if is_bound { self.bound } else { (self.len() as u64 - messages, self.bytes - bytes) }
+    }
+
     pub(super) fn accept(&mut self, id: MessageId, message: &Message<'static>, options: SendOptions) {
         let place = self.next_place;
         self.next_place += 1;
-        self.bytes += message.len() as u64;
+        let bytes = message.len() as u64;
+        self.bytes += bytes;
+        if options.bound_to.is_some() {
+            self.bound = (self.bound.0 + 1, self.bound.1 + bytes);
+        }
         self.lane(options.bound_to).insert(place, id);
         self.owed.insert(
             id,
@@ -92,6 +104,9 @@ impl Ledger {
         let owed = self.owed.remove(&id)?;
         let bytes = owed.message.len() as u64;
         self.bytes -= bytes;
+        if owed.options.bound_to.is_some() {
+            self.bound = (self.bound.0 - 1, self.bound.1 - bytes);
+        }
         if owed.handed.is_some() {
             self.unconfirmed.0 -= 1;
             self.unconfirmed.1 -= bytes;

@@ -31,8 +31,16 @@ pub(super) struct Line {
     pub(super) text_pings: VecDeque<Ping>,
     /// Pings that are not answered.
     pub(super) pings: VecDeque<Ping>,
-    /// The order in which pings of both kinds await their flush: true for text.
-    pub(super) unflushed_pings: VecDeque<bool>,
+    /// How many pings of both kinds were asked for, and how many of them have left, in their order.
+    pub(super) asked: u64,
+    pub(super) left: u64,
+    /// How many of those left by the word of their answer, and are still to be said to.
+    pub(super) presumed: u64,
+    /// When the earliest heartbeat left that is unanswered, since the last miss.
+    pub(super) awaiting: Option<Timestamp>,
+    /// How many were missed in a row, and when the last was.
+    pub(super) missed: u32,
+    pub(super) missed_at: Option<Timestamp>,
     /// Messages handed over, flushed, and covered by an answered ping.
     pub(super) handed: u64,
     pub(super) flushed: u64,
@@ -79,7 +87,12 @@ impl Line {
             pinged: now,
             text_pings: VecDeque::new(),
             pings: VecDeque::new(),
-            unflushed_pings: VecDeque::new(),
+            asked: 0,
+            left: 0,
+            presumed: 0,
+            awaiting: None,
+            missed: 0,
+            missed_at: None,
             handed: 0,
             flushed: 0,
             answered: 0,
@@ -114,6 +127,39 @@ impl Line {
         self.doubtful = None;
         self.late = None;
         self.slack = Duration::ZERO;
+        self.missed = 0;
+    }
+
+    /// A ping of either kind is asked for: its place among them.
+    pub(super) fn ask(&mut self, now: Timestamp) -> u64 {
+        self.unflushed(now);
+        self.asked += 1;
+        self.asked - 1
+    }
+
+    /// A ping of either kind has not left.
+    pub(super) const fn has_unflushed_ping(&self) -> bool {
+        self.asked > self.left
+    }
+
+    /// An answer shows that this ping has left, and those before it.
+    pub(super) fn must_have_left(&mut self, ordinal: u64) {
+        if ordinal >= self.left {
+            self.presumed += ordinal + 1 - self.left;
+            self.left = ordinal + 1;
+            self.rest_from_writing();
+        }
+    }
+
+    /// When the earliest unanswered ping frame left.
+    pub(super) fn unanswered(&self) -> Option<Timestamp> {
+        self.pings.iter().find_map(|ping| ping.flushed)
+    }
+
+    /// When the earliest unanswered ping of either kind left.
+    pub(super) fn oldest_unanswered(&self) -> Option<Timestamp> {
+        let text = self.text_pings.front().and_then(|ping| ping.flushed);
+        self.unanswered().into_iter().chain(text).min()
     }
 
     /// From here on the session may probe, and clocks count from here.
@@ -131,12 +177,22 @@ impl Line {
         for ping in self.pings.iter_mut().chain(&mut self.text_pings) {
             ping.flushed = ping.flushed.map(shift);
         }
+        self.awaiting = self.awaiting.map(shift);
+        self.writing = self.writing.map(|_| now);
         self.grace = now;
         self.doubtful = Some(now);
     }
 
+    /// Nothing waits to be written any more?
+    pub(super) fn rest_from_writing(&mut self) {
+        if self.flushed >= self.handed && !self.has_unflushed_ping() {
+            self.writing = None;
+        }
+    }
+
     pub(super) fn wrote(&mut self, now: Timestamp) {
-        self.writing = if self.flushed >= self.handed && self.unflushed_pings.is_empty() { None } else { Some(now) };
+        self.writing = Some(now);
+        self.rest_from_writing();
     }
 }
 
@@ -261,8 +317,10 @@ impl Checker {
             line.swallows = !deliver;
             line.answered_at = now;
             self.during = During::Answer;
-            if let Some(ping) = line.text_pings.drain(..).next_back() {
-                line.answered = line.answered.max(ping.covers);
+            line.awaiting = None;
+            let earliest = line.text_pings.drain(..).next();
+            if let Some(earliest) = earliest {
+                line.must_have_left(earliest.ordinal);
             }
         }
     }

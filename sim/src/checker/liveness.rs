@@ -48,6 +48,8 @@ impl Checker {
         let now = self.now;
         if let Some(line) = &mut self.line {
             line.text_pings.clear();
+            line.missed = 0;
+            line.awaiting = line.unanswered().filter(|_| matches!(heartbeat, Heartbeat::Ping(_)));
             line.grace = now;
             line.changed = true;
             // Deadlines of the new one may have passed long ago: then it is probed at once.
@@ -61,6 +63,10 @@ impl Checker {
             Heartbeat::Ping(pace) | Heartbeat::Text { pace, .. } => (pace.interval, pace.timeout),
             Heartbeat::Off | Heartbeat::Idle { .. } => (NEVER, NEVER),
         }
+    }
+
+    pub(super) fn heartbeat_is_text(&self) -> bool {
+        matches!(self.standing.heartbeat(&self.settings), Heartbeat::Text { .. })
     }
 
     fn full_pace(&self) -> Option<Pace> {
@@ -82,7 +88,7 @@ impl Checker {
             Heartbeat::Off => return None,
             Heartbeat::Ping(_) | Heartbeat::Text { .. } => {}
         }
-        if !line.unflushed_pings.is_empty() {
+        if line.has_unflushed_ping() {
             // A ping that cannot leave is the write's affair.
             return None;
         }
@@ -93,19 +99,28 @@ impl Checker {
         Some(from + pace.interval + misses + line.slack)
     }
 
+    /// Until when the silence behind a heartbeat must have been told as a miss.
+    pub(super) fn miss_deadline(&self, line: &Line) -> Option<Timestamp> {
+        if line.paused || !line.is_usable() {
+            return None;
+        }
+        let from = line.awaiting?.max(line.heard).max(line.grace);
+        Some(from + self.full_pace()?.timeout)
+    }
+
     /// Until when a ping must be answered, whatever else comes in.
     pub(super) fn answer_deadline(&self, line: &Line) -> Option<Timestamp> {
         if line.paused || !line.is_usable() {
             return None;
         }
-        let oldest = line.pings.iter().find_map(|ping| ping.flushed)?;
+        let oldest = line.oldest_unanswered()?;
         // Answers that still come show that the way out works.
         Some(oldest.max(line.grace).max(line.answered_at) + self.settings.answer_timeout?)
     }
 
     /// Until when a write must have made progress.
     pub(super) fn write_deadline(&self, line: &Line) -> Option<Timestamp> {
-        if !line.is_usable() {
+        if line.paused || !line.is_usable() {
             return None;
         }
         Some(line.writing?.max(line.grace) + self.settings.write_timeout)
@@ -113,16 +128,20 @@ impl Checker {
 
     /// Until when the next ping must go out.
     pub(super) fn ping_deadline(&self, line: &Line) -> Option<Timestamp> {
-        if line.paused || !line.is_usable() || !line.unflushed_pings.is_empty() {
+        if line.paused || !line.is_usable() || line.has_unflushed_ping() {
             return None;
         }
-        let from = line.pinged.max(line.answered_at).max(line.grace);
+        let from = line.pinged.max(line.grace);
         match self.standing.heartbeat(&self.settings) {
-            Heartbeat::Ping(pace) if line.can_ping && line.pings.is_empty() => Some(from + pace.interval),
-            Heartbeat::Text { pace, .. } if line.pings.is_empty() && line.text_pings.is_empty() => {
+            // Where nothing answers, nothing is waited for.
+            Heartbeat::Ping(pace) if line.can_ping && self.settings.answer_timeout.is_none() => {
                 Some(from + pace.interval)
             }
-            Heartbeat::Ping(_) | Heartbeat::Text { .. } | Heartbeat::Off | Heartbeat::Idle { .. } => None,
+            Heartbeat::Ping(pace) if line.can_ping && line.pings.is_empty() => {
+                Some(from.max(line.answered_at) + pace.interval)
+            }
+            Heartbeat::Text { pace, .. } => Some(from + pace.interval),
+            Heartbeat::Ping(_) | Heartbeat::Off | Heartbeat::Idle { .. } => None,
         }
     }
 
@@ -130,7 +149,7 @@ impl Checker {
     pub(super) fn barrier_deadline(&self, line: &Line) -> Option<Timestamp> {
         let open = line.is_usable() && line.can_ping && self.may_confirm();
         let nothing = self.ledger.unconfirmed.0 == 0 || line.handed <= line.covered;
-        if !open || nothing || !line.pings.is_empty() || !line.unflushed_pings.is_empty() {
+        if !open || nothing || !line.pings.is_empty() || line.has_unflushed_ping() {
             return None;
         }
         Some(line.last_frame.map_or(self.now, |last| last + self.settings.confirm.every))
@@ -143,8 +162,7 @@ impl Checker {
         let wrong = match cause {
             Cause::HeartbeatTimeout => self.wrong_silence(line),
             Cause::AnswerTimeout => {
-                let oldest = line.pings.iter().find_map(|ping| ping.flushed);
-                let due = oldest.zip(self.settings.answer_timeout).map(|(at, timeout)| at + timeout);
+                let due = line.oldest_unanswered().zip(self.settings.answer_timeout).map(|(at, timeout)| at + timeout);
                 (line.paused || due.is_none_or(|due| now < due)).then(|| "no ping is unanswered so long".into())
             }
             Cause::IdleTimeout => match self.standing.heartbeat(&self.settings) {
@@ -153,7 +171,7 @@ impl Checker {
             },
             Cause::WriteTimeout => {
                 let due = line.writing.map(|since| since + self.settings.write_timeout);
-                due.is_none_or(|due| now < due).then(|| format!("a write made progress at {:?}", line.writing))
+                (line.paused || due.is_none_or(|due| now < due)).then(|| format!("a write made progress at {:?}", line.writing))
             }
             Cause::ConnectTimeout => {
                 let due = line.dialing.map(|since| since + self.settings.connect_timeout);
@@ -167,30 +185,54 @@ impl Checker {
         }
     }
 
+    /// The silence behind a heartbeat lasted too long, says the session.
+    pub(super) fn missed(&mut self, missed: u32) {
+        let timeout = self.full_pace().map(|pace| pace.timeout);
+        let now = self.now;
+        let Some(line) = &mut self.line else { return };
+        line.missed += 1;
+        line.missed_at = Some(now);
+        let (right, conn, heard) = (line.missed, line.conn, line.heard);
+        let awaiting = line.awaiting.take();
+        let late = line.late == Some(now);
+        let silent = awaiting.map(|left| now.since(left.max(heard)));
+        let wrong = if line.paused {
+            Some("reads are paused".into())
+        } else if right != missed {
+            Some(format!("it is the {right}-th"))
+        } else if silent.zip(timeout).is_none_or(|(silent, timeout)| silent < timeout) {
+            Some(format!("it was heard of at {heard}, and its heartbeat left at {awaiting:?}"))
+        } else if late && silent > timeout.map(|timeout| timeout + LATE) {
+            Some(format!("the silence of {silent:?} was seen late, and calls for a probe first"))
+        } else {
+            None
+        };
+        if let Some(wrong) = wrong {
+            self.blame(Clause::HealthyKept, || format!("{conn} missed a heartbeat, its {missed}-th, but {wrong}"));
+        }
+    }
+
+    /// Whether a ping can bring the server to say something.
+    fn expects_answers(&self) -> bool {
+        self.settings.answer_timeout.is_some() || self.heartbeat_is_text()
+    }
+
     fn wrong_silence(&self, line: &Line) -> Option<String> {
         let now = self.now;
-        let is_text = matches!(self.standing.heartbeat(&self.settings), Heartbeat::Text { .. });
-        let newest = |pings: &VecDeque<Ping>| pings.iter().filter_map(|ping| ping.flushed).max();
-        let (frame, text) = (newest(&line.pings), newest(&line.text_pings));
-        let silence = |flushed: Option<Timestamp>| flushed.map(|at| now.since(line.heard.max(at)));
-        let (_, timeout) = self.pace();
-        let pace = self.full_pace();
-        let allowed = timeout.saturating_mul(pace.map_or(1, |pace| pace.missed_allowed.saturating_add(1)));
         if line.paused {
             return Some("reads are paused".into());
         }
-        let probed = silence(frame.max(text)).is_some_and(|silent| silent >= self.settings.probe_timeout);
-        if line.doubtful.is_some() && probed {
+        let allowed = self.full_pace().map(|pace| pace.missed_allowed);
+        if line.missed_at == Some(now) && allowed.is_some_and(|allowed| line.missed > allowed) {
             return None;
         }
-        let Some(silent) = silence(if is_text { text } else { frame }) else {
-            return Some("no ping has left that could be answered".into());
-        };
-        if silent > timeout + LATE && line.late == Some(now) {
-            return Some(format!("the silence of {silent:?} was seen late, and calls for a probe first"));
-        }
-        let whole = now.since(line.heard);
-        (silent < timeout || whole < allowed)
-            .then(|| format!("it was heard of at {}, and its last ping left at {frame:?} or {text:?}", line.heard))
+        let newest = |pings: &VecDeque<Ping>| pings.iter().filter_map(|ping| ping.flushed).max();
+        let left = newest(&line.pings).max(newest(&line.text_pings));
+        let silent = left.map(|left| now.since(left.max(line.heard)));
+        let probed = silent.is_some_and(|silent| silent >= self.settings.probe_timeout);
+        let (missed, heard) = (line.missed, line.heard);
+        (!(line.doubtful.is_some() && self.expects_answers() && probed)).then(|| {
+            format!("it missed {missed} of {allowed:?}, was heard of at {heard}, and its last ping left at {left:?}")
+        })
     }
 }

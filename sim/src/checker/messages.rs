@@ -15,7 +15,7 @@ impl Checker {
     pub(super) fn offered(&mut self, id: MessageId, message: &Message<'static>, options: SendOptions) {
         self.during = During::Send(id);
         let duplicate = self.ledger.owed.contains_key(&id);
-        let before = (self.ledger.len() as u64, self.ledger.bytes);
+        let before = self.ledger.held(options.bound_to.is_some());
         if !duplicate {
             self.ledger.accept(id, message, options);
             self.ledger.dropped.remove(&id);
@@ -26,7 +26,7 @@ impl Checker {
 
     /// Why a message with these options must be refused now, whatever else.
     fn impossible(&self, options: SendOptions) -> Option<&'static str> {
-        if self.standing.stopping.is_some() || matches!(self.standing.told, State::Stopped { .. }) {
+        if !self.is_wanted(options) {
             Some("the session stops or has stopped")
         } else if options.bound_to.is_some_and(|conn| !self.is_open_as(conn)) {
             Some("it is bound to a connection that is not open")
@@ -35,6 +35,13 @@ impl Checker {
         } else {
             None
         }
+    }
+
+    /// Whether the session takes messages with these options at all: one that drains takes what its connection needs.
+    fn is_wanted(&self, options: SendOptions) -> bool {
+        let drains = self.standing.stopping.as_ref().map(|stop| stop.closing.is_none());
+        drains.is_none_or(|drains| drains && options.bound_to.is_some())
+            && !matches!(self.standing.told, State::Stopped { .. })
     }
 
     pub(super) fn refused(&mut self, id: MessageId, message: &Message<'static>, why: Refusal) {
@@ -67,6 +74,7 @@ impl Checker {
         let len = offer.message.len() as u64;
         match why {
             Refusal::DuplicateId => offer.duplicate,
+            Refusal::Full if offer.options.bound_to.is_some() => !self.bound_fits(messages, bytes, len),
             Refusal::Full => {
                 outbox.when_full != WhenFull::DropNewest
                     && (messages >= u64::from(outbox.max_messages) || bytes + len > outbox.max_bytes as u64)
@@ -75,9 +83,15 @@ impl Checker {
             Refusal::NotOpen => offer.options.delivery == Delivery::Volatile && !self.takes_volatile(),
             Refusal::NotThatConnection => offer.options.bound_to.is_some_and(|conn| !self.is_open_as(conn)),
             Refusal::CannotConfirm => offer.options.delivery == Delivery::AtLeastOnce && !self.may_confirm(),
-            Refusal::Stopped => self.standing.stopping.is_some() || matches!(self.standing.told, State::Stopped { .. }),
+            Refusal::Stopped => !self.is_wanted(offer.options),
             _ => true,
         }
+    }
+
+    /// Whether one more message of `len` bytes may be bound to the connection: the first may always.
+    fn bound_fits(&self, messages: u64, bytes: u64, len: u64) -> bool {
+        let window = &self.settings.confirm;
+        messages == 0 || messages < u64::from(window.max_messages) && bytes + len <= window.max_bytes as u64
     }
 
     /// Whether a volatile message could be sent now.
@@ -199,9 +213,14 @@ impl Checker {
 
     pub(super) fn outbox_is_bounded(&mut self) {
         let outbox = &self.settings.outbox;
-        let (messages, bytes) = (self.ledger.len() as u64, self.ledger.bytes);
+        let (messages, bytes) = self.ledger.held(false);
         if messages > u64::from(outbox.max_messages) || bytes > outbox.max_bytes as u64 {
             self.blame(Clause::OutboxBounded, || format!("the outbox holds {messages} messages with {bytes} bytes"));
+        }
+        let (messages, bytes) = self.ledger.held(true);
+        let window = &self.settings.confirm;
+        if messages > 1 && (messages > u64::from(window.max_messages) || bytes > window.max_bytes as u64) {
+            self.blame(Clause::OutboxBounded, || format!("{messages} messages with {bytes} bytes are bound"));
         }
     }
 

@@ -133,7 +133,10 @@ impl Checker {
             Event::SetHeartbeat(heartbeat) => self.heartbeat_set(heartbeat),
             Event::TimerFired => self.timer_fired(),
             Event::Network(network) => self.network(*network),
-            Event::Resumed { .. } => self.probe_wanted(),
+            Event::Resumed { gap } => {
+                self.probe_wanted();
+                self.waited_asleep(*gap);
+            }
             _ => {
                 if let Some(conn) = event.conn().filter(|conn| self.is_live(*conn)) {
                     self.connection_event(conn, event);
@@ -243,6 +246,7 @@ impl Checker {
             Notice::Verdict { id, verdict, message } => self.verdict(*id, *verdict, message.as_deref()),
             Notice::Refused { id, message, why } => self.refused(*id, message, *why),
             Notice::NotCancelled { id, why } => self.not_cancelled(*id, *why),
+            Notice::PongMissed { missed, .. } => self.missed(*missed),
             Notice::Stable { conn } => self.stable(*conn),
             Notice::LongOutage { since } => self.long_outage(*since),
             Notice::Exhausted { .. } => self.exhausted(),
@@ -262,6 +266,8 @@ fn same(a: &Message<'_>, b: &Message<'_>) -> bool {
 /// A ping on the wire.
 #[derive(Clone, Copy, Debug)]
 struct Ping {
+    /// Its place among all pings of the connection, frames and texts.
+    ordinal: u64,
     payload: PingPayload,
     at: Timestamp,
     /// How many messages were handed over before it, and are complete on the wire ahead of it.

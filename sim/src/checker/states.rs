@@ -30,6 +30,8 @@ pub(super) struct Standing {
     pub(super) exhausted: bool,
     pub(super) terminal: bool,
     pub(super) can_ping: bool,
+    /// There is no network, by the application's word.
+    offline: bool,
     heartbeat: Option<Heartbeat>,
     before: Option<Heartbeat>,
     /// Since when there is no open connection while one is wanted, and whether that was told as a long outage.
@@ -48,12 +50,18 @@ impl Standing {
             exhausted: false,
             terminal: false,
             can_ping: true,
+            offline: false,
             heartbeat: None,
             before: None,
             outage: None,
             started: false,
             ended: None,
         }
+    }
+
+    /// Why the last connection ended, while that is being handled.
+    pub(super) const fn ended_by(&self) -> Option<&Cause> {
+        self.ended.as_ref()
     }
 
     /// The heartbeat in force.
@@ -136,7 +144,14 @@ impl Checker {
     pub(super) fn network(&mut self, network: Network) {
         self.during = During::Network(network);
         let now = self.now;
-        if let Some(line) = self.line.as_mut().filter(|_| network != Network::Offline) {
+        let was_offline = std::mem::replace(&mut self.standing.offline, network == Network::Offline);
+        let news = was_offline || network == Network::Changed;
+        match (network, &self.standing.told) {
+            (Network::Offline, _) => return self.row.dwell(),
+            (Network::Online | Network::Changed, State::Waiting { .. } | State::Offline { .. }) => self.row.hint(news),
+            _ => {}
+        }
+        if let Some(line) = self.line.as_mut().filter(|_| news) {
             line.doubt(now);
         }
     }

@@ -58,14 +58,16 @@ impl Checker {
             self.ledger.dropped.insert(id, first);
         }
         let outbox = &self.settings.outbox;
+        let is_bound = owed.options.bound_to.is_some();
         let fits = match why {
             Dropped::Displaced => {
-                outbox.when_full == WhenFull::DropOldest && matches!(self.during, During::Send(new) if new != id)
+                let is_for_another = matches!(self.during, During::Send(new) if new != id);
+                outbox.when_full == WhenFull::DropOldest && is_for_another && !is_bound
             }
-            Dropped::NoRoom => outbox.when_full == WhenFull::DropNewest && self.during == During::Send(id),
+            Dropped::NoRoom => !is_bound && outbox.when_full == WhenFull::DropNewest && self.during == During::Send(id),
             Dropped::Cancelled => self.during == During::Cancel(id),
             Dropped::Stopped => self.is_ending(),
-            Dropped::ConnectionLost => owed.options.bound_to.is_some() || owed.options.delivery == Delivery::Volatile,
+            Dropped::ConnectionLost => is_bound || owed.options.delivery == Delivery::Volatile,
             Dropped::CannotConfirm => owed.options.delivery == Delivery::AtLeastOnce && !self.may_confirm(),
             _ => true,
         };
