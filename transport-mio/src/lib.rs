@@ -80,3 +80,8 @@ pub use crate::{
     endpoint::{Endpoint, EndpointError},
     event_loop::EventLoop,
 };
+
+/// The example of the repository's first page compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
