@@ -347,6 +347,19 @@ fn a_text_heartbeat_that_is_due_follows_the_barrier_that_stands_before_it() {
     assert!(rig.last.contains(&Act::Heartbeat("ping?".into())), "{:?}", rig.last);
 }
 
+#[test]
+fn a_link_that_cannot_be_probed_is_not_judged_by_a_probe() {
+    let mut rig = Rig::new(Settings::default());
+    rig.start();
+    let conn = rig.conn();
+    rig.event(Event::Opened { conn, can_ping: false });
+    rig.event(Event::Network(Network::Changed));
+    rig.event(Event::ReadsPaused { conn });
+    rig.event(Event::ReadsResumed { conn });
+    rig.pass(secs(600));
+    assert_eq!(rig.kind(), StateKind::Open);
+}
+
 #[cfg(feature = "serde")]
 mod stored {
     use super::*;

@@ -37,6 +37,18 @@ struct Text {
     unmeasured: bool,
 }
 
+/// How far the check of a doubtful connection is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) enum Probe {
+    /// There is no doubt.
+    None,
+    /// Its ping has not left.
+    Owed,
+    /// Its ping has left, and has less time than usual.
+    Left,
+}
+
 /// Whose silence the heartbeat waits to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Awaited {
@@ -67,8 +79,8 @@ pub(super) struct Link {
     pub(super) pinged: Timestamp,
     /// When a ping frame was last queued: barriers keep their distance from here.
     pub(super) last_frame: Option<Timestamp>,
-    /// The connection is in doubt: the ping under way has less time than usual.
-    pub(super) probing: bool,
+    /// The connection is in doubt until something comes in.
+    pub(super) probe: Probe,
     /// The last ping covers hand-overs with lower sequence numbers than this.
     pub(super) covered: u64,
     pings: [Option<Ping>; REMEMBERED],
@@ -118,7 +130,7 @@ impl Link {
             forgiven: false,
             pinged: now,
             last_frame: None,
-            probing: false,
+            probe: Probe::None,
             covered: next_sequence,
             pings: [None; REMEMBERED],
             nonce,
@@ -143,7 +155,7 @@ impl Link {
         self.heard = now;
         self.missed = 0;
         self.forgiven = false;
-        self.probing = false;
+        self.probe = Probe::None;
     }
 
     /// Remembers a ping frame that is queued now, and names it.

@@ -14,7 +14,7 @@ use crate::{
     session::{
         Session,
         event::PingPayload,
-        link::{Awaited, Link},
+        link::{Awaited, Link, Probe},
         notice::Notice,
         pending::Pending,
         phase::Phase,
@@ -98,11 +98,11 @@ impl Session {
         if link.ping_flushed(now, complete, awaited) {
             link.progress = now;
             // If the probe waits for this one, its time has not come.
-            let probing = link.probing && !link.overdue;
-            self.arm_silence();
-            if probing && matches!(self.phase, Phase::Open(_)) {
-                self.timers.set(Timer::Probe, now + self.config.probe_timeout);
+            if link.probe == Probe::Owed && !link.overdue {
+                link.probe = Probe::Left;
             }
+            self.arm_silence();
+            self.arm_probe();
             self.follow_up();
         }
     }
@@ -168,6 +168,13 @@ impl Session {
         let answer_due = self.answer_deadline(link);
         self.set_or_clear(Timer::PongDue, pong_due);
         self.set_or_clear(Timer::Answer, answer_due);
+    }
+
+    /// Sets the deadline of a probe that has left.
+    fn arm_probe(&mut self) {
+        if self.open_link().is_some_and(|link| link.probe == Probe::Left && link.paused.is_none()) {
+            self.timers.set(Timer::Probe, self.now + self.config.probe_timeout);
+        }
     }
 
     fn set_or_clear(&mut self, timer: Timer, at: Option<Timestamp>) {
@@ -281,8 +288,7 @@ impl Session {
     /// A doubtful connection was not heard of since it was probed, unless it was.
     pub(super) fn probe_due(&mut self) {
         let Phase::Open(link) = &self.phase else { return };
-        // A probe that has not left yet is not judged: its time is set when it has.
-        if !link.probing || link.paused.is_some() || link.has_unflushed_ping() {
+        if link.probe != Probe::Left || link.paused.is_some() {
             return;
         }
         let due = link.silence_since(link.last_left()) + self.config.probe_timeout;
@@ -325,10 +331,10 @@ impl Session {
 
     /// The connection is in doubt: a ping, with less time than usual for a sign of life.
     pub(super) fn probe(&mut self) {
-        let (now, answers) = (self.now, self.expects_answers());
+        let (now, answers, is_text) = (self.now, self.expects_answers(), self.awaited() == Awaited::Texts);
         let Phase::Open(link) = &mut self.phase else { return };
         link.grace = now;
-        link.probing = answers;
+        link.probe = if answers && (link.can_ping || is_text) { Probe::Owed } else { Probe::None };
         self.timers.clear(Timer::Probe);
         self.ask_for_life();
     }
@@ -371,14 +377,11 @@ impl Session {
         let Some(link) = self.link_mut(conn) else { return };
         if link.paused.is_some() {
             link.resume_reads(now);
-            let probing = link.probing && !link.has_unflushed_ping();
             self.schedule_ping();
             self.arm_silence();
             self.arm_idle();
             self.expect_progress();
-            if probing && matches!(self.phase, Phase::Open(_)) {
-                self.timers.set(Timer::Probe, now + self.config.probe_timeout);
-            }
+            self.arm_probe();
         }
     }
 
