@@ -17,6 +17,7 @@ impl Checker {
         let is_text = self.heartbeat_is_text();
         if let Some(line) = &mut self.line {
             line.changed = false;
+            line.overdue = false;
             if line.doubtful.is_some() {
                 line.grace = now;
             }
@@ -40,6 +41,7 @@ impl Checker {
         let uncovered = confirms && line.handed > line.covered && self.ledger.unconfirmed.0 > 0;
         // A miss, a heartbeat and a probe have reasons of their own.
         let heartbeat = line.missed_at == Some(now)
+            || line.overdue
             || !self.heartbeat_is_text() && since(line.pinged) >= interval.min(timeout)
             || line.doubtful.is_some()
             || line.late.is_some()
@@ -95,6 +97,7 @@ impl Checker {
         }
         let ordinal = line.left;
         line.left += 1;
+        line.ping_left(now);
         let mut counts = false;
         if let Some(ping) = line.pings.iter_mut().find(|ping| ping.ordinal == ordinal) {
             ping.flushed = Some(now);

@@ -49,6 +49,13 @@ pub(super) struct Line {
     pub(super) writing: Option<Timestamp>,
     /// Something happened after which the session may probe, and judge by the probe alone.
     pub(super) doubtful: Option<Timestamp>,
+    /// The same, by the session's own word: it asks for a sign of life, silence counts from here at the earliest.
+    pub(super) doubted: Timestamp,
+    probing: bool,
+    /// When a ping last left that is a probe.
+    pub(super) probed: Option<Timestamp>,
+    /// A heartbeat or a probe may wait for the ping before it to leave.
+    pub(super) overdue: bool,
     /// When a deadline was first seen late, if nothing was heard since.
     pub(super) late: Option<Timestamp>,
     /// By how much timers were late since something was heard.
@@ -98,6 +105,10 @@ impl Line {
             answered: 0,
             writing: None,
             doubtful: None,
+            doubted: now,
+            probing: false,
+            probed: None,
+            overdue: false,
             late: None,
             changed: false,
             slack: Duration::ZERO,
@@ -128,6 +139,8 @@ impl Line {
         self.late = None;
         self.slack = Duration::ZERO;
         self.missed = 0;
+        self.probing = false;
+        self.probed = None;
     }
 
     /// A ping of either kind is asked for: its place among them.
@@ -166,6 +179,24 @@ impl Line {
     pub(super) fn doubt(&mut self, now: Timestamp) {
         self.doubtful = Some(now);
         self.grace = now;
+        if self.is_usable() {
+            self.doubted = now;
+            self.probing = true;
+            self.probed = None;
+            self.wait_for_flush();
+        }
+    }
+
+    /// What is due now can only follow a ping that has not left.
+    pub(super) fn wait_for_flush(&mut self) {
+        self.overdue |= self.has_unflushed_ping();
+    }
+
+    /// A ping of either kind has left.
+    pub(super) fn ping_left(&mut self, now: Timestamp) {
+        if self.probing && !self.overdue {
+            self.probed = Some(now);
+        }
     }
 
     /// The driver reads again: the pause counts nowhere.
@@ -178,6 +209,8 @@ impl Line {
             ping.flushed = ping.flushed.map(shift);
         }
         self.awaiting = self.awaiting.map(shift);
+        self.probed = self.probed.map(shift);
+        self.doubted = shift(self.doubted);
         self.writing = self.writing.map(|_| now);
         self.grace = now;
         self.doubtful = Some(now);
@@ -273,6 +306,8 @@ impl Checker {
                 line.pinged = now;
                 line.grace = now;
                 line.answered_at = now;
+                line.doubtful = None;
+                line.doubted = now;
                 self.standing.opened(*can_ping);
                 self.account.connects += 1;
             }

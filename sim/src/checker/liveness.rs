@@ -1,13 +1,13 @@
 //! Clauses about life and death: silence is noticed in time, and nothing that lives is given up.
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
 use steadfast_core::{
     Cause, Event, Timestamp,
     config::{Heartbeat, Pace},
 };
 
-use super::{Checker, During, Ping, clause::Clause, line::Line};
+use super::{Checker, During, clause::Clause, line::Line};
 
 /// A liveness deadline seen later than this grants a probe.
 const LATE: Duration = Duration::from_secs(1);
@@ -30,6 +30,7 @@ impl Checker {
         } else if self.overslept {
             line.grace = now;
             line.late.get_or_insert(now);
+            line.wait_for_flush();
         }
     }
 
@@ -54,6 +55,7 @@ impl Checker {
             line.changed = true;
             // Deadlines of the new one may have passed long ago: then it is probed at once.
             line.late.get_or_insert(now);
+            line.overdue = false;
         }
     }
 
@@ -192,7 +194,8 @@ impl Checker {
         let Some(line) = &mut self.line else { return };
         line.missed += 1;
         line.missed_at = Some(now);
-        let (right, conn, heard) = (line.missed, line.conn, line.heard);
+        line.wait_for_flush();
+        let (right, conn, heard) = (line.missed, line.conn, line.heard.max(line.doubted));
         let awaiting = line.awaiting.take();
         let late = line.late == Some(now);
         let silent = awaiting.map(|left| now.since(left.max(heard)));
@@ -226,13 +229,11 @@ impl Checker {
         if line.missed_at == Some(now) && allowed.is_some_and(|allowed| line.missed > allowed) {
             return None;
         }
-        let newest = |pings: &VecDeque<Ping>| pings.iter().filter_map(|ping| ping.flushed).max();
-        let left = newest(&line.pings).max(newest(&line.text_pings));
-        let silent = left.map(|left| now.since(left.max(line.heard)));
-        let probed = silent.is_some_and(|silent| silent >= self.settings.probe_timeout);
-        let (missed, heard) = (line.missed, line.heard);
-        (!(line.doubtful.is_some() && self.expects_answers() && probed)).then(|| {
-            format!("it missed {missed} of {allowed:?}, was heard of at {heard}, and its last ping left at {left:?}")
+        let silent = line.probed.map(|left| now.since(left.max(line.heard)));
+        let is_silent = silent.is_some_and(|silent| silent >= self.settings.probe_timeout);
+        let (missed, heard, probed) = (line.missed, line.heard, line.probed);
+        (!(self.expects_answers() && is_silent)).then(|| {
+            format!("it missed {missed} of {allowed:?}, was heard of at {heard}, and its last probe left at {probed:?}")
         })
     }
 }

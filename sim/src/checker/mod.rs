@@ -167,6 +167,9 @@ impl Checker {
         self.sent_all_answers();
         self.outbox_is_bounded();
         self.deadlines();
+        if let Some(line) = self.line.as_mut().filter(|line| !line.has_unflushed_ping()) {
+            line.overdue = false;
+        }
         if self.undelivered.take().is_some()
             && matches!(state, State::Open { .. })
             && !self.line.as_ref().is_some_and(|line| line.swallows)
