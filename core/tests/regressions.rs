@@ -360,6 +360,17 @@ fn a_link_that_cannot_be_probed_is_not_judged_by_a_probe() {
     assert_eq!(rig.kind(), StateKind::Open);
 }
 
+#[test]
+fn an_answer_that_shows_that_a_text_has_left_lets_the_barrier_behind_it_go() {
+    let mut rig = Rig::started_and_open(text());
+    rig.pass(secs(25));
+    rig.send();
+    assert_eq!(rig.pings(), 0, "the text has not left");
+    let conn = rig.conn();
+    rig.event(Event::Received { conn, message: Message::text("pong!") });
+    assert_eq!(rig.pings(), 1);
+}
+
 #[cfg(feature = "serde")]
 mod stored {
     use super::*;

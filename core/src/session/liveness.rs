@@ -49,6 +49,8 @@ impl Session {
                 self.account.rtt.record(round_trip);
             }
             self.arm_silence();
+            // It shows that the text has left, if nothing else did.
+            self.follow_up();
         }
         swallowed
     }
