@@ -78,6 +78,7 @@ impl Checker {
             let ordinal = line.ask(now);
             line.text_pings.push_back(Ping { ordinal, payload, at: now, covers: line.handed, flushed: None });
             line.pinged = now;
+            line.overdue = false;
         }
     }
 

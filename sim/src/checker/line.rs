@@ -52,6 +52,8 @@ pub(super) struct Line {
     /// The same, by the session's own word: it asks for a sign of life, silence counts from here at the earliest.
     pub(super) doubted: Timestamp,
     probing: bool,
+    /// The probe waits for the ping before it to leave.
+    probe_waits: bool,
     /// When a ping last left that is a probe.
     pub(super) probed: Option<Timestamp>,
     /// A heartbeat or a probe may wait for the ping before it to leave.
@@ -107,6 +109,7 @@ impl Line {
             doubtful: None,
             doubted: now,
             probing: false,
+            probe_waits: false,
             probed: None,
             overdue: false,
             late: None,
@@ -176,13 +179,15 @@ impl Line {
     }
 
     /// From here on the session may probe, and clocks count from here.
-    pub(super) fn doubt(&mut self, now: Timestamp) {
+    pub(super) fn doubt(&mut self, now: Timestamp, answers: bool) {
         self.doubtful = Some(now);
         self.grace = now;
         if self.is_usable() {
             self.doubted = now;
-            self.probing = true;
+            // Where nothing is expected to answer, nothing is judged by it.
+            self.probing = answers;
             self.probed = None;
+            self.probe_waits = self.has_unflushed_ping();
             self.wait_for_flush();
         }
     }
@@ -192,9 +197,15 @@ impl Line {
         self.overdue |= self.has_unflushed_ping();
     }
 
+    /// The heartbeat is another: what waited to follow does not.
+    pub(super) fn waits_no_more(&mut self) {
+        self.overdue = false;
+        self.probe_waits = false;
+    }
+
     /// A ping of either kind has left.
     pub(super) fn ping_left(&mut self, now: Timestamp) {
-        if self.probing && !self.overdue {
+        if self.probing && !std::mem::take(&mut self.probe_waits) {
             self.probed = Some(now);
         }
     }

@@ -20,13 +20,14 @@ impl Checker {
     pub(super) fn before_liveness(&mut self, late: u64, event: &Event<'_>) {
         let now = self.now;
         let resumed = matches!(event, Event::Resumed { .. });
+        let answers = self.expects_answers();
         if let Some(line) = self.line.as_mut().filter(|_| late > 0) {
             line.slack += Duration::from_micros(late);
         }
         self.overslept = Duration::from_micros(late) > LATE;
         let Some(line) = &mut self.line else { return };
         if resumed {
-            line.doubt(now);
+            line.doubt(now, answers);
         } else if self.overslept {
             line.grace = now;
             line.late.get_or_insert(now);
@@ -36,10 +37,6 @@ impl Checker {
 
     pub(super) fn probe_wanted(&mut self) {
         self.during = During::Probe;
-        let now = self.now;
-        if let Some(line) = &mut self.line {
-            line.doubt(now);
-        }
     }
 
     pub(super) fn heartbeat_set(&mut self, heartbeat: &Heartbeat) {
@@ -55,7 +52,7 @@ impl Checker {
             line.changed = true;
             // Deadlines of the new one may have passed long ago: then it is probed at once.
             line.late.get_or_insert(now);
-            line.overdue = false;
+            line.waits_no_more();
         }
     }
 
@@ -216,7 +213,7 @@ impl Checker {
     }
 
     /// Whether a ping can bring the server to say something.
-    fn expects_answers(&self) -> bool {
+    pub(super) fn expects_answers(&self) -> bool {
         self.settings.answer_timeout.is_some() || self.heartbeat_is_text()
     }
 
@@ -232,7 +229,7 @@ impl Checker {
         let silent = line.probed.map(|left| now.since(left.max(line.heard)));
         let is_silent = silent.is_some_and(|silent| silent >= self.settings.probe_timeout);
         let (missed, heard, probed) = (line.missed, line.heard, line.probed);
-        (!(self.expects_answers() && is_silent)).then(|| {
+        (!is_silent).then(|| {
             format!("it missed {missed} of {allowed:?}, was heard of at {heard}, and its last probe left at {probed:?}")
         })
     }

@@ -167,8 +167,8 @@ impl Checker {
         self.sent_all_answers();
         self.outbox_is_bounded();
         self.deadlines();
-        if let Some(line) = self.line.as_mut().filter(|line| !line.has_unflushed_ping()) {
-            line.overdue = false;
+        if let Some(line) = &mut self.line {
+            line.overdue = line.has_unflushed_ping() && (line.overdue || self.overslept);
         }
         if self.undelivered.take().is_some()
             && matches!(state, State::Open { .. })

@@ -151,8 +151,9 @@ impl Checker {
             (Network::Online | Network::Changed, State::Waiting { .. } | State::Offline { .. }) => self.row.hint(news),
             _ => {}
         }
+        let answers = self.expects_answers();
         if let Some(line) = self.line.as_mut().filter(|_| news) {
-            line.doubt(now);
+            line.doubt(now, answers);
         }
     }
 
