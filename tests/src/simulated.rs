@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use steadfast_core::{
-    Cause, Delivery, Event, Message, MessageId, Notice, SendOptions, State, Timestamp, Verdict,
+    Cause, Delivery, Event, Message, MessageId, Notice, Refusal, SendOptions, State, Timestamp, Verdict,
     config::{Config, Settings},
 };
 use steadfast_sim::{App, ClientId, Command, Commands, Fault, Heard, Surroundings, World};
@@ -136,6 +136,16 @@ impl Bench {
     #[must_use]
     pub fn state(&self) -> State {
         self.world.state(self.client)
+    }
+
+    /// What was refused, and why, in order.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<(u64, Refusal)> {
+        let refusals = self.memory.notices.iter().filter_map(|(_, notice)| match notice {
+            Notice::Refused { id, why, .. } => Some((id.0, *why)),
+            _ => None,
+        });
+        refusals.collect()
     }
 
     /// Whether it is open.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use steadfast_core::{
     Cause, CloseFrame, Delivery, Event, IoKind, MessageId, Network, Notice, Refusal, SendOptions, State, StopCause,
     Timestamp, Verdict,
-    config::{Backoff, CleanClose, Config, Heartbeat, Pace, Settings, WhenFull},
+    config::{Backoff, CleanClose, Config, Heartbeat, Pace, Ready, Settings, WhenFull},
 };
 use steadfast_sim::{
     ClientId, Clock, Command, Commands, Driver, Fault, Heard, Link, ServerModel, Surroundings, Way, World,
@@ -136,7 +136,7 @@ fn bug_06_a_full_queue_gives_the_message_back() {
 /// Bug 6: A buffered unsubscribe is replayed into the next session (reconnecting-websocket 147).
 #[test]
 fn bug_06_what_was_meant_for_one_connection_does_not_go_to_the_next() {
-    let settings = Settings { ready: steadfast_core::config::Ready::WhenTold, ..Settings::default() };
+    let settings = Settings { ready: Ready::WhenTold, ..Settings::default() };
     let mut bench = Bench::new(settings, Surroundings::default());
     bench.start();
     let State::Open { conn, .. } = bench.state() else { panic!("not open: {}", bench.state()) };
@@ -208,7 +208,7 @@ fn bug_10_hints_at_any_time_make_no_second_chain_of_connections() {
 /// Bug 11: Resubscribes pile up while offline (MQTT.js 618, 675).
 #[test]
 fn bug_11_resubscribes_do_not_pile_up_while_offline() {
-    let settings = Settings { ready: steadfast_core::config::Ready::WhenTold, ..Settings::default() };
+    let settings = Settings { ready: Ready::WhenTold, ..Settings::default() };
     let config = Config::new(settings).expect("the settings can be");
     let mut world = World::new(1);
     let client = world.session_in(
@@ -390,5 +390,46 @@ fn bug_20_an_application_that_blocks_does_not_lose_a_healthy_connection() {
         bench.command(Command::Sleep { span, clock: Clock::Runs, told: false }).run(60);
     }
     assert!(bench.is_open() && bench.memory.causes().is_empty());
+    bench.clean();
+}
+
+/// Bug 7, too: what a connection needs before the outbox may go out does not wait for room in the outbox.
+#[test]
+fn bug_07_a_full_outbox_does_not_keep_a_connection_from_being_made_ready() {
+    let mut settings = Settings { ready: Ready::WhenTold, ..Settings::default() };
+    settings.outbox.max_messages = 2;
+    settings.confirm.max_messages = 3;
+    let mut bench = Bench::new(settings, Surroundings::default());
+    bench.send(1, Delivery::AtLeastOnce).send(2, Delivery::AtLeastOnce).start();
+    let State::Open { conn, .. } = bench.state() else { panic!("not open: {}", bench.state()) };
+    let options = SendOptions::default().bound_to(conn);
+    bench.fault(Fault::Stall { way: Way::Up, span: Duration::from_secs(5) });
+    for id in 3..=6 {
+        bench.tell(Event::Send { id: MessageId(id), message: "subscribe".into(), options });
+    }
+    bench.send(7, Delivery::AtLeastOnce).run(1);
+    assert_eq!(bench.refusals(), [(6, Refusal::Full), (7, Refusal::Full)], "each kind has bounds of its own");
+    bench.tell(Event::Ready { conn }).run(30);
+    assert_eq!(bench.arrived(), [3, 4, 5, 1, 2]);
+    bench.clean();
+}
+
+/// Bug 3, too: a drain empties the outbox, and takes what its connection needs for that, and nothing else.
+#[test]
+fn bug_03_a_drain_takes_what_its_connection_needs() {
+    let settings = Settings { ready: Ready::WhenTold, ..Settings::default() };
+    let mut bench = Bench::new(settings, Surroundings::default());
+    bench.send(1, Delivery::AtLeastOnce).start();
+    let State::Open { conn, .. } = bench.state() else { panic!("not open: {}", bench.state()) };
+    let options = SendOptions::default().bound_to(conn);
+    bench.tell(Event::Stop { frame: CloseFrame::NORMAL, drain: Some(Duration::from_secs(30)) });
+    bench.tell(Event::Send { id: MessageId(2), message: "authenticate".into(), options });
+    bench.send(3, Delivery::AtLeastOnce).run(1);
+    assert_eq!(bench.refusals(), [(3, Refusal::Stopped)]);
+    bench.tell(Event::Ready { conn }).run(30);
+    assert_eq!(bench.arrived(), [2, 1]);
+    assert!(matches!(bench.state(), State::Stopped { cause: StopCause::Application }));
+    bench.tell(Event::Send { id: MessageId(4), message: "late".into(), options }).run(1);
+    assert_eq!(bench.refusals().last(), Some(&(4, Refusal::Stopped)));
     bench.clean();
 }
