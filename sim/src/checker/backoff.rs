@@ -173,9 +173,10 @@ impl Checker {
     /// The process slept, and waited meanwhile.
     pub(super) fn waited_asleep(&mut self, gap: Duration) {
         if matches!(self.standing.told, State::Waiting { .. } | State::Offline { .. }) {
-            self.row.floor = self.row.floor.map(|floor| {
-                Timestamp::from_micros(floor.as_micros().saturating_sub(crate::span::micros(gap)))
-            });
+            self.row.floor = self
+                .row
+                .floor
+                .map(|floor| Timestamp::from_micros(floor.as_micros().saturating_sub(crate::span::micros(gap))));
         }
     }
 

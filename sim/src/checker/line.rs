@@ -225,6 +225,8 @@ impl Line {
         self.writing = self.writing.map(|_| now);
         self.grace = now;
         self.doubtful = Some(now);
+        // What was due before the pause, or was slept through, is looked at now.
+        self.wait_for_flush();
     }
 
     /// Nothing waits to be written any more?

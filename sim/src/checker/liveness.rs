@@ -170,7 +170,8 @@ impl Checker {
             },
             Cause::WriteTimeout => {
                 let due = line.writing.map(|since| since + self.settings.write_timeout);
-                (line.paused || due.is_none_or(|due| now < due)).then(|| format!("a write made progress at {:?}", line.writing))
+                (line.paused || due.is_none_or(|due| now < due))
+                    .then(|| format!("a write made progress at {:?}", line.writing))
             }
             Cause::ConnectTimeout => {
                 let due = line.dialing.map(|since| since + self.settings.connect_timeout);
