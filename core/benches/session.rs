@@ -38,6 +38,7 @@ fn send(bencher: Bencher<'_, '_>) {
     });
 }
 
+/// The call itself: what it names has left already. `round` has the one that tells something new.
 #[divan::bench]
 fn flushed(bencher: Bencher<'_, '_>) {
     let mut steady = Steady::warm(Config::default());

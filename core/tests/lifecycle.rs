@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Act, Rig, millis, secs};
+use common::{Act, Rig, millis, secs, steady};
 use steadfast_core::{
     Action, Cause, CauseKind, CloseCode, CloseFrame, ConnId, Decision, Event, IoKind, MessageId, Network, Notice,
     SendOptions, Session, State, StateKind, StopCause, Timestamp,
@@ -11,16 +11,6 @@ use steadfast_core::{
         Settings,
     },
 };
-
-/// Always the same wait, so that a test can say when.
-fn steady(delay: u64) -> Backoff {
-    Backoff {
-        schedule: Schedule::Fixed { delay: secs(delay) },
-        jitter: Jitter::None,
-        first: None,
-        ..Backoff::default()
-    }
-}
 
 /// Without a heartbeat, for tests of hours in which nobody answers.
 fn waits(delay: u64) -> Settings {

@@ -2,14 +2,11 @@
 
 mod common;
 
-use common::{Act, Rig, millis, secs};
+use common::{Act, Rig, millis, secs, steady};
 use steadfast_core::{
     Cause, CloseCode, CloseFrame, ConnId, Delivery, Event, Message, MessageId, Network, Notice, Refusal, SendOptions,
     State, StateKind, Verdict, Watermark,
-    config::{
-        Backoff, ClosePolicy, Confirm, Heartbeat, Jitter, Match, Outbox, Pace, Ready, Rule, Schedule, Settings,
-        WhenFull,
-    },
+    config::{ClosePolicy, Confirm, Heartbeat, Match, Outbox, Pace, Ready, Rule, Settings, WhenFull},
 };
 
 const PACE: Pace = Pace { interval: secs(25), timeout: secs(10), missed_allowed: 1 };
@@ -27,15 +24,6 @@ fn ten_seconds() -> Settings {
     let pace = Pace { interval: secs(10), timeout: secs(4), missed_allowed: 0 };
     let heartbeat = Heartbeat::Text { pace, ping: "ping?".to_owned(), pong: "pong!".to_owned(), deliver: false };
     Settings { heartbeat, ..Settings::default() }
-}
-
-fn steady(delay: u64) -> Backoff {
-    Backoff {
-        schedule: Schedule::Fixed { delay: secs(delay) },
-        jitter: Jitter::None,
-        first: None,
-        ..Backoff::default()
-    }
 }
 
 fn small_outbox(max_messages: u32, when_full: WhenFull) -> Settings {

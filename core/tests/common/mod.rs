@@ -6,7 +6,7 @@ use std::time::Duration;
 use steadfast_core::{
     Action, Cause, CloseFrame, ConnId, Delivery, Event, IoKind, Message, MessageId, Notice, PingPayload, SendOptions,
     Session, State, StateKind, Timestamp, Verdict,
-    config::{Config, Settings},
+    config::{Backoff, Config, Jitter, Schedule, Settings},
 };
 
 /// An action without its borrow.
@@ -235,4 +235,14 @@ pub const fn secs(n: u64) -> Duration {
 
 pub const fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
+}
+
+/// Always the same wait, so that a test can say when.
+pub fn steady(delay: u64) -> Backoff {
+    Backoff {
+        schedule: Schedule::Fixed { delay: secs(delay) },
+        jitter: Jitter::None,
+        first: None,
+        ..Backoff::default()
+    }
 }
