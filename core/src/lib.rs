@@ -62,7 +62,7 @@
 #![no_std]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "std"))]
 extern crate std;
 
 mod close;
@@ -73,6 +73,8 @@ mod session;
 mod time;
 #[cfg(feature = "trace")]
 pub mod trace;
+#[cfg(feature = "wire")]
+pub mod wire;
 
 pub use crate::{
     close::{Cause, CauseKind, CloseCode, CloseFrame, DnsKind, HandshakeKind, IoKind, TlsKind},
