@@ -76,8 +76,9 @@ pub use crate::{
         BuildError, Client, ClientBuilder, Incoming, Noticed, Notices, Outcome, Receipt, ReceiveError, Receiver,
         Report, Sender, SlowReader, StateWatch, Unsettled,
     },
-    driver::{Accepted, Application, Driver, OutOfTokens, Reads, Remote, Requests, SendError, SessionId},
+    driver::{Application, Driver, OutOfTokens, Reads, Remote, Requests, SendError, SessionId},
     endpoint::{Endpoint, EndpointError},
+    engine::Accepted,
     event_loop::EventLoop,
 };
 

@@ -16,8 +16,9 @@ use crate::{
         ledger::{Ledger, Outcome},
         watch::{Subscribers, Watched},
     },
-    driver::{Accepted, Application, Reads, Requests},
+    driver::{Application, Reads, Requests},
     endpoint::Endpoint,
+    engine::Accepted,
     event_loop::EventLoop,
 };
 

@@ -8,7 +8,7 @@ use std::{
 
 use steadfast_core::{CloseFrame, ConnId, Event, Message, MessageId, Notice, SendOptions, Timestamp};
 
-use crate::driver::SessionId;
+use crate::{driver::SessionId, engine::Accepted};
 
 /// What a session's messages and notices are given to. Called on the loop's thread; whoever takes long holds up every
 /// session of the loop.
@@ -37,26 +37,6 @@ pub enum Reads {
     Continue,
     /// No more for now.
     Pause,
-}
-
-/// What the server said when it accepted the connection.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Accepted {
-    pub(crate) subprotocol: Option<String>,
-    pub(crate) headers: Vec<(String, Vec<u8>)>,
-}
-
-impl Accepted {
-    /// The subprotocol it chose among those offered.
-    #[must_use]
-    pub fn subprotocol(&self) -> Option<&str> {
-        self.subprotocol.as_deref()
-    }
-
-    /// The headers of its answer, in their order.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
-    }
 }
 
 /// What an application may ask of its session from within a call. It is carried out right after the call.

@@ -3,14 +3,14 @@
 use std::io;
 
 use mio::{Registry, Token};
-use steadfast_core::{Cause, CloseFrame, ConnId, Event, Message, MessageId, PingPayload};
+use steadfast_core::{Cause, CloseFrame, ConnId, Event, Message, MessageId, PingPayload, wire::Buffer};
 
 use crate::{
     cause,
     dial::{Dial, Progress},
     driver::outgoing::Outgoing,
     endpoint::Endpoint,
-    engine::{self, Engine},
+    engine::Engine,
     stream::Stream,
 };
 
@@ -33,8 +33,10 @@ pub(super) enum Link {
 pub(super) struct Connection {
     pub(super) conn: ConnId,
     stream: Stream,
-    pub(super) engine: Box<dyn Engine>,
+    pub(super) engine: Engine,
     pub(super) out: Outgoing,
+    /// Where a message is put together that does not come in with one read; the engine's.
+    pub(super) assembly: Buffer,
     /// What was read and not taken by the engine before the application asked for a pause. `Some`, even if it is empty,
     /// means that the engine may have more to say.
     pub(super) held: Option<Vec<u8>>,
@@ -98,12 +100,13 @@ impl Link {
             Progress::Failed(cause) => Some(cause),
             Progress::Connected(stream) => {
                 let mut out = Outgoing::default();
-                let engine = engine::begin(endpoint, max_message_bytes, &mut out.buffer);
+                let engine = Engine::begin(endpoint, max_message_bytes, &mut out.buffer);
                 *self = Self::Up(Box::new(Connection {
                     conn: *conn,
                     stream,
                     engine,
                     out,
+                    assembly: Buffer::new(),
                     held: None,
                     open: false,
                     paused: false,

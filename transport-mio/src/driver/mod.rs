@@ -19,12 +19,12 @@ use std::{
 use mio::{Registry, Token, Waker};
 use slab::Slab;
 use steadfast_core::{
-    CloseCode, CloseFrame, Event, Message, MessageId, SendOptions, Session, Timestamp, config::Config,
+    CloseCode, CloseFrame, Event, Message, MessageId, SendOptions, Session, Timestamp, config::Config, wire::Buffer,
 };
 
 pub(crate) use self::mailbox::{Command, Mailbox};
 pub use self::{
-    application::{Accepted, Application, Reads, Requests},
+    application::{Application, Reads, Requests},
     mailbox::{Remote, SendError},
 };
 use self::{
@@ -104,7 +104,7 @@ impl<A: Application> Driver<A> {
             registry,
             resolver: Resolver::new(Arc::clone(&mailbox)),
             buffer: vec![0; READ_BUFFER],
-            spare: Vec::new(),
+            spare: Buffer::new(),
             events: VecDeque::new(),
         };
         Self {

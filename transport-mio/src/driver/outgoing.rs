@@ -2,16 +2,15 @@
 
 use std::collections::VecDeque;
 
-use steadfast_core::{ConnId, Event, MessageId};
+use steadfast_core::{ConnId, Event, MessageId, wire::Buffer};
 
 /// A connection's outbound bytes, counted from its first one, with marks for the messages and pings in them.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
-    /// What the engine appends to; the first `taken` bytes of it are with the operating system.
-    pub(super) buffer: Vec<u8>,
-    taken: usize,
-    /// How many bytes of the stream lie before `buffer`.
-    before: u64,
+    /// What the engine appends to, and the operating system takes from.
+    pub(super) buffer: Buffer,
+    /// How many bytes the operating system has taken.
+    sent: u64,
     /// In the order in which the session handed them over.
     marks: VecDeque<Mark>,
 }
@@ -25,7 +24,7 @@ enum Mark {
 impl Outgoing {
     /// Where the next byte goes.
     pub(super) fn end(&self) -> u64 {
-        self.before + self.buffer.len() as u64
+        self.sent + self.buffer.len() as u64
     }
 
     /// A message was appended from `start` on.
@@ -47,32 +46,22 @@ impl Outgoing {
 
     /// What the operating system has not taken yet.
     pub(super) fn pending(&self) -> &[u8] {
-        &self.buffer[self.taken..]
+        self.buffer.as_slice()
     }
 
     /// The operating system took this many bytes.
     pub(super) fn took(&mut self, bytes: usize) {
-        self.taken += bytes;
-        if self.taken == self.buffer.len() {
-            self.before += self.taken as u64;
-            self.taken = 0;
-            self.buffer.clear();
-        } else if self.taken >= COMPACT && self.taken * 2 >= self.buffer.len() {
-            // Each byte is moved at most once for each byte that was sent.
-            self.before += self.taken as u64;
-            self.buffer.drain(..self.taken);
-            self.taken = 0;
-        }
+        self.sent += bytes as u64;
+        self.buffer.consume(bytes);
     }
 
     /// Says what has left all buffers since the last time, in order.
     pub(super) fn report(&mut self, conn: ConnId, events: &mut VecDeque<Event<'static>>) {
-        let sent = self.before + self.taken as u64;
         let mut flushed = None;
         while let Some(mark) = self.marks.front() {
             match *mark {
-                Mark::Message { id, end, .. } if end <= sent => flushed = Some(id),
-                Mark::Ping { end } if end <= sent => {
+                Mark::Message { id, end, .. } if end <= self.sent => flushed = Some(id),
+                Mark::Ping { end } if end <= self.sent => {
                     if let Some(up_to) = flushed.take() {
                         events.push_back(Event::Flushed { conn, up_to });
                     }
@@ -89,22 +78,21 @@ impl Outgoing {
 
     /// The first message of which no byte reached the operating system.
     pub(super) fn untouched_from(&self) -> Option<MessageId> {
-        let sent = self.before + self.taken as u64;
         self.marks.iter().find_map(|mark| match mark {
-            Mark::Message { id, start, .. } if *start >= sent => Some(*id),
+            Mark::Message { id, start, .. } if *start >= self.sent => Some(*id),
             Mark::Message { .. } | Mark::Ping { .. } => None,
         })
     }
 
     /// Takes over a buffer that another connection gave back, unless this one has its own.
-    pub(super) fn borrow(&mut self, spare: &mut Vec<u8>) {
+    pub(super) fn borrow(&mut self, spare: &mut Buffer) {
         if self.buffer.capacity() == 0 {
             std::mem::swap(&mut self.buffer, spare);
         }
     }
 
     /// Gives the buffer back once it is empty, so that connections at rest have none.
-    pub(super) fn give_back(&mut self, spare: &mut Vec<u8>) {
+    pub(super) fn give_back(&mut self, spare: &mut Buffer) {
         if self.buffer.is_empty() && self.buffer.capacity() > 0 {
             let buffer = std::mem::take(&mut self.buffer);
             if buffer.capacity() <= KEPT && buffer.capacity() > spare.capacity() {
@@ -114,8 +102,6 @@ impl Outgoing {
     }
 }
 
-/// From how many sent bytes on it pays to move the rest to the front.
-const COMPACT: usize = 64 << 10;
 /// A larger buffer goes back to the allocator when it is empty.
 const KEPT: usize = 1 << 20;
 
@@ -129,7 +115,7 @@ mod tests {
         let mut out = Outgoing::default();
         for &(id, length) in parts {
             let start = out.end();
-            out.buffer.resize(out.buffer.len() + length, 0);
+            out.buffer.append(length).fill(0);
             if id == 0 { out.mark_ping() } else { out.mark_message(MessageId(id), start) }
         }
         out
@@ -186,15 +172,5 @@ mod tests {
         out.took(10);
         assert_eq!(report(&mut out), [flushed(1)]);
         assert_eq!(out.untouched_from(), Some(MessageId(2)));
-    }
-
-    #[test]
-    fn moving_the_rest_to_the_front_changes_no_place() {
-        let mut out = with(&[(1, COMPACT), (2, COMPACT), (3, 10)]);
-        out.took(COMPACT + 20);
-        assert_eq!(out.pending().len(), COMPACT - 10);
-        assert_eq!((report(&mut out), out.untouched_from()), (vec![flushed(1)], Some(MessageId(3))));
-        out.took(COMPACT - 10);
-        assert_eq!((report(&mut out), out.end()), (vec![flushed(3)], 2 * COMPACT as u64 + 10));
     }
 }

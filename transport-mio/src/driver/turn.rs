@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, mem, net::IpAddr};
 
 use mio::{Registry, Token};
-use steadfast_core::{Action, Cause, ConnId, DnsKind, Event, Timestamp};
+use steadfast_core::{Action, Cause, ConnId, DnsKind, Event, Timestamp, wire::Buffer};
 
 use crate::{
     dial::{Dial, Resolver, in_turn},
@@ -24,7 +24,7 @@ pub(super) struct Shared {
     /// The one read buffer.
     pub(super) buffer: Vec<u8>,
     /// The write buffer of whoever needs one next.
-    pub(super) spare: Vec<u8>,
+    pub(super) spare: Buffer,
     /// What follows from the actions of the session whose turn it is. Empty between turns.
     pub(super) events: VecDeque<Event<'static>>,
 }
@@ -212,7 +212,17 @@ impl<A: Application> Turn<'_, A> {
     }
 
     /// Gives bytes to the engine, and what they came to to the session.
-    fn take_in(&mut self, conn: ConnId, mut input: &[u8]) {
+    fn take_in(&mut self, conn: ConnId, input: &[u8]) {
+        let Some(connection) = self.slot.link.up(conn) else { return };
+        // Messages are borrowed from it while the session has the connection.
+        let mut assembly = mem::take(&mut connection.assembly);
+        self.assemble(conn, input, &mut assembly);
+        if let Some(connection) = self.slot.link.up(conn) {
+            connection.assembly = assembly;
+        }
+    }
+
+    fn assemble(&mut self, conn: ConnId, mut input: &[u8], assembly: &mut Buffer) {
         loop {
             let pause = self.slot.pause;
             let Some(connection) = self.slot.link.up(conn) else { return };
@@ -223,8 +233,9 @@ impl<A: Application> Turn<'_, A> {
                 connection.held = Some(input.to_vec());
                 return;
             }
-            connection.out.borrow(&mut self.shared.spare);
-            let Some(incoming) = connection.engine.next(&mut input, &mut connection.out.buffer) else { return };
+            let out = &mut connection.out;
+            out.borrow(&mut self.shared.spare);
+            let Some(incoming) = connection.engine.next(&mut input, assembly, &mut out.buffer) else { return };
             match incoming {
                 Incoming::Message(message) => self.apply(Event::Received { conn, message }),
                 Incoming::Pong(payload) => self.apply(Event::Pong { conn, payload }),

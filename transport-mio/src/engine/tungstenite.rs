@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use steadfast_core::{Cause, CloseCode, CloseFrame, IoKind, Message, PingPayload, Text};
+use steadfast_core::{Cause, CloseCode, CloseFrame, Message, PingPayload, Text, wire::Buffer};
 use tungstenite::{
     Error, Message as Inner, Utf8Bytes,
     protocol::{
@@ -19,60 +19,36 @@ use tungstenite::{
     },
 };
 
-use super::{
-    Engine, Incoming,
-    upgrade::{Judgement, Upgrade},
-};
-use crate::endpoint::Endpoint;
+use super::Incoming;
 
-/// A WebSocket of tungstenite's.
-pub(super) struct Tungstenite {
-    phase: Phase,
-    limits: WebSocketConfig,
-}
-
-enum Phase {
-    /// The upgrade is asked for.
-    Upgrading(Upgrade),
-    Open(Box<WebSocketContext>),
-    /// A close frame came in, or the server did what it must not.
-    Over,
-}
+/// A WebSocket of tungstenite's, open.
+pub(super) struct Tungstenite(WebSocketContext);
 
 /// What tungstenite takes for a socket. It never blocks on writing, so its own write buffer stays empty, and what it
 /// has to answer is in `out` as soon as it was asked to read on.
 struct Pipe<'a, 'i> {
     input: &'a mut &'i [u8],
-    out: &'a mut Vec<u8>,
+    out: &'a mut Buffer,
 }
 
 impl Tungstenite {
-    pub(super) fn begin(endpoint: &Endpoint, max_message_bytes: usize, out: &mut Vec<u8>) -> Self {
+    pub(super) fn new(max_message_bytes: usize) -> Self {
         let limits = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
             .max_message_size(Some(max_message_bytes))
             .max_frame_size(Some(max_message_bytes));
-        Self { phase: Phase::Upgrading(Upgrade::request(endpoint, out)), limits }
+        Self(WebSocketContext::new(Role::Client, Some(limits)))
     }
 
-    fn write(&mut self, message: Inner, out: &mut Vec<u8>) -> bool {
-        let Phase::Open(socket) = &mut self.phase else { return false };
-        socket.write(&mut Pipe { input: &mut &[][..], out }, message).is_ok()
-    }
-
-    fn read<'i>(&mut self, input: &mut &'i [u8], out: &mut Vec<u8>) -> Option<Incoming<'i>> {
-        let Phase::Open(socket) = &mut self.phase else {
-            *input = &[];
-            return None;
-        };
+    pub(super) fn next(&mut self, input: &mut &[u8], out: &mut Buffer) -> Option<Incoming<'static>> {
         loop {
             // A server that pings and reads nothing must not fill the memory with its pongs. RFC 6455 §5.5.3 asks only
             // for the latest of them, and that one is as stuck as the others.
-            let mut nowhere = Vec::new();
+            let mut nowhere = Buffer::new();
             let to = if out.len() > MAX_BACKLOG { &mut nowhere } else { &mut *out };
             let mut pipe = Pipe { input: &mut *input, out: to };
-            match socket.read(&mut pipe) {
+            match self.0.read(&mut pipe) {
                 Ok(Inner::Text(text)) => match text_of(text) {
                     Some(text) => return Some(Incoming::Message(Message::text(text))),
                     None => return Some(self.fail(CloseCode::INVALID_PAYLOAD, out)),
@@ -88,8 +64,7 @@ impl Tungstenite {
                 Ok(Inner::Ping(_) | Inner::Frame(_)) => {}
                 Ok(Inner::Close(frame)) => {
                     // The reply to it.
-                    let _ = socket.flush(&mut Pipe { input, out });
-                    self.phase = Phase::Over;
+                    let _ = self.0.flush(&mut Pipe { input, out });
                     return Some(Incoming::Closed(close_frame(frame)));
                 }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return None,
@@ -98,36 +73,7 @@ impl Tungstenite {
         }
     }
 
-    /// Tells the server what it did (RFC 6455 §7.1.7).
-    fn fail<'i>(&mut self, code: CloseCode, out: &mut Vec<u8>) -> Incoming<'i> {
-        self.close(&CloseFrame::new(code, ""), out);
-        self.phase = Phase::Over;
-        Incoming::Failed(Cause::Protocol(code))
-    }
-}
-
-impl Engine for Tungstenite {
-    fn next<'i>(&mut self, input: &mut &'i [u8], out: &mut Vec<u8>) -> Option<Incoming<'i>> {
-        if let Phase::Upgrading(upgrade) = &mut self.phase {
-            if input.is_empty() {
-                return None;
-            }
-            match upgrade.receive(input) {
-                Judgement::Incomplete => return None,
-                Judgement::Accepted(accepted) => {
-                    self.phase = Phase::Open(Box::new(WebSocketContext::new(Role::Client, Some(self.limits))));
-                    return Some(Incoming::Opened(accepted));
-                }
-                Judgement::Refused(cause) => {
-                    self.phase = Phase::Over;
-                    return Some(Incoming::Failed(cause));
-                }
-            }
-        }
-        self.read(input, out)
-    }
-
-    fn send(&mut self, message: &Message<'_>, out: &mut Vec<u8>) -> bool {
+    pub(super) fn send(&mut self, message: &Message<'_>, out: &mut Buffer) -> bool {
         let (kind, payload) = match message {
             Message::Text(text) => (Data::Text, text_bytes(text)),
             Message::Binary(bytes) => (Data::Binary, bytes.clone().into_bytes()),
@@ -136,21 +82,23 @@ impl Engine for Tungstenite {
         self.write(Inner::Frame(Frame::message(payload, OpCode::Data(kind), true)), out)
     }
 
-    fn ping(&mut self, payload: PingPayload, out: &mut Vec<u8>) -> bool {
+    pub(super) fn ping(&mut self, payload: PingPayload, out: &mut Buffer) -> bool {
         self.write(Inner::Ping(Bytes::copy_from_slice(&payload.0)), out)
     }
 
-    fn close(&mut self, frame: &CloseFrame, out: &mut Vec<u8>) {
-        let Phase::Open(socket) = &mut self.phase else { return };
+    pub(super) fn close(&mut self, frame: &CloseFrame, out: &mut Buffer) {
         let frame = InnerCloseFrame { code: frame.code.0.into(), reason: frame.reason.as_str().into() };
-        let _ = socket.close(&mut Pipe { input: &mut &[][..], out }, Some(frame));
+        let _ = self.0.close(&mut Pipe { input: &mut &[][..], out }, Some(frame));
     }
 
-    fn ended(&self) -> Cause {
-        match &self.phase {
-            Phase::Upgrading(upgrade) => upgrade.ended(),
-            Phase::Open(_) | Phase::Over => Cause::Io(IoKind::Eof),
-        }
+    fn write(&mut self, message: Inner, out: &mut Buffer) -> bool {
+        self.0.write(&mut Pipe { input: &mut &[][..], out }, message).is_ok()
+    }
+
+    /// Tells the server what it did (RFC 6455 §7.1.7).
+    fn fail(&mut self, code: CloseCode, out: &mut Buffer) -> Incoming<'static> {
+        self.close(&CloseFrame::new(code, ""), out);
+        Incoming::Failed(Cause::Protocol(code))
     }
 }
 
@@ -175,11 +123,7 @@ impl Write for Pipe<'_, '_> {
 
 impl fmt::Debug for Tungstenite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &self.phase {
-            Phase::Upgrading(_) => "Tungstenite(upgrading)",
-            Phase::Open(_) => "Tungstenite(open)",
-            Phase::Over => "Tungstenite(over)",
-        })
+        f.write_str("Tungstenite")
     }
 }
 
@@ -221,13 +165,11 @@ mod tests {
 
     #[test]
     fn pongs_that_nobody_reads_do_not_fill_the_memory_and_a_close_is_still_answered() {
-        let limits = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(0);
-        let open = WebSocketContext::new(Role::Client, Some(limits));
-        let mut engine = Tungstenite { phase: Phase::Open(Box::new(open)), limits };
+        let mut engine = Tungstenite::new(1 << 20);
         let mut ping = vec![0x89, 125];
         ping.resize(127, b'x');
         let pings = ping.repeat(1_000);
-        let mut out = Vec::new();
+        let mut out = Buffer::new();
         for _ in 0..100 {
             let mut input = &pings[..];
             assert!(engine.next(&mut input, &mut out).is_none());
@@ -238,7 +180,8 @@ mod tests {
         out.clear();
         assert!(engine.next(&mut &ping[..], &mut out).is_none());
         assert_eq!(out.len(), 2 + 4 + 125);
-        out.resize(MAX_BACKLOG + 1, 0);
+        out.clear();
+        out.append(MAX_BACKLOG + 1).fill(0);
         let closed = engine.next(&mut &[0x88, 2, 3, 232][..], &mut out);
         assert!(matches!(closed, Some(Incoming::Closed(_))), "{closed:?}");
         assert_eq!(out.len(), MAX_BACKLOG + 1 + 2 + 4 + 2);

@@ -6,14 +6,15 @@
 use std::time::{Duration, SystemTime};
 
 use httparse::{EMPTY_HEADER, Header, Response, Status};
-use steadfast_core::{Cause, HandshakeKind, IoKind};
+use steadfast_core::{Cause, HandshakeKind, IoKind, wire::Buffer};
 use tungstenite::handshake::{client::generate_key, derive_accept_key};
 
-use crate::{driver::Accepted, endpoint::Endpoint};
+use super::Accepted;
+use crate::endpoint::Endpoint;
 
 /// An upgrade that was asked for.
 #[derive(Debug)]
-pub(crate) struct Upgrade {
+pub(super) struct Upgrade {
     /// What `Sec-WebSocket-Accept` must say.
     accept: String,
     endpoint: Endpoint,
@@ -25,7 +26,7 @@ pub(crate) struct Upgrade {
 
 /// How the answer was judged.
 #[derive(Debug)]
-pub(crate) enum Judgement {
+pub(super) enum Judgement {
     /// The head is not complete.
     Incomplete,
     /// The connection is a WebSocket now. All that was taken belonged to the head.
@@ -36,7 +37,7 @@ pub(crate) enum Judgement {
 
 impl Upgrade {
     /// Appends the request (RFC 6455 §4.1).
-    pub(crate) fn request(endpoint: &Endpoint, out: &mut Vec<u8>) -> Self {
+    pub(super) fn request(endpoint: &Endpoint, out: &mut Buffer) -> Self {
         let key = generate_key();
         let mut line = |parts: &[&[u8]]| {
             for part in parts {
@@ -62,7 +63,7 @@ impl Upgrade {
 
     /// Takes the head of the answer from the front of `input`, and judges it once it is complete. Interim answers before
     /// it are passed over (RFC 9110 §15.2), and count as part of it.
-    pub(crate) fn receive(&mut self, input: &mut &[u8]) -> Judgement {
+    pub(super) fn receive(&mut self, input: &mut &[u8]) -> Judgement {
         loop {
             let before = self.head.len();
             let room = MAX_HEAD - self.interim - before;
@@ -96,7 +97,7 @@ impl Upgrade {
     }
 
     /// What it means that the stream ended before the head was complete.
-    pub(crate) fn ended(&self) -> Cause {
+    pub(super) fn ended(&self) -> Cause {
         if self.head.is_empty() && self.interim == 0 {
             Cause::Io(IoKind::Eof)
         } else {
@@ -191,7 +192,7 @@ mod tests {
     use super::*;
 
     fn upgrade(endpoint: &Endpoint) -> Upgrade {
-        Upgrade::request(endpoint, &mut Vec::new())
+        Upgrade::request(endpoint, &mut Buffer::new())
     }
 
     fn endpoint() -> Endpoint {
@@ -220,9 +221,9 @@ mod tests {
     fn the_request_says_what_was_asked_for() {
         let endpoint =
             endpoint().subprotocol("a").and_then(|e| e.subprotocol("b")).and_then(|e| e.header("X-One", "1"));
-        let mut out = Vec::new();
+        let mut out = Buffer::new();
         Upgrade::request(&endpoint.expect("a good endpoint"), &mut out);
-        let request = String::from_utf8(out).expect("ASCII");
+        let request = String::from_utf8(out.into_vec()).expect("ASCII");
         assert!(request.starts_with("GET /path HTTP/1.1\r\nHost: example.com\r\n"), "{request}");
         assert!(request.contains("\r\nSec-WebSocket-Protocol: a, b\r\n"), "{request}");
         assert!(request.ends_with("\r\nX-One: 1\r\n\r\n"), "{request}");
