@@ -83,7 +83,11 @@ impl Buffer {
     /// Appends a copy of these bytes.
     #[inline]
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
-        self.append(bytes.len()).copy_from_slice(bytes);
+        let room = self.append(bytes.len());
+        // In blocks: some processors copy long stretches many times slower where the addresses lie unhappily.
+        for (room, bytes) in room.chunks_mut(BLOCK).zip(bytes.chunks(BLOCK)) {
+            room.copy_from_slice(bytes);
+        }
     }
 
     /// Appends `len` bytes of no meaning, for the caller to overwrite.
@@ -143,6 +147,8 @@ impl Buffer {
     }
 }
 
+/// How much is copied at once.
+const BLOCK: usize = 1 << 10;
 /// The first allocation: a few small frames.
 const SMALLEST: usize = 256;
 

@@ -1,8 +1,186 @@
 //! The wire: RFC 6455 and RFC 7692 for the client, as a machine that takes bytes and gives messages, and the reverse.
 
 mod buffer;
+mod config;
+mod control;
 #[cfg(feature = "deflate")]
 pub mod deflate;
+mod event;
+mod frame;
 pub mod handshake;
+mod inflating;
+mod mask;
+mod pieces;
+mod receive;
+mod send;
+mod utf8;
+mod violation;
 
-pub use self::buffer::Buffer;
+pub use self::{
+    buffer::Buffer,
+    config::{Config, ControlRate},
+    event::{Event, Piece, Received},
+    frame::{FrameHeader, OpCode},
+    send::SendError,
+    violation::Violation,
+};
+use self::{receive::Receiver, send::Sender};
+use crate::{CloseFrame, Message, Timestamp};
+
+/// One WebSocket connection, from behind the opening handshake to the closing one.
+#[derive(Debug)]
+pub struct Wire {
+    config: Config,
+    receiver: Receiver,
+    sender: Sender,
+}
+
+impl Wire {
+    /// A connection on which no extension was agreed. Masks are made from `mask_seed`, which has to come from a source
+    /// that nobody can foretell (RFC 6455 §5.3): the operating system, or another CSPRNG.
+    #[must_use]
+    pub fn new(config: Config, mask_seed: [u8; 32]) -> Self {
+        Self { config, receiver: Receiver::new(&config), sender: Sender::new(&config, mask_seed) }
+    }
+
+    /// Takes what it can use from the front of `input`, and says what that came to; `None` once all is taken and more is
+    /// needed. What has to be answered (pongs, the reply to a close frame, the close frame that a violation demands) is
+    /// written to `out`.
+    ///
+    /// A message that lies in `input` as a whole is borrowed from there; others are put together in `assembly`, which
+    /// has to be the same from call to call while [`is_at_rest`](Self::is_at_rest) says no, and borrowed from there. How
+    /// the bytes are cut never matters.
+    ///
+    /// # Errors
+    /// What the server did wrong. Nothing comes after it: further bytes are taken and ignored.
+    #[inline]
+    pub fn receive<'b, 'i: 'b>(
+        &mut self,
+        input: &mut &'i [u8],
+        assembly: &'b mut Buffer,
+        out: &mut Buffer,
+    ) -> Option<Result<Event<'b>, Violation>> {
+        if let Some(message) = self.receiver.short(&self.config, input) {
+            return Some(Ok(Event::Message(message)));
+        }
+        self.receive_any(input, assembly, out)
+    }
+
+    fn receive_any<'b, 'i: 'b>(
+        &mut self,
+        input: &mut &'i [u8],
+        assembly: &'b mut Buffer,
+        out: &mut Buffer,
+    ) -> Option<Result<Event<'b>, Violation>> {
+        self.sender.pull(out);
+        let event = self.receiver.next(&self.config, input, assembly);
+        match &event {
+            Some(Ok(Event::Ping(payload))) => self.sender.answer(payload, out),
+            // §5.5.1: the reply says what the frame said.
+            Some(Ok(Event::Close(frame))) => self.sender.close(frame, out),
+            // §7.1.7
+            Some(Err(violation)) => self.sender.close(&CloseFrame::new(violation.close_code(), ""), out),
+            Some(Ok(Event::Message(_) | Event::Piece(_) | Event::Pong(_))) | None => {}
+        }
+        event
+    }
+
+    /// Where the rest of a message may be read to directly, so that it is not copied: in the middle of a plain message
+    /// that is not whole. Say with [`filled`](Self::filled) how many bytes came, and then ask again, or call
+    /// [`receive`](Self::receive), with whatever else there is or nothing: it hands the message out once it is whole, and
+    /// judges a text as far as it is there. Call it before waiting for more, or bad text is found later than it could be.
+    pub fn space<'b>(&self, assembly: &'b mut Buffer) -> Option<&'b mut [u8]> {
+        self.receiver.space(&self.config, assembly)
+    }
+
+    /// So many bytes were read into the [`space`](Self::space); not more than it had.
+    pub fn filled(&mut self, bytes: usize, assembly: &mut Buffer) {
+        self.receiver.filled(bytes, assembly);
+    }
+
+    /// Writes a message, in one frame or, with [`Config::fragment_bytes`], in as many as it takes.
+    ///
+    /// # Errors
+    /// If a close frame was written, or pieces of another message are under way.
+    #[inline]
+    pub fn send(&mut self, message: &Message<'_>, out: &mut Buffer) -> Result<(), SendError> {
+        self.sender.send(&self.config, message, out)
+    }
+
+    /// Writes the one fragment of a message that begins at byte `from`, and says where the next one begins: at the
+    /// message's length, once all is written. Between two of them, control frames may be written, and no other message.
+    ///
+    /// # Errors
+    /// If a close frame was written, if `from` is 0 and a message is under way, or if it is not and none is.
+    pub fn send_from(&mut self, message: &Message<'_>, from: usize, out: &mut Buffer) -> Result<usize, SendError> {
+        self.sender.send_from(&self.config, message, from, out)
+    }
+
+    /// Writes a piece of a message whose end is not known yet, as a frame.
+    ///
+    /// # Errors
+    /// If a close frame was written, or the piece does not fit to what is under way.
+    pub fn send_piece(&mut self, piece: &Piece<'_>, out: &mut Buffer) -> Result<(), SendError> {
+        self.sender.send_piece(piece, out)
+    }
+
+    /// Writes a ping of at most 125 bytes.
+    ///
+    /// # Errors
+    /// If the payload is longer, or a close frame was written.
+    pub fn ping(&mut self, payload: &[u8], out: &mut Buffer) -> Result<(), SendError> {
+        self.sender.control(OpCode::Ping, payload, out)
+    }
+
+    /// Writes a pong that nobody asked for, of at most 125 bytes (RFC 6455 §5.5.3). Pings are answered without it.
+    ///
+    /// # Errors
+    /// If the payload is longer, or a close frame was written.
+    pub fn pong(&mut self, payload: &[u8], out: &mut Buffer) -> Result<(), SendError> {
+        self.sender.control(OpCode::Pong, payload, out)
+    }
+
+    /// Begins the closing handshake: writes a close frame, unless one was written. Nothing can be sent behind it;
+    /// messages still come in until the server's close frame. A code that may not stand on the wire (1005, say) is left
+    /// out, together with the reason.
+    pub fn close(&mut self, frame: &CloseFrame, out: &mut Buffer) {
+        self.sender.close(frame, out);
+    }
+
+    /// Writes what waits for `out` to be emptied: the pong of a ping that came when too many were in it. To be called
+    /// when everything was written.
+    #[inline]
+    pub fn pull(&mut self, out: &mut Buffer) {
+        self.sender.pull(out);
+    }
+
+    /// Tells it the time, for [`Config::control_rate`]; nothing else depends on it.
+    pub fn tick(&mut self, now: Timestamp) {
+        self.receiver.tick(&self.config, now);
+    }
+
+    /// Whether messages can be sent: no close frame was written.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        !self.sender.is_closed()
+    }
+
+    /// Whether it is over: the closing handshake is complete, or the server broke the protocol.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.receiver.is_over() && self.sender.is_closed()
+    }
+
+    /// Whether it stands between two messages: nothing is assembled, and the assembly buffer may be given to another
+    /// connection.
+    #[must_use]
+    pub const fn is_at_rest(&self) -> bool {
+        self.receiver.is_between_messages()
+    }
+
+    /// What it was made with.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+}

@@ -1,0 +1,58 @@
+//! What a connection accepts, and how it writes.
+
+/// The limits of a connection and its ways of writing. All are in bytes or counts; nothing in it takes time.
+///
+/// ```
+/// use steadfast_core::wire::Config;
+///
+/// let config = Config { max_message_bytes: 64 << 10, ..Config::default() };
+/// assert_eq!(config.max_frame_bytes, 16 << 20);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// The largest message that is accepted, in bytes of payload, counted after inflating; 16 MiB unless set.
+    pub max_message_bytes: u64,
+    /// The largest frame that is accepted, in bytes of payload as sent; 16 MiB unless set. A message of several frames
+    /// may be larger.
+    pub max_frame_bytes: u64,
+    /// How many fragments of one message may be empty; 1,024 unless set. The others are bounded by the message's size.
+    pub max_empty_fragments: u32,
+    /// How many control frames the server may send; `None`, unless set: any number. With a limit,
+    /// [`Wire::tick`](super::Wire::tick) has to be told the time.
+    pub control_rate: Option<ControlRate>,
+    /// Whether messages are handed out [piece by piece](super::Event::Piece) as they come in, instead of whole. Then
+    /// nothing is assembled, and `max_message_bytes` is a limit on what comes in and not on memory.
+    pub pieces: bool,
+    /// The most payload that goes into one frame: longer messages are fragmented, so that a ping or a pong gets in
+    /// between. `None`, unless set: every message is one frame. 0 is taken for 1.
+    pub fragment_bytes: Option<usize>,
+}
+
+/// A limit on control frames: so many at once, and so many a second in the long run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ControlRate {
+    /// How many may come in a second, in the long run.
+    pub per_second: u32,
+    /// How many may come at once, after a quiet time.
+    pub burst: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_message_bytes: 16 << 20,
+            max_frame_bytes: 16 << 20,
+            max_empty_fragments: 1_024,
+            control_rate: None,
+            pieces: false,
+            fragment_bytes: None,
+        }
+    }
+}
+
+impl Default for ControlRate {
+    /// 1,000 a second, 10,000 at once: far above what a heartbeat or a confirmation needs, and no burden.
+    fn default() -> Self {
+        Self { per_second: 1_000, burst: 10_000 }
+    }
+}

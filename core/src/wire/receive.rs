@@ -1,0 +1,420 @@
+//! The way in: frames, put together to messages (RFC 6455 §5 and §6.2).
+
+use super::{
+    Buffer, Config, Event, FrameHeader, OpCode, Piece, Received, Violation,
+    control::{self, Allowance},
+    event::Source,
+    utf8,
+};
+use crate::{Message, Timestamp};
+
+/// What has come in, and what it is a part of.
+#[derive(Debug)]
+pub(super) struct Receiver {
+    /// Whether it stands between two messages and nothing is left of the last: all that the short way asks.
+    at_rest: bool,
+    stage: Stage,
+    /// The message under way.
+    pub(super) message: Option<Kind>,
+    /// Whether its current frame is its last.
+    pub(super) fin: bool,
+    /// Whether a piece of it was handed out.
+    pub(super) begun: bool,
+    /// Header bytes that are not a whole header.
+    head: [u8; FrameHeader::MAX_BYTES],
+    head_len: u8,
+    /// What was handed out of the assembly buffer, and goes with the next call: so many bytes at its front…
+    pub(super) handed_front: usize,
+    /// … or what is behind so many.
+    handed_behind: Option<usize>,
+    /// How many bytes of the assembled text are known to be whole characters.
+    judged: usize,
+    /// How many bytes of payload the message's frames announced.
+    announced: u64,
+    empty_fragments: u32,
+    allowance: Allowance,
+}
+
+/// What comes next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    /// A header.
+    Head,
+    /// So many bytes of a data frame's payload.
+    Data(u64),
+    /// So many bytes of a control frame's payload. What came of it is behind `at` bytes of the assembly buffer.
+    Control { opcode: OpCode, missing: u8, at: usize },
+    /// Nothing: a close frame came, or the server broke the protocol.
+    Over,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Kind {
+    pub(super) text: bool,
+    pub(super) compressed: bool,
+}
+
+/// What was found, before it is looked at.
+#[derive(Debug)]
+pub(super) enum Found<'i> {
+    /// A message, whole inside the input.
+    Whole { text: bool, payload: &'i [u8] },
+    /// The message in the assembly buffer.
+    Assembled { text: bool },
+    /// A control frame: inside the input, or behind so many bytes of the assembly buffer.
+    Control(OpCode, Result<&'i [u8], usize>),
+    /// A part of a message, inside the input.
+    Piece { payload: Message<'i>, first: bool, last: bool },
+    /// A part of a message: so many bytes at the front of the assembly buffer.
+    AssembledPiece { text: bool, bytes: usize, first: bool, last: bool },
+}
+
+impl Receiver {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            at_rest: !config.pieces,
+            stage: Stage::Head,
+            message: None,
+            fin: false,
+            begun: false,
+            head: [0; FrameHeader::MAX_BYTES],
+            head_len: 0,
+            handed_front: 0,
+            handed_behind: None,
+            judged: 0,
+            announced: 0,
+            empty_fragments: 0,
+            allowance: Allowance::new(config.control_rate),
+        }
+    }
+
+    pub(super) fn tick(&mut self, config: &Config, now: Timestamp) {
+        if let Some(rate) = config.control_rate {
+            self.allowance.fill(rate, now);
+        }
+    }
+
+    /// Whether nothing more comes.
+    pub(super) fn is_over(&self) -> bool {
+        self.stage == Stage::Over
+    }
+
+    /// Whether it stands between two messages.
+    pub(super) const fn is_between_messages(&self) -> bool {
+        self.message.is_none() && matches!(self.stage, Stage::Head) && self.head_len == 0
+    }
+
+    /// The short way: an unfragmented and uncompressed message that lies in the input as a whole. `None` if it is
+    /// anything else, or wrong in any way.
+    #[inline]
+    pub(super) fn short<'i>(&self, config: &Config, input: &mut &'i [u8]) -> Option<Received<'i>> {
+        if !self.at_rest {
+            return None;
+        }
+        let (&[first, second], rest) = input.split_first_chunk::<2>()?;
+        let (len, rest) = match second {
+            0..=125 => (usize::from(second), rest),
+            126 => {
+                let (&len, rest) = rest.split_first_chunk::<2>()?;
+                (usize::from(u16::from_be_bytes(len)), rest)
+            }
+            127 => {
+                let (&len, rest) = rest.split_first_chunk::<8>()?;
+                (usize::try_from(u64::from_be_bytes(len)).ok()?, rest)
+            }
+            _ => return None,
+        };
+        let (payload, rest) = rest.split_at_checked(len)?;
+        // A length in too long a form is refused on the long way.
+        let least = [0, 126, 0x1_0000][usize::from(second.saturating_sub(125))];
+        if len < least || len as u64 > config.max_message_bytes.min(config.max_frame_bytes) {
+            return None;
+        }
+        let source = match first {
+            TEXT => Source::Text(utf8::text(payload).ok()?),
+            BINARY => Source::Binary(payload),
+            _ => return None,
+        };
+        *input = rest;
+        Some(Received::new(source))
+    }
+
+    /// The long way: anything. `None` once all of the input is taken.
+    #[inline(never)]
+    pub(super) fn next<'b, 'i: 'b>(
+        &mut self,
+        config: &Config,
+        input: &mut &'i [u8],
+        assembly: &'b mut Buffer,
+    ) -> Option<Result<Event<'b>, Violation>> {
+        assembly.consume(core::mem::take(&mut self.handed_front));
+        if let Some(len) = self.handed_behind.take() {
+            assembly.truncate(len);
+        }
+        let event = match self.advance(config, input, assembly) {
+            Ok(Some(found)) => Some(self.hand_out(found, assembly)),
+            Ok(None) => None,
+            Err(violation) => Some(Err(violation)),
+        };
+        if let Some(Err(_)) = event {
+            self.stage = Stage::Over;
+            *input = &[];
+        }
+        self.at_rest =
+            self.is_between_messages() && self.handed_front == 0 && self.handed_behind.is_none() && !config.pieces;
+        event
+    }
+
+    /// Takes from the input until there is something to hand out, or nothing left.
+    fn advance<'i>(
+        &mut self,
+        config: &Config,
+        input: &mut &'i [u8],
+        assembly: &mut Buffer,
+    ) -> Result<Option<Found<'i>>, Violation> {
+        loop {
+            let found = match self.stage {
+                Stage::Over => {
+                    *input = &[];
+                    return Ok(None);
+                }
+                Stage::Head => {
+                    let Some(header) = self.head(input)? else { return Ok(None) };
+                    self.begin(config, header, assembly.len())?;
+                    None
+                }
+                Stage::Data(missing) => {
+                    let found = match self.message.expect("payload of a data frame belongs to a message") {
+                        kind if config.pieces => self.piece(config, kind, missing, input, assembly)?,
+                        kind if kind.compressed => self.inflate(config, kind, missing, input, assembly)?,
+                        kind => self.gather(kind, missing, input, assembly)?,
+                    };
+                    if found.is_none() && matches!(self.stage, Stage::Data(_)) {
+                        return Ok(None);
+                    }
+                    found
+                }
+                Stage::Control { opcode, missing, at } => {
+                    let found = self.control(opcode, missing, at, input, assembly);
+                    if found.is_none() {
+                        return Ok(None);
+                    }
+                    found
+                }
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Takes a header; `None` if it is not whole.
+    fn head(&mut self, input: &mut &[u8]) -> Result<Option<FrameHeader>, Violation> {
+        let before = usize::from(self.head_len);
+        if before == 0
+            && let Some((header, taken)) = FrameHeader::parse(input)?
+        {
+            *input = &input[taken..];
+            return Ok(Some(header));
+        }
+        let added = input.len().min(self.head.len() - before);
+        self.head[before..before + added].copy_from_slice(&input[..added]);
+        if let Some((header, taken)) = FrameHeader::parse(&self.head[..before + added])? {
+            *input = &input[taken - before..];
+            self.head_len = 0;
+            return Ok(Some(header));
+        }
+        *input = &input[added..];
+        self.head_len += u8::try_from(added).expect("a header is short");
+        Ok(None)
+    }
+
+    /// Judges a header where it stands.
+    fn begin(&mut self, config: &Config, header: FrameHeader, at: usize) -> Result<(), Violation> {
+        let FrameHeader { fin, rsv1, opcode, mask, len } = header;
+        // §5.1
+        if mask.is_some() {
+            return Err(Violation::Masked);
+        }
+        // §5.2, and RFC 7692 §6: only the first frame of a message says that it is compressed.
+        let first = matches!(opcode, OpCode::Text | OpCode::Binary);
+        if rsv1 && !(first && self.can_inflate()) {
+            return Err(Violation::ReservedBits(4));
+        }
+        if opcode.is_control() {
+            self.allowance.take(config.control_rate)?;
+            let missing = u8::try_from(len).expect("the header's parser refuses long control frames");
+            self.stage = Stage::Control { opcode, missing, at };
+            return Ok(());
+        }
+        // §5.4
+        match self.message {
+            None if !first => return Err(Violation::UnexpectedContinuation),
+            Some(_) if first => return Err(Violation::ExpectedContinuation),
+            None => {
+                self.message = Some(Kind { text: opcode == OpCode::Text, compressed: rsv1 });
+                (self.judged, self.announced, self.empty_fragments, self.begun) = (0, 0, 0, false);
+            }
+            Some(_) => {}
+        }
+        if len > config.max_frame_bytes {
+            return Err(Violation::FrameTooBig { bytes: len, limit: config.max_frame_bytes });
+        }
+        self.announced = self.announced.saturating_add(len);
+        if self.announced > config.max_message_bytes && self.message.is_some_and(|kind| !kind.compressed) {
+            return Err(Violation::MessageTooBig { limit: config.max_message_bytes });
+        }
+        if len == 0 && !fin {
+            self.empty_fragments += 1;
+            if self.empty_fragments > config.max_empty_fragments {
+                return Err(Violation::EmptyFragments { limit: config.max_empty_fragments });
+            }
+        }
+        self.fin = fin;
+        self.stage = Stage::Data(len);
+        Ok(())
+    }
+
+    /// Takes payload of a plain message.
+    fn gather<'i>(
+        &mut self,
+        Kind { text, .. }: Kind,
+        missing: u64,
+        input: &mut &'i [u8],
+        assembly: &mut Buffer,
+    ) -> Result<Option<Found<'i>>, Violation> {
+        let payload = take(input, missing);
+        let complete = self.took(missing, payload.len());
+        if complete && self.fin {
+            self.message = None;
+            if assembly.is_empty() {
+                return Ok(Some(Found::Whole { text, payload }));
+            }
+            assembly.extend_from_slice(payload);
+            return Ok(Some(Found::Assembled { text }));
+        }
+        assembly.extend_from_slice(payload);
+        if text {
+            self.judge(assembly)?;
+        }
+        Ok(None)
+    }
+
+    /// Payload of a data frame came in; whether all of it is there now.
+    pub(super) fn took(&mut self, missing: u64, bytes: usize) -> bool {
+        let left = missing - bytes as u64;
+        self.stage = if left == 0 { Stage::Head } else { Stage::Data(left) };
+        left == 0
+    }
+
+    /// Judges the text that was assembled, as far as it is there: before anything else is reported, so that what is
+    /// reported does not depend on how the bytes came in.
+    pub(super) fn judge(&mut self, assembly: &Buffer) -> Result<(), Violation> {
+        let whole = utf8::judge(&assembly.as_slice()[self.judged..]).map_err(|_| Violation::Utf8)?;
+        self.judged += whole.len();
+        Ok(())
+    }
+
+    /// Takes payload of a control frame.
+    fn control<'i>(
+        &mut self,
+        opcode: OpCode,
+        missing: u8,
+        at: usize,
+        input: &mut &'i [u8],
+        assembly: &mut Buffer,
+    ) -> Option<Found<'i>> {
+        let payload = take(input, u64::from(missing));
+        let left = missing - u8::try_from(payload.len()).expect("not more than was missing");
+        if left == 0 && assembly.len() == at {
+            self.stage = Stage::Head;
+            return Some(Found::Control(opcode, Ok(payload)));
+        }
+        assembly.extend_from_slice(payload);
+        if left == 0 {
+            self.stage = Stage::Head;
+            return Some(Found::Control(opcode, Err(at)));
+        }
+        self.stage = Stage::Control { opcode, missing: left, at };
+        None
+    }
+
+    /// Looks at what was found, and lends it out.
+    fn hand_out<'b, 'i: 'b>(&mut self, found: Found<'i>, assembly: &'b mut Buffer) -> Result<Event<'b>, Violation> {
+        let checked = |payload| utf8::text(payload).map_err(|_| Violation::Utf8);
+        Ok(match found {
+            Found::Whole { text: true, payload } => Event::Message(Received::new(Source::Text(checked(payload)?))),
+            Found::Whole { text: false, payload } => Event::Message(Received::new(Source::Binary(payload))),
+            Found::Assembled { text } => {
+                self.handed_front = assembly.len();
+                let source =
+                    if text { Source::Text(checked(assembly.as_slice())?) } else { Source::Assembled(assembly) };
+                Event::Message(Received::new(source))
+            }
+            Found::Piece { payload, first, last } => Event::Piece(Piece { payload, first, last }),
+            Found::AssembledPiece { text, bytes, first, last } => {
+                self.handed_front = bytes;
+                let bytes = &assembly.as_slice()[..bytes];
+                let payload = if text { Message::text(checked(bytes)?) } else { Message::binary(bytes) };
+                Event::Piece(Piece { payload, first, last })
+            }
+            Found::Control(opcode, place) => {
+                let payload = match place {
+                    Ok(payload) => payload,
+                    Err(at) => {
+                        self.handed_behind = Some(at);
+                        &assembly.as_slice()[at..]
+                    }
+                };
+                match opcode {
+                    OpCode::Ping => Event::Ping(payload),
+                    OpCode::Pong => Event::Pong(payload),
+                    OpCode::Close | OpCode::Continuation | OpCode::Text | OpCode::Binary => {
+                        let frame = control::read_close(payload)?;
+                        self.stage = Stage::Over;
+                        Event::Close(frame)
+                    }
+                }
+            }
+        })
+    }
+
+    /// Room for the rest of a large message; see [`Wire::space`](super::Wire::space).
+    pub(super) fn space<'b>(&self, config: &Config, assembly: &'b mut Buffer) -> Option<&'b mut [u8]> {
+        let (Stage::Data(missing), Some(Kind { compressed: false, .. })) = (self.stage, self.message) else {
+            return None;
+        };
+        if missing == 0 || config.pieces || self.handed_front > 0 || self.handed_behind.is_some() {
+            return None;
+        }
+        let missing = usize::try_from(missing).unwrap_or(usize::MAX);
+        // As much as came in so far, at least: not a byte on the word of the header alone.
+        let room = assembly.room(missing.min(assembly.len().max(SPACE)));
+        let len = room.len().min(missing);
+        Some(&mut room[..len])
+    }
+
+    /// So many bytes were read into the space.
+    pub(super) fn filled(&mut self, bytes: usize, assembly: &mut Buffer) {
+        if let Stage::Data(missing) = self.stage {
+            let bytes = bytes.min(usize::try_from(missing).unwrap_or(usize::MAX));
+            assembly.fill(bytes);
+            // The frame ends with the next call, even if nothing is missing any more.
+            self.stage = Stage::Data(missing - bytes as u64);
+        }
+    }
+}
+
+/// Takes no more than `most` bytes from the front of the input.
+pub(super) fn take<'i>(input: &mut &'i [u8], most: u64) -> &'i [u8] {
+    let (taken, rest) = input.split_at(usize::try_from(most).unwrap_or(usize::MAX).min(input.len()));
+    *input = rest;
+    taken
+}
+
+/// The first byte of an unfragmented text message.
+const TEXT: u8 = 0x81;
+/// The first byte of an unfragmented binary message.
+const BINARY: u8 = 0x82;
+/// The least that is offered for the rest of a message, if that much is missing.
+const SPACE: usize = 64 << 10;

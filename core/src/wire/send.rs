@@ -1,0 +1,258 @@
+//! The way out: messages, made into masked frames (RFC 6455 §5 and §6.1).
+
+use alloc::vec::Vec;
+use core::{error, fmt};
+
+use super::{
+    Buffer, Config, FrameHeader, OpCode, Piece, control,
+    mask::{Masks, mask_into},
+};
+use crate::{CloseFrame, Message};
+
+/// Why a message was not written. Nothing of it was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum SendError {
+    /// A close frame was written, and nothing may follow it (RFC 6455 §5.5.1).
+    Closed,
+    /// Pieces of another message are under way, and it has to end first (RFC 6455 §5.4).
+    MessageUnderWay,
+    /// A piece that is not the first, and no message under way.
+    NoMessageUnderWay,
+    /// A piece of text within a binary message, or the reverse.
+    KindChanged,
+    /// A ping or pong of more than 125 bytes (RFC 6455 §5.5).
+    ControlTooLong(usize),
+}
+
+/// What goes out, and what of it is under way.
+pub(super) struct Sender {
+    /// Whether a message can be written as one plain frame right now: all that the short way asks.
+    plain: bool,
+    /// Whether messages are neither compressed nor fragmented.
+    simple: bool,
+    closed: bool,
+    /// The message whose pieces are under way.
+    under_way: Option<UnderWay>,
+    masks: Masks,
+    /// How many pongs were written since the buffer was last seen empty.
+    pongs: u8,
+    /// The payload of the last ping, if its pong has to wait for room.
+    waiting_pong: Option<Vec<u8>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct UnderWay {
+    text: bool,
+    compressed: bool,
+    /// Whether a frame of it was written.
+    begun: bool,
+}
+
+impl Sender {
+    pub(super) fn new(config: &Config, mask_seed: [u8; 32]) -> Self {
+        Self {
+            plain: config.fragment_bytes.is_none(),
+            simple: config.fragment_bytes.is_none(),
+            closed: false,
+            under_way: None,
+            masks: Masks::new(mask_seed),
+            pongs: 0,
+            waiting_pong: None,
+        }
+    }
+
+    pub(super) const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    #[inline]
+    pub(super) fn send(&mut self, config: &Config, message: &Message<'_>, out: &mut Buffer) -> Result<(), SendError> {
+        if self.plain {
+            self.frame(FIN | opcode(message) as u8, message.as_bytes(), out);
+            return Ok(());
+        }
+        let mut from = 0;
+        loop {
+            from = self.send_from(config, message, from, out)?;
+            if from == message.len() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Writes the fragment that begins at byte `from`; where the next one begins.
+    pub(super) fn send_from(
+        &mut self,
+        config: &Config,
+        message: &Message<'_>,
+        from: usize,
+        out: &mut Buffer,
+    ) -> Result<usize, SendError> {
+        let len = message.len();
+        let from = from.min(len);
+        let to = config.fragment_bytes.map_or(len, |most| len.min(from.saturating_add(most.max(1))));
+        self.part(message.is_text(), &message.as_bytes()[from..to], from == 0, to == len, len, out)?;
+        Ok(to)
+    }
+
+    pub(super) fn send_piece(&mut self, piece: &Piece<'_>, out: &mut Buffer) -> Result<(), SendError> {
+        let Piece { payload, first, last } = piece;
+        // How long it will be is not known, but for one that ends at once.
+        let len = if *last { payload.len() } else { usize::MAX };
+        self.part(payload.is_text(), payload.as_bytes(), *first, *last, len, out)
+    }
+
+    /// Writes a part of a message of about `len` bytes as a frame.
+    fn part(
+        &mut self,
+        text: bool,
+        bytes: &[u8],
+        first: bool,
+        last: bool,
+        len: usize,
+        out: &mut Buffer,
+    ) -> Result<(), SendError> {
+        if self.closed {
+            return Err(SendError::Closed);
+        }
+        let mut message = match self.under_way {
+            Some(_) if first => return Err(SendError::MessageUnderWay),
+            None if !first => return Err(SendError::NoMessageUnderWay),
+            Some(message) if message.text != text => return Err(SendError::KindChanged),
+            Some(message) => message,
+            None => UnderWay { text, compressed: self.compresses(len), begun: false },
+        };
+        let opcode = match (message.begun, text) {
+            (true, _) => OpCode::Continuation,
+            (false, true) => OpCode::Text,
+            (false, false) => OpCode::Binary,
+        };
+        let head = u8::from(last) << 7 | u8::from(message.compressed && !message.begun) << 6 | opcode as u8;
+        if message.compressed {
+            message.begun |= self.compressed_frame(head, bytes, last, out);
+        } else {
+            self.frame(head, bytes, out);
+            message.begun = true;
+        }
+        self.under_way = (!last).then_some(message);
+        self.plain = last && self.simple;
+        Ok(())
+    }
+
+    const fn compresses(&self, _: usize) -> bool {
+        let _ = self;
+        false
+    }
+
+    fn compressed_frame(&mut self, head: u8, bytes: &[u8], _: bool, out: &mut Buffer) -> bool {
+        self.frame(head, bytes, out);
+        true
+    }
+
+    pub(super) fn control(&mut self, opcode: OpCode, payload: &[u8], out: &mut Buffer) -> Result<(), SendError> {
+        if self.closed {
+            return Err(SendError::Closed);
+        }
+        if payload.len() > MAX_CONTROL {
+            return Err(SendError::ControlTooLong(payload.len()));
+        }
+        self.frame(FIN | opcode as u8, payload, out);
+        Ok(())
+    }
+
+    /// Answers a ping. While the buffer is not emptied only so many are answered one by one, and then the latest, as RFC
+    /// 6455 §5.5.3 allows: a server that pings and does not read must not fill the memory.
+    pub(super) fn answer(&mut self, ping: &[u8], out: &mut Buffer) {
+        if out.is_empty() {
+            self.pongs = 0;
+        }
+        if self.pongs < MAX_PONGS {
+            self.pongs += 1;
+            // Nothing answers after a close frame.
+            let _ = self.control(OpCode::Pong, ping, out);
+        } else {
+            let waiting = self.waiting_pong.get_or_insert_default();
+            waiting.clear();
+            waiting.extend_from_slice(ping);
+        }
+    }
+
+    /// Writes what waited for the buffer to be emptied.
+    #[inline]
+    pub(super) fn pull(&mut self, out: &mut Buffer) {
+        if out.is_empty()
+            && let Some(ping) = self.waiting_pong.take()
+        {
+            self.answer(&ping, out);
+        }
+    }
+
+    /// Writes a close frame, unless one was written.
+    pub(super) fn close(&mut self, frame: &CloseFrame, out: &mut Buffer) {
+        let (payload, len) = control::close_payload(frame);
+        // The only error is the one that makes it superfluous.
+        let _ = self.control(OpCode::Close, &payload[..len], out);
+        (self.closed, self.plain, self.waiting_pong) = (true, false, None);
+    }
+
+    /// Writes a frame.
+    #[inline]
+    pub(super) fn frame(&mut self, first: u8, payload: &[u8], out: &mut Buffer) {
+        let key = self.masks.next();
+        if let Ok(len @ 0..=125) = u8::try_from(payload.len()) {
+            let (head, body) = out.append(SHORT_HEAD + payload.len()).split_at_mut(SHORT_HEAD);
+            head.copy_from_slice(&[first, 0x80 | len, key[0], key[1], key[2], key[3]]);
+            mask_into(payload, key, body);
+        } else {
+            let header = FrameHeader {
+                fin: true,
+                rsv1: false,
+                opcode: OpCode::Binary,
+                mask: Some(key),
+                len: payload.len() as u64,
+            };
+            let (mut bytes, len) = header.to_bytes();
+            bytes[0] = first;
+            let (head, body) = out.append(len + payload.len()).split_at_mut(len);
+            head.copy_from_slice(&bytes[..len]);
+            mask_into(payload, key, body);
+        }
+    }
+}
+
+const fn opcode(message: &Message<'_>) -> OpCode {
+    if message.is_text() { OpCode::Text } else { OpCode::Binary }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("closed", &self.closed)
+            .field("under_way", &self.under_way)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("a close frame was sent, and nothing may follow it"),
+            Self::MessageUnderWay => f.write_str("another message is under way, and its last piece has to come first"),
+            Self::NoMessageUnderWay => f.write_str("no message is under way that this piece could belong to"),
+            Self::KindChanged => f.write_str("a message is text or binary, and cannot be both"),
+            Self::ControlTooLong(len) => write!(f, "a ping or pong of {len} B, where 125 are allowed"),
+        }
+    }
+}
+
+impl error::Error for SendError {}
+
+/// The last frame of a message.
+const FIN: u8 = 0x80;
+/// The length of the header of a masked frame of up to 125 bytes.
+const SHORT_HEAD: usize = 6;
+/// The most payload in a control frame (RFC 6455 §5.5).
+const MAX_CONTROL: usize = 125;
+/// How many pongs may lie in a buffer that is not emptied.
+const MAX_PONGS: u8 = 64;

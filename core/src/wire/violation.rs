@@ -1,0 +1,137 @@
+//! How a server can break the protocol, and what it is told.
+
+use core::{error, fmt};
+
+use crate::CloseCode;
+
+/// What the server did that RFC 6455 or RFC 7692 forbids, or that a limit of ours forbids.
+///
+/// Each leads to the close code that the RFC demands ([`close_code`](Self::close_code)) and names the clause that it
+/// broke ([`clause`](Self::clause)). The machine has already written the close frame when it reports one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Violation {
+    /// Reserved bits were set that no extension gave a meaning; all of them, RSV1 as 4, RSV2 as 2, RSV3 as 1.
+    ReservedBits(u8),
+    /// An opcode that is reserved for later.
+    ReservedOpcode(u8),
+    /// A frame of the server's was masked.
+    Masked,
+    /// A length was not written in the fewest bytes.
+    LengthNotMinimal(u64),
+    /// A length of 2⁶³ or more.
+    LengthOverflow(u64),
+    /// A control frame was fragmented.
+    ControlFragmented,
+    /// A control frame said that it carries more than 125 bytes.
+    ControlTooLong(u64),
+    /// A continuation frame came when no message was under way.
+    UnexpectedContinuation,
+    /// A new message began within another.
+    ExpectedContinuation,
+    /// A close frame with a payload of one byte.
+    CloseTooShort,
+    /// A close frame with a code that may not stand on the wire.
+    CloseCode(u16),
+    /// A close frame whose reason is not UTF-8.
+    CloseReason,
+    /// A text message that is not UTF-8.
+    Utf8,
+    /// A compressed message that is not DEFLATE.
+    Deflate,
+    /// A frame of more bytes than [`Config::max_frame_bytes`](super::Config::max_frame_bytes) allows.
+    FrameTooBig {
+        /// What it said that it carries.
+        bytes: u64,
+        /// What is allowed.
+        limit: u64,
+    },
+    /// A message of more bytes than [`Config::max_message_bytes`](super::Config::max_message_bytes) allows, as sent or
+    /// inflated.
+    MessageTooBig {
+        /// What is allowed.
+        limit: u64,
+    },
+    /// More empty fragments in one message than [`Config::max_empty_fragments`](super::Config::max_empty_fragments).
+    EmptyFragments {
+        /// What is allowed.
+        limit: u32,
+    },
+    /// More control frames than [`Config::control_rate`](super::Config::control_rate) allows.
+    ControlFlood {
+        /// How many a second are allowed in the long run.
+        per_second: u32,
+    },
+}
+
+impl Violation {
+    /// The code that the server is told in the close frame.
+    #[must_use]
+    pub const fn close_code(self) -> CloseCode {
+        match self {
+            Self::ReservedBits(_)
+            | Self::ReservedOpcode(_)
+            | Self::Masked
+            | Self::LengthNotMinimal(_)
+            | Self::LengthOverflow(_)
+            | Self::ControlFragmented
+            | Self::ControlTooLong(_)
+            | Self::UnexpectedContinuation
+            | Self::ExpectedContinuation
+            | Self::CloseTooShort
+            | Self::CloseCode(_) => CloseCode::PROTOCOL_ERROR,
+            Self::CloseReason | Self::Utf8 | Self::Deflate => CloseCode::INVALID_PAYLOAD,
+            Self::FrameTooBig { .. } | Self::MessageTooBig { .. } => CloseCode::TOO_BIG,
+            Self::EmptyFragments { .. } | Self::ControlFlood { .. } => CloseCode::POLICY,
+        }
+    }
+
+    /// The clause that was broken or, for limits, that allows them.
+    #[must_use]
+    pub const fn clause(self) -> &'static str {
+        match self {
+            Self::ReservedBits(_) | Self::ReservedOpcode(_) | Self::LengthNotMinimal(_) | Self::LengthOverflow(_) => {
+                "RFC 6455 §5.2"
+            }
+            Self::Masked => "RFC 6455 §5.1",
+            Self::ControlFragmented | Self::ControlTooLong(_) => "RFC 6455 §5.5",
+            Self::UnexpectedContinuation | Self::ExpectedContinuation => "RFC 6455 §5.4",
+            Self::CloseTooShort | Self::CloseReason => "RFC 6455 §5.5.1",
+            Self::CloseCode(_) => "RFC 6455 §7.4",
+            Self::Utf8 => "RFC 6455 §8.1",
+            Self::Deflate => "RFC 7692 §7.2.2",
+            Self::FrameTooBig { .. }
+            | Self::MessageTooBig { .. }
+            | Self::EmptyFragments { .. }
+            | Self::ControlFlood { .. } => "RFC 6455 §10.4",
+        }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ReservedBits(bits) => write!(f, "reserved bits are set ({bits:03b}), and no extension uses them"),
+            Self::ReservedOpcode(opcode) => write!(f, "opcode {opcode:#x} is reserved"),
+            Self::Masked => f.write_str("a frame from the server is masked"),
+            Self::LengthNotMinimal(len) => write!(f, "a length of {len} was not written in the fewest bytes"),
+            Self::LengthOverflow(len) => write!(f, "a length of {len} does not fit into 63 bits"),
+            Self::ControlFragmented => f.write_str("a control frame is fragmented"),
+            Self::ControlTooLong(len) => write!(f, "a control frame of {len} B, where 125 are allowed"),
+            Self::UnexpectedContinuation => f.write_str("a continuation, and no message under way"),
+            Self::ExpectedContinuation => f.write_str("a new message, and another still under way"),
+            Self::CloseTooShort => f.write_str("a close frame with half a code"),
+            Self::CloseCode(code) => write!(f, "close code {code} may not stand on the wire"),
+            Self::CloseReason => f.write_str("the reason of a close frame is not UTF-8"),
+            Self::Utf8 => f.write_str("a text message is not UTF-8"),
+            Self::Deflate => f.write_str("a compressed message cannot be inflated"),
+            Self::FrameTooBig { bytes, limit } => write!(f, "a frame of {bytes} B, where {limit} are allowed"),
+            Self::MessageTooBig { limit } => write!(f, "a message of more than the {limit} B allowed"),
+            Self::EmptyFragments { limit } => write!(f, "more than {limit} empty fragments in one message"),
+            Self::ControlFlood { per_second } => write!(f, "more control frames than {per_second} a second"),
+        }?;
+        write!(f, " ({})", self.clause())
+    }
+}
+
+impl error::Error for Violation {}
