@@ -47,6 +47,9 @@ pub(super) struct Connection {
     /// Edge-triggered readiness, remembered.
     pub(super) readable: bool,
     pub(super) writable: bool,
+    /// Whether the operating system has said, or may have said, that the stream has ended or failed: it does not say so
+    /// again, so reading goes on until it comes to that.
+    pub(super) may_have_ended: bool,
     /// Whether the session asked for the closing handshake.
     pub(super) closing: bool,
     /// Why it is over, once what is in `out` has been flushed.
@@ -101,21 +104,7 @@ impl Link {
             Progress::Connected(stream) => {
                 let mut out = Outgoing::default();
                 let engine = Engine::begin(endpoint, max_message_bytes, &mut out.buffer);
-                *self = Self::Up(Box::new(Connection {
-                    conn: *conn,
-                    stream,
-                    engine,
-                    out,
-                    assembly: Buffer::new(),
-                    held: None,
-                    open: false,
-                    paused: false,
-                    // The event that told of the connect may also have told of bytes, and would not come again.
-                    readable: true,
-                    writable: true,
-                    closing: false,
-                    over: None,
-                }));
+                *self = Self::Up(Box::new(Connection::new(*conn, stream, engine, out)));
                 None
             }
         }
@@ -165,6 +154,32 @@ impl Ending {
 }
 
 impl Connection {
+    fn new(conn: ConnId, stream: Stream, engine: Engine, out: Outgoing) -> Self {
+        Self {
+            conn,
+            stream,
+            engine,
+            out,
+            assembly: Buffer::new(),
+            held: None,
+            open: false,
+            paused: false,
+            // The event that told of the connect may also have told of bytes, or the end, and would not come again.
+            readable: true,
+            may_have_ended: true,
+            writable: true,
+            closing: false,
+            over: None,
+        }
+    }
+
+    /// Takes note of what the operating system says of the stream.
+    pub(super) fn note(&mut self, event: &mio::event::Event) {
+        self.may_have_ended |= event.is_read_closed() || event.is_error();
+        self.readable |= event.is_readable() || self.may_have_ended;
+        self.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
+    }
+
     pub(super) fn send(&mut self, id: MessageId, message: &Message<'_>) {
         let start = self.out.end();
         if self.engine.send(message, &mut self.out.buffer) {
@@ -191,15 +206,28 @@ impl Connection {
         self.engine.close(frame, &mut self.out.buffer);
     }
 
+    /// Reads once. What belongs to a message that is being assembled goes there; the rest, which may be nothing, to the
+    /// front of `buffer`.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Read {
         loop {
-            match self.stream.read(buffer) {
+            let space = self.engine.space(&mut self.assembly).unwrap_or_default();
+            let (direct, room) = (space.len(), space.len() + buffer.len());
+            match self.stream.read(space, buffer) {
                 Ok(0) => return Read::Ended(self.engine.ended()),
-                Ok(read) => return Read::Bytes(read),
+                Ok(read) => {
+                    if Stream::A_SHORT_ONE_IS_THE_LAST && read < room && !self.may_have_ended {
+                        self.readable = false;
+                    }
+                    let assembled = read.min(direct);
+                    if assembled > 0 {
+                        self.engine.filled(assembled, &mut self.assembly);
+                    }
+                    return Read::Bytes(read - assembled);
+                }
                 Err(error) => match error.kind() {
                     io::ErrorKind::Interrupted => {}
                     io::ErrorKind::WouldBlock => {
-                        self.readable = false;
+                        (self.readable, self.may_have_ended) = (false, false);
                         return Read::WouldBlock;
                     }
                     _ => return Read::Ended(Cause::Io(cause::io_kind(&error))),
@@ -217,6 +245,9 @@ impl Connection {
                 Ok(taken) => {
                     self.out.took(taken);
                     written += taken as u64;
+                    if Stream::A_SHORT_ONE_IS_THE_LAST && !self.out.pending().is_empty() {
+                        self.writable = false;
+                    }
                 }
                 Err(error) => match error.kind() {
                     io::ErrorKind::Interrupted => {}
@@ -226,5 +257,117 @@ impl Connection {
             }
         }
         (written, Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::Write,
+        net::{TcpListener, TcpStream},
+        time::Duration,
+    };
+
+    use mio::{Events, Interest, Poll};
+
+    use super::*;
+
+    /// A connection, the server's end of it, and the poll that it is registered with.
+    struct Pair {
+        connection: Connection,
+        server: TcpStream,
+        poll: Poll,
+        events: Events,
+    }
+
+    impl Pair {
+        fn new() -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+            let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
+            client.set_nonblocking(true).expect("an option");
+            let mut socket = mio::net::TcpStream::from_std(client);
+            let poll = Poll::new().expect("a poll");
+            poll.registry().register(&mut socket, Token(0), Interest::READABLE | Interest::WRITABLE).expect("a poll");
+            let mut out = Outgoing::default();
+            let endpoint = Endpoint::parse("ws://localhost/").expect("a URL");
+            let engine = Engine::begin(&endpoint, 100, &mut out.buffer);
+            let connection = Connection::new(ConnId(1), Stream::tcp(socket), engine, out);
+            let server = listener.accept().expect("a connection").0;
+            Self { connection, server, poll, events: Events::with_capacity(4) }
+        }
+
+        /// Waits until the operating system says that there is something to read.
+        fn wait(&mut self) {
+            while !self.connection.readable {
+                self.poll.poll(&mut self.events, Some(Duration::from_secs(20))).expect("a poll");
+                assert!(!self.events.is_empty(), "no event in time");
+                for event in &self.events {
+                    self.connection.note(event);
+                }
+            }
+        }
+
+        fn read(&mut self) -> Read {
+            self.connection.read(&mut [0; 100])
+        }
+
+        /// Reads until the operating system has no more.
+        fn drain(&mut self) {
+            while !matches!(self.read(), Read::WouldBlock) {}
+        }
+    }
+
+    #[test]
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn after_a_short_read_an_event_tells_of_more() {
+        let mut pair = Pair::new();
+        pair.drain();
+        for _ in 0..3 {
+            pair.server.write_all(b"hello").expect("room");
+            pair.wait();
+            assert!(matches!(pair.read(), Read::Bytes(5)));
+            assert!(!pair.connection.readable);
+        }
+    }
+
+    #[test]
+    fn an_end_that_came_with_the_last_bytes_is_not_waited_for() {
+        let mut pair = Pair::new();
+        pair.drain();
+        pair.server.write_all(b"bye").expect("room");
+        pair.server.shutdown(std::net::Shutdown::Write).expect("an end");
+        while !pair.connection.may_have_ended {
+            pair.connection.readable = false;
+            pair.wait();
+        }
+        assert!(matches!(pair.read(), Read::Bytes(3)));
+        assert!(pair.connection.readable);
+        assert!(matches!(pair.read(), Read::Ended(Cause::Io(_))));
+    }
+
+    #[test]
+    fn an_end_that_comes_after_a_short_read_is_an_event() {
+        let mut pair = Pair::new();
+        pair.drain();
+        pair.server.write_all(b"bye").expect("room");
+        pair.wait();
+        assert!(matches!(pair.read(), Read::Bytes(3)));
+        pair.server.shutdown(std::net::Shutdown::Write).expect("an end");
+        pair.wait();
+        assert!(matches!(pair.read(), Read::Ended(Cause::Io(_))));
+    }
+
+    #[test]
+    fn the_first_read_after_the_connect_trusts_no_event() {
+        let mut pair = Pair::new();
+        pair.server.write_all(b"hello").expect("room");
+        pair.server.shutdown(std::net::Shutdown::Write).expect("an end");
+        // The dial was told of all of it, and the connection is told nothing.
+        while pair.events.iter().all(|event| !event.is_read_closed()) {
+            pair.poll.poll(&mut pair.events, Some(Duration::from_secs(20))).expect("a poll");
+        }
+        assert!(matches!(pair.read(), Read::Bytes(5)));
+        assert!(pair.connection.readable);
+        assert!(matches!(pair.read(), Read::Ended(Cause::Io(_))));
     }
 }

@@ -105,6 +105,7 @@ impl<A: Application> Driver<A> {
             resolver: Resolver::new(Arc::clone(&mailbox)),
             buffer: vec![0; READ_BUFFER],
             spare: Buffer::new(),
+            assembly: Buffer::new(),
             events: VecDeque::new(),
         };
         Self {
@@ -202,8 +203,7 @@ impl<A: Application> Driver<A> {
         let index = token - self.tokens.start;
         if let Some(slot) = self.slots.get_mut(index) {
             if let Link::Up(connection) = &mut slot.link {
-                connection.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
-                connection.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
+                connection.note(event);
             }
             self.settle(index);
         }

@@ -1,6 +1,6 @@
 //! Bytes on their way out, and where in them each message ends.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, mem};
 
 use steadfast_core::{ConnId, Event, MessageId, wire::Buffer};
 
@@ -87,18 +87,22 @@ impl Outgoing {
     /// Takes over a buffer that another connection gave back, unless this one has its own.
     pub(super) fn borrow(&mut self, spare: &mut Buffer) {
         if self.buffer.capacity() == 0 {
-            std::mem::swap(&mut self.buffer, spare);
+            mem::swap(&mut self.buffer, spare);
         }
     }
 
     /// Gives the buffer back once it is empty, so that connections at rest have none.
     pub(super) fn give_back(&mut self, spare: &mut Buffer) {
         if self.buffer.is_empty() && self.buffer.capacity() > 0 {
-            let buffer = std::mem::take(&mut self.buffer);
-            if buffer.capacity() <= KEPT && buffer.capacity() > spare.capacity() {
-                *spare = buffer;
-            }
+            keep(mem::take(&mut self.buffer), spare);
         }
+    }
+}
+
+/// Keeps a buffer for whoever needs one next, unless it is large, or a larger one is there.
+pub(super) fn keep(buffer: Buffer, spare: &mut Buffer) {
+    if buffer.capacity() <= KEPT && buffer.capacity() > spare.capacity() {
+        *spare = buffer;
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
         Slot,
         application::{Application, Reads, Requests},
         link::{Ending, Link, Read},
+        outgoing::keep,
     },
     endpoint::Endpoint,
     engine::Incoming,
@@ -25,6 +26,8 @@ pub(super) struct Shared {
     pub(super) buffer: Vec<u8>,
     /// The write buffer of whoever needs one next.
     pub(super) spare: Buffer,
+    /// The assembly buffer of whoever needs one next.
+    pub(super) assembly: Buffer,
     /// What follows from the actions of the session whose turn it is. Empty between turns.
     pub(super) events: VecDeque<Event<'static>>,
 }
@@ -216,9 +219,17 @@ impl<A: Application> Turn<'_, A> {
         let Some(connection) = self.slot.link.up(conn) else { return };
         // Messages are borrowed from it while the session has the connection.
         let mut assembly = mem::take(&mut connection.assembly);
+        if assembly.capacity() == 0 {
+            mem::swap(&mut assembly, &mut self.shared.assembly);
+        }
         self.assemble(conn, input, &mut assembly);
-        if let Some(connection) = self.slot.link.up(conn) {
+        if let Some(connection) = self.slot.link.up(conn)
+            && !connection.engine.is_at_rest()
+        {
             connection.assembly = assembly;
+        } else {
+            assembly.clear();
+            keep(assembly, &mut self.shared.assembly);
         }
     }
 

@@ -86,6 +86,28 @@ impl Engine {
         incoming
     }
 
+    /// Where the rest of a message may be read to directly, if one is being assembled. Say with
+    /// [`filled`](Self::filled) how many bytes came, and call [`next`](Self::next) even if nothing else came.
+    pub(crate) fn space<'b>(&self, _assembly: &'b mut Buffer) -> Option<&'b mut [u8]> {
+        match &self.phase {
+            Phase::Open(Socket::Tungstenite(_)) | Phase::Upgrading(_) | Phase::Over => None,
+        }
+    }
+
+    /// So many bytes were read into the [`space`](Self::space).
+    pub(crate) fn filled(&mut self, _bytes: usize, _assembly: &mut Buffer) {
+        match &mut self.phase {
+            Phase::Open(Socket::Tungstenite(_)) | Phase::Upgrading(_) | Phase::Over => {}
+        }
+    }
+
+    /// Whether no message is being assembled, so that the assembly buffer is free.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        match &self.phase {
+            Phase::Open(Socket::Tungstenite(_)) | Phase::Upgrading(_) | Phase::Over => true,
+        }
+    }
+
     fn upgrade(&mut self, input: &mut &[u8]) -> Option<Incoming<'static>> {
         let Phase::Upgrading(upgrade) = &mut self.phase else { return None };
         if input.is_empty() {

@@ -1,7 +1,7 @@
 //! The byte pipe below the engine: plain TCP. TLS, proxies and Unix sockets are further variants.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, IoSliceMut, Read, Write},
     time::Duration,
 };
 
@@ -16,6 +16,14 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
+    /// Whether a read that fills less than it was given has emptied the stream, and a write that takes less than it was
+    /// given has filled it, so that the next one has to wait for an event and one that says so is not needed.
+    ///
+    /// epoll(7) promises it for streams. Bytes that come later are an event of their own, and so is the end, if it was not
+    /// there when the last event was fetched. Where mio re-arms its interest only with an operation that would block
+    /// (Windows), it is not so.
+    pub(crate) const A_SHORT_ONE_IS_THE_LAST: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
     pub(crate) fn tcp(socket: TcpStream) -> Self {
         // None of these is vital: where the system refuses one, the connection is merely less lively.
         let _ = socket.set_nodelay(true);
@@ -23,9 +31,11 @@ impl Stream {
         Self::Tcp(socket)
     }
 
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Reads into the one, and what does not fit there into the other.
+    pub(crate) fn read(&mut self, first: &mut [u8], then: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(socket) => socket.read(buffer),
+            Self::Tcp(socket) if first.is_empty() => socket.read(then),
+            Self::Tcp(socket) => socket.read_vectored(&mut [IoSliceMut::new(first), IoSliceMut::new(then)]),
         }
     }
 
