@@ -1,4 +1,4 @@
-//! A session in steady state does not allocate. Counted by an allocator that counts.
+//! A session in steady state does not allocate, and a wire does not either. Counted by an allocator that counts.
 
 #[expect(dead_code, reason = "each of its users takes what it needs")]
 mod steady;
@@ -6,7 +6,11 @@ mod steady;
 use core::time::Duration;
 
 use allocation_counter::measure;
-use steadfast_core::config::Config;
+use steadfast_core::{
+    Message,
+    config::Config,
+    wire::{self, Buffer, Event, FrameHeader, OpCode, Wire},
+};
 use steady::Steady;
 
 #[test]
@@ -25,4 +29,36 @@ fn a_heartbeat_allocates_nothing() {
     steady.idle(Duration::from_mins(1));
     let allocated = measure(|| (0..100).for_each(|_| steady.tick()));
     assert_eq!(allocated.count_total, 0, "{allocated:?}");
+}
+
+#[test]
+fn messages_of_up_to_sixteen_kibibytes_pass_the_wire_without_an_allocation() {
+    for len in [0, 16, 128, 1_024, 16 << 10] {
+        for opcode in [OpCode::Text, OpCode::Binary] {
+            let (head, end) = FrameHeader { fin: true, rsv1: false, opcode, mask: None, len: len as u64 }.to_bytes();
+            let frame = [&head[..end], &vec![b'x'; len]].concat();
+            let ping = [0x89, 3, b'a', b'b', b'c'];
+            // Cut everywhere in the end, so that messages are borrowed as well as assembled.
+            let stream = [frame.as_slice(), &ping].concat().repeat(64);
+            let message = Message::binary(vec![b'x'; len]);
+            let mut wire = Wire::new(wire::Config::default(), [1; 32]);
+            let (mut assembly, mut out) = (Buffer::new(), Buffer::new());
+            let mut pass = || {
+                let mut seen = 0;
+                for mut chunk in stream.chunks(1_500) {
+                    while let Some(event) = wire.receive(&mut chunk, &mut assembly, &mut out) {
+                        seen += usize::from(
+                            matches!(event, Ok(Event::Message(message)) if message.as_bytes().len() == len),
+                        );
+                    }
+                    wire.send(&message, &mut out).expect("open");
+                    out.clear();
+                }
+                seen
+            };
+            assert_eq!(pass(), 64);
+            let allocated = measure(|| assert_eq!(pass(), 64));
+            assert_eq!(allocated.count_total, 0, "{len} B, {opcode:?}: {allocated:?}");
+        }
+    }
 }

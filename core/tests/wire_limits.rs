@@ -1,0 +1,116 @@
+//! RFC 6455 §10.4: nothing that a server sends costs more than the limits allow.
+
+#[expect(dead_code, reason = "each of its users takes what it needs")]
+mod wire;
+
+use steadfast_core::{
+    Message, Timestamp,
+    wire::{Config, ControlRate, OpCode, Violation},
+};
+use wire::{Peer, Seen, frame, receive_with};
+
+const SMALL: Config = Config {
+    max_message_bytes: 1_000,
+    max_frame_bytes: 600,
+    max_empty_fragments: 3,
+    control_rate: None,
+    pieces: false,
+    fragment_bytes: None,
+};
+
+#[test]
+fn a_frame_may_be_as_large_as_its_limit_and_no_larger() {
+    for len in [599, 600] {
+        let seen = receive_with(SMALL, &frame(true, OpCode::Binary, &vec![1; len]));
+        assert_eq!(seen, [Seen::Message(Message::binary(vec![1; len]))]);
+    }
+    let seen = receive_with(SMALL, &frame(true, OpCode::Binary, &[1; 601]));
+    assert_eq!(seen, [Seen::Broken(Violation::FrameTooBig { bytes: 601, limit: 600 })]);
+}
+
+#[test]
+fn a_message_may_be_as_large_as_its_limit_and_no_larger() {
+    let in_two = |len: usize| {
+        let first = frame(false, OpCode::Binary, &[1; 600]);
+        receive_with(SMALL, &[first, frame(true, OpCode::Continuation, &vec![1; len - 600])].concat())
+    };
+    for len in [999, 1_000] {
+        assert_eq!(in_two(len), [Seen::Message(Message::binary(vec![1; len]))]);
+    }
+    assert_eq!(in_two(1_001), [Seen::Broken(Violation::MessageTooBig { limit: 1_000 })]);
+}
+
+#[test]
+fn too_large_a_message_is_refused_by_its_header_alone() {
+    let mut peer = Peer::new(SMALL);
+    let header = [0x82, 127, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF];
+    let bytes = (1 << 63) - 1;
+    assert_eq!(peer.feed(&header), [Seen::Broken(Violation::FrameTooBig { bytes, limit: 600 })]);
+    assert_eq!(peer.assembly.capacity(), 0);
+}
+
+#[test]
+fn nothing_is_reserved_on_the_word_of_a_length() {
+    let mut peer = Peer::new(Config { max_frame_bytes: 1 << 40, max_message_bytes: 1 << 40, ..Config::default() });
+    assert_eq!(peer.feed(&[0x82, 127, 0, 0, 0, 0xFF, 0, 0, 0, 0]), []);
+    assert_eq!(peer.feed(&[1; 1_000]), []);
+    assert!(peer.assembly.capacity() <= 2_048, "{}", peer.assembly.capacity());
+    // Room to read into is no more than 64 KiB, or as much as came in.
+    let space = peer.wire.space(&mut peer.assembly).expect("much is missing").len();
+    assert!(space <= 128 << 10, "{space}");
+    assert!(peer.assembly.capacity() <= 128 << 10, "{}", peer.assembly.capacity());
+}
+
+#[test]
+fn so_many_fragments_of_a_message_may_be_empty() {
+    let empty = frame(false, OpCode::Continuation, b"");
+    let with = |count: usize| {
+        let last = frame(true, OpCode::Continuation, b"x");
+        receive_with(SMALL, &[frame(false, OpCode::Binary, b"y"), empty.repeat(count), last].concat())
+    };
+    assert_eq!(with(3), [Seen::Message(Message::binary(b"yx".to_vec()))]);
+    assert_eq!(with(4), [Seen::Broken(Violation::EmptyFragments { limit: 3 })]);
+}
+
+#[test]
+fn empty_fragments_are_counted_for_each_message() {
+    let message = [frame(false, OpCode::Binary, b""), frame(true, OpCode::Continuation, b"")].concat();
+    assert_eq!(receive_with(SMALL, &message.repeat(10)).len(), 10);
+}
+
+#[test]
+fn a_flood_of_control_frames_is_refused() {
+    let config = Config { control_rate: Some(ControlRate { per_second: 10, burst: 20 }), ..SMALL };
+    let mut peer = Peer::new(config);
+    let ping = frame(true, OpCode::Ping, b"");
+    let at = |peer: &mut Peer, seconds: u64| peer.wire.tick(Timestamp::from_micros(seconds * 1_000_000));
+    at(&mut peer, 100);
+    assert_eq!(peer.feed(&ping.repeat(20)).len(), 20);
+    at(&mut peer, 101);
+    assert_eq!(peer.feed(&ping.repeat(10)).len(), 10);
+    let seen = peer.feed(&ping);
+    assert_eq!(seen, [Seen::Broken(Violation::ControlFlood { per_second: 10 })]);
+}
+
+#[test]
+fn pings_that_are_not_read_back_do_not_fill_the_memory() {
+    let mut peer = Peer::new(Config::default());
+    for n in 0..100_000u32 {
+        peer.feed(&frame(true, OpCode::Ping, &n.to_be_bytes()));
+    }
+    assert!(peer.out.len() < 1_000, "{}", peer.out.len());
+    peer.out.clear();
+    peer.wire.pull(&mut peer.out);
+    // The latest is answered (§5.5.3).
+    let written = peer.written();
+    assert_eq!(written.len(), 1);
+    assert_eq!((written[0].0.opcode, &written[0].1[..]), (OpCode::Pong, &99_999u32.to_be_bytes()[..]));
+}
+
+#[test]
+fn pieces_may_be_limited_too() {
+    let config = Config { pieces: true, ..SMALL };
+    let mut peer = Peer::new(config);
+    let fragments = [frame(false, OpCode::Binary, &[1; 600]), frame(true, OpCode::Continuation, &[1; 401])].concat();
+    assert_eq!(peer.feed(&fragments).last(), Some(&Seen::Broken(Violation::MessageTooBig { limit: 1_000 })));
+}
