@@ -54,6 +54,10 @@
 //! # Features
 //! - `serde`: configuration from TOML and JSON with durations like `"30s"`; events, notices and the session itself, written
 //!   and read; actions, which borrow, written.
+//! - `wire` (on by default): the WebSocket protocol itself, see [`wire`].
+//! - `std` (on by default): for the wire, SIMD chosen at run time, and `io::Write` on its buffers.
+//! - `deflate`: compressed messages (RFC 7692).
+//! - `http`: requests and answers of the handshake as types of the crate of that name.
 //! - `trace`: a recorder around a session, and the replay of what it wrote.
 //!
 //! # Map

@@ -1,4 +1,44 @@
 //! The wire: RFC 6455 and RFC 7692 for the client, as a machine that takes bytes and gives messages, and the reverse.
+//!
+//! It is usable without a session, and knows no socket: whoever has one moves bytes between it and three buffers of
+//! their own. What was read goes in as a slice. What is to be written comes out in a [`Buffer`]. A message that does not
+//! lie in one read is put together in another.
+//!
+//! ```
+//! use steadfast_core::{Message, wire::{Buffer, Config, Event, Wire}};
+//!
+//! // Behind the opening handshake (see `handshake`), with a seed from the operating system.
+//! let mut wire = Wire::new(Config::default(), [42; 32]);
+//! let (mut assembly, mut out) = (Buffer::new(), Buffer::new());
+//!
+//! wire.send(&Message::text("hello"), &mut out)?; // … and so many more, before one write takes all of `out`
+//! assert_eq!(out.len(), 2 + 4 + 5);
+//!
+//! let mut input = &b"\x81\x05hello\x89\x00\x82\x03ab"[..]; // a text, a ping and the beginning of another message
+//! while let Some(event) = wire.receive(&mut input, &mut assembly, &mut out) {
+//!     match event? {
+//!         Event::Message(message) => assert_eq!(message.as_text(), Some("hello")), // borrowed, not copied
+//!         Event::Close(frame) => println!("the server closed with {}", frame.code),
+//!         _ => {} // the ping is answered: its pong is in `out`
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The contract
+//! 1. **How bytes are cut never matters.** Any split of the same bytes gives the same events and the same answers.
+//! 2. **Strict.** Whatever RFC 6455 forbids a server is a [`Violation`], which names the clause and the close code that
+//!    it demands; the close frame is written by then. Text is judged byte by byte: bad text fails with its first bad byte.
+//! 3. **Bounded.** Messages, frames, empty fragments and control frames have limits ([`Config`]); nothing is reserved on
+//!    the word of a length; a server that pings and does not read gets the latest pong and no more.
+//! 4. **Masks are unpredictable**: they come from a stream cipher that the caller seeds.
+//! 5. **No allocation for a message**, once the buffers have found their size.
+//!
+//! # Map
+//! Bytes in: [`Wire::receive`], and [`Wire::space`] to read large messages straight to their place. Bytes out:
+//! [`Wire::send`], [`Wire::send_from`] (a fragment at a time), [`Wire::send_piece`] (whose end is not known yet),
+//! [`Wire::ping`], [`Wire::close`], and [`Wire::pull`] once everything is written. [`FrameHeader`] alone reads and writes
+//! headers, for tools.
 
 mod buffer;
 mod config;
