@@ -13,7 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 suite=kosoku==0.1.0
 # The whole run takes some 15 s.
 patience=300
-engine=tungstenite
+engine=native
 transport=mio
 
 usage() {

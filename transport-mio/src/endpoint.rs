@@ -4,6 +4,8 @@ use std::{fmt, net::IpAddr, sync::Arc};
 
 use http::{HeaderName, HeaderValue, Uri};
 
+use crate::engine::EngineKind;
+
 /// Where to connect, and what the upgrade request says beyond what RFC 6455 §4.1 demands.
 ///
 /// Checked once, cheap to clone, and meant to be shared by many sessions.
@@ -34,6 +36,7 @@ struct Parts {
     /// In the caller's order and case.
     headers: Vec<(String, HeaderValue)>,
     subprotocols: Vec<String>,
+    engine: EngineKind,
 }
 
 /// Why an [`Endpoint`] cannot be: which part of it, what was found there, and what was expected.
@@ -78,6 +81,7 @@ impl Endpoint {
             target: if target.starts_with('/') { target.to_owned() } else { format!("/{target}") },
             headers: Vec::new(),
             subprotocols: Vec::new(),
+            engine: EngineKind::default(),
         })))
     }
 
@@ -117,6 +121,13 @@ impl Endpoint {
         Ok(self)
     }
 
+    /// Chooses what turns bytes into messages and back. The native engine, unless set.
+    #[must_use]
+    pub fn engine(mut self, engine: EngineKind) -> Self {
+        Arc::make_mut(&mut self.0).engine = engine;
+        self
+    }
+
     /// The host: a name or an address, IPv6 without brackets.
     #[must_use]
     pub fn host(&self) -> &str {
@@ -139,6 +150,11 @@ impl Endpoint {
     #[must_use]
     pub fn subprotocols(&self) -> &[String] {
         &self.0.subprotocols
+    }
+
+    /// What turns bytes into messages and back.
+    pub(crate) fn engine_kind(&self) -> &EngineKind {
+        &self.0.engine
     }
 
     /// The added headers.
@@ -190,6 +206,7 @@ impl fmt::Debug for Endpoint {
             .field("path", &without_query(&self.0.target))
             .field("headers", &self.0.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .field("subprotocols", &self.0.subprotocols)
+            .field("engine", &self.0.engine)
             .finish()
     }
 }

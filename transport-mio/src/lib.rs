@@ -55,7 +55,12 @@
 //! reaches the server behind the back of the next one. After a close frame from the server, the answer is flushed and
 //! the stream closed; after one from us, the server is left to close the stream first, within the close timeout.
 //!
+//! # Engines
+//! What turns bytes into messages and back is the [`Wire`](core::wire::Wire) of `steadfast-core`. With the feature
+//! `tungstenite` that crate can be [chosen](EngineKind) instead, endpoint by endpoint.
+//!
 //! # Features
+//! - `tungstenite`: the other engine.
 //! - `trace`: [`ClientBuilder`] and [`Driver`] can record what a session is told.
 //!
 //! There is no TLS yet: `wss://` is refused.
@@ -78,7 +83,7 @@ pub use crate::{
     },
     driver::{Application, Driver, OutOfTokens, Reads, Remote, Requests, SendError, SessionId},
     endpoint::{Endpoint, EndpointError},
-    engine::Accepted,
+    engine::{Accepted, EngineKind, WireOptions},
     event_loop::EventLoop,
 };
 

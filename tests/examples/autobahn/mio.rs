@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use steadfast_mio::{
-    Application, Endpoint, EventLoop, Reads, Requests,
+    Application, Endpoint, EngineKind, EventLoop, Reads, Requests,
     core::{
         Delivery, Message, Notice, SendOptions, StateKind, Timestamp,
         config::{Config, ConfigError, Heartbeat},
@@ -37,11 +37,13 @@ impl Application for Echo {
 
 /// See [`super::Echo`].
 pub(crate) fn echo(url: &str, engine: &str) -> Result<Option<String>, Box<dyn Error>> {
-    if engine != "tungstenite" {
-        return Err(format!("no such engine: `{engine}`; there is `tungstenite`").into());
-    }
+    let engine = match engine {
+        "native" => EngineKind::default(),
+        "tungstenite" => EngineKind::Tungstenite,
+        _ => return Err(format!("no such engine: `{engine}`; there are `native` and `tungstenite`").into()),
+    };
     let mut event_loop = EventLoop::new()?;
-    let session = event_loop.add(Endpoint::parse(url)?, config()?, 1, Echo::default());
+    let session = event_loop.add(Endpoint::parse(url)?.engine(engine), config()?, 1, Echo::default());
     let driver = loop {
         event_loop.run_once(None)?;
         let driver = event_loop.driver_mut();

@@ -11,6 +11,7 @@ use crate::{
         watch::{Notices, Subscribers},
     },
     endpoint::{Endpoint, EndpointError},
+    engine::EngineKind,
 };
 
 /// Builds a [`Client`]. An error in any part is kept and told by [`connect`](Self::connect).
@@ -67,6 +68,13 @@ impl ClientBuilder {
     #[must_use]
     pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
         self.endpoint = self.endpoint.and_then(|endpoint| endpoint.subprotocol(name));
+        self
+    }
+
+    /// Chooses what turns bytes into messages and back; see [`Endpoint::engine`].
+    #[must_use]
+    pub fn engine(mut self, engine: EngineKind) -> Self {
+        self.endpoint = self.endpoint.map(|endpoint| endpoint.engine(engine));
         self
     }
 

@@ -239,7 +239,13 @@ impl Connection {
     /// Writes until everything is out or the operating system takes no more; how many bytes it took.
     pub(super) fn write(&mut self) -> (u64, Result<(), Cause>) {
         let mut written = 0;
-        while self.writable && !self.out.pending().is_empty() {
+        while self.writable {
+            if self.out.pending().is_empty() {
+                self.engine.pull(&mut self.out.buffer);
+                if self.out.pending().is_empty() {
+                    break;
+                }
+            }
             match self.stream.write(self.out.pending()) {
                 Ok(0) => self.writable = false,
                 Ok(taken) => {

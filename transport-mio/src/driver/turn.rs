@@ -217,6 +217,7 @@ impl<A: Application> Turn<'_, A> {
     /// Gives bytes to the engine, and what they came to to the session.
     fn take_in(&mut self, conn: ConnId, input: &[u8]) {
         let Some(connection) = self.slot.link.up(conn) else { return };
+        connection.engine.tick(self.now);
         // Messages are borrowed from it while the session has the connection.
         let mut assembly = mem::take(&mut connection.assembly);
         if assembly.capacity() == 0 {
@@ -249,6 +250,7 @@ impl<A: Application> Turn<'_, A> {
             let Some(incoming) = connection.engine.next(&mut input, assembly, &mut out.buffer) else { return };
             match incoming {
                 Incoming::Message(message) => self.apply(Event::Received { conn, message }),
+                Incoming::Nothing => {}
                 Incoming::Pong(payload) => self.apply(Event::Pong { conn, payload }),
                 Incoming::Opened(accepted) => {
                     connection.open = true;

@@ -4,14 +4,20 @@
 //! order, so that the driver knows each message's place in the stream of bytes.
 
 mod accepted;
+mod kind;
+mod native;
+#[cfg(feature = "tungstenite")]
 mod tungstenite;
 mod upgrade;
 
-use steadfast_core::{Cause, CloseFrame, IoKind, Message, PingPayload, wire::Buffer};
+use steadfast_core::{Cause, CloseFrame, IoKind, Message, PingPayload, Timestamp, wire::Buffer};
 
-pub use self::accepted::Accepted;
+pub use self::{
+    accepted::Accepted,
+    kind::{EngineKind, WireOptions},
+};
 use self::{
-    tungstenite::Tungstenite,
+    native::Native,
     upgrade::{Judgement, Upgrade},
 };
 use crate::endpoint::Endpoint;
@@ -20,10 +26,12 @@ use crate::endpoint::Endpoint;
 #[derive(Debug)]
 pub(crate) struct Engine {
     phase: Phase,
+    kind: EngineKind,
     /// The largest message that is accepted, in bytes.
     max_message_bytes: usize,
 }
 
+#[expect(clippy::large_enum_variant, reason = "nearly every one is of the large variant, and in a box already")]
 #[derive(Debug)]
 enum Phase {
     /// The upgrade is asked for.
@@ -34,9 +42,15 @@ enum Phase {
 }
 
 /// What messages are made of and put into, once the WebSocket is open.
+#[cfg_attr(
+    feature = "tungstenite",
+    expect(clippy::large_enum_variant, reason = "nearly every one is of the large variant, and in a box already")
+)]
 #[derive(Debug)]
 enum Socket {
-    Tungstenite(Box<Tungstenite>),
+    Native(Native),
+    #[cfg(feature = "tungstenite")]
+    Tungstenite(Box<tungstenite::Tungstenite>),
 }
 
 /// What bytes came to.
@@ -48,6 +62,8 @@ pub(crate) enum Incoming<'b> {
     Message(Message<'b>),
     /// The answer to a ping of ours.
     Pong(PingPayload),
+    /// Something of which nobody has to know.
+    Nothing,
     /// The server's close frame (1005: one without a code). It is answered.
     Closed(CloseFrame),
     /// The server did what it must not. What it is to be told is appended.
@@ -57,22 +73,26 @@ pub(crate) enum Incoming<'b> {
 impl Engine {
     /// Begins a WebSocket: appends the upgrade request.
     pub(crate) fn begin(endpoint: &Endpoint, max_message_bytes: usize, out: &mut Buffer) -> Self {
-        Self { phase: Phase::Upgrading(Box::new(Upgrade::request(endpoint, out))), max_message_bytes }
+        let upgrade = Upgrade::request(endpoint, out);
+        Self { phase: Phase::Upgrading(Box::new(upgrade)), kind: endpoint.engine_kind().clone(), max_message_bytes }
     }
 
     /// Takes what it can use from the front of `input`, and says what that came to; `None` once all is taken and more
     /// is needed. It may have more to say when `input` is empty. Answers (pongs, the reply to a close) are appended to
-    /// `out`. What is part of a message that has not come in whole is kept in `assembly`, which is to be the same one
-    /// each time.
+    /// `out`. What is part of a message that has not come in whole is kept in `assembly`, which has to be the same one
+    /// until it is [at rest](Self::is_at_rest).
     ///
     /// After [`Incoming::Closed`] or [`Incoming::Failed`] nothing comes any more.
+    #[inline]
     pub(crate) fn next<'b, 'i: 'b>(
         &mut self,
-        input: &'b mut &'i [u8],
-        _assembly: &'b mut Buffer,
+        input: &mut &'i [u8],
+        assembly: &'b mut Buffer,
         out: &mut Buffer,
     ) -> Option<Incoming<'b>> {
         let incoming = match &mut self.phase {
+            Phase::Open(Socket::Native(socket)) => socket.next(input, assembly, out),
+            #[cfg(feature = "tungstenite")]
             Phase::Open(Socket::Tungstenite(socket)) => socket.next(input, out),
             Phase::Upgrading(_) => self.upgrade(input),
             Phase::Over => {
@@ -86,28 +106,6 @@ impl Engine {
         incoming
     }
 
-    /// Where the rest of a message may be read to directly, if one is being assembled. Say with
-    /// [`filled`](Self::filled) how many bytes came, and call [`next`](Self::next) even if nothing else came.
-    pub(crate) fn space<'b>(&self, _assembly: &'b mut Buffer) -> Option<&'b mut [u8]> {
-        match &self.phase {
-            Phase::Open(Socket::Tungstenite(_)) | Phase::Upgrading(_) | Phase::Over => None,
-        }
-    }
-
-    /// So many bytes were read into the [`space`](Self::space).
-    pub(crate) fn filled(&mut self, _bytes: usize, _assembly: &mut Buffer) {
-        match &mut self.phase {
-            Phase::Open(Socket::Tungstenite(_)) | Phase::Upgrading(_) | Phase::Over => {}
-        }
-    }
-
-    /// Whether no message is being assembled, so that the assembly buffer is free.
-    pub(crate) fn is_at_rest(&self) -> bool {
-        match &self.phase {
-            Phase::Open(Socket::Tungstenite(_)) | Phase::Upgrading(_) | Phase::Over => true,
-        }
-    }
-
     fn upgrade(&mut self, input: &mut &[u8]) -> Option<Incoming<'static>> {
         let Phase::Upgrading(upgrade) = &mut self.phase else { return None };
         if input.is_empty() {
@@ -115,18 +113,72 @@ impl Engine {
         }
         match upgrade.receive(input) {
             Judgement::Incomplete => None,
-            Judgement::Accepted(accepted) => {
-                let socket = Tungstenite::new(self.max_message_bytes);
-                self.phase = Phase::Open(Socket::Tungstenite(Box::new(socket)));
-                Some(Incoming::Opened(accepted))
-            }
+            Judgement::Accepted(accepted) => match self.socket() {
+                Ok(socket) => {
+                    self.phase = Phase::Open(socket);
+                    Some(Incoming::Opened(accepted))
+                }
+                Err(cause) => Some(Incoming::Failed(cause)),
+            },
             Judgement::Refused(cause) => Some(Incoming::Failed(cause)),
         }
     }
 
+    fn socket(&self) -> Result<Socket, Cause> {
+        match &self.kind {
+            EngineKind::Native(options) => {
+                // RFC 6455 §5.3: masks nobody can foretell.
+                let mut seed = [0; 32];
+                getrandom::fill(&mut seed).map_err(|_| Cause::Io(IoKind::Other))?;
+                Ok(Socket::Native(Native::new(options, self.max_message_bytes, seed)))
+            }
+            #[cfg(feature = "tungstenite")]
+            EngineKind::Tungstenite => {
+                Ok(Socket::Tungstenite(Box::new(tungstenite::Tungstenite::new(self.max_message_bytes))))
+            }
+        }
+    }
+
+    /// Where the rest of a message may be read to directly, if one is being assembled. Say with
+    /// [`filled`](Self::filled) how many bytes came, and call [`next`](Self::next) even if nothing else came.
+    #[inline]
+    pub(crate) fn space<'b>(&self, assembly: &'b mut Buffer) -> Option<&'b mut [u8]> {
+        match &self.phase {
+            Phase::Open(Socket::Native(socket)) => socket.space(assembly),
+            _ => None,
+        }
+    }
+
+    /// So many bytes were read into the [`space`](Self::space).
+    pub(crate) fn filled(&mut self, bytes: usize, assembly: &mut Buffer) {
+        if let Phase::Open(Socket::Native(socket)) = &mut self.phase {
+            socket.filled(bytes, assembly);
+        }
+    }
+
+    /// Whether no message is being assembled, so that the assembly buffer is free.
+    #[inline]
+    pub(crate) const fn is_at_rest(&self) -> bool {
+        match &self.phase {
+            Phase::Open(Socket::Native(socket)) => socket.is_at_rest(),
+            _ => true,
+        }
+    }
+
+    /// Tells it the time, once for all that was read together.
+    #[inline]
+    pub(crate) fn tick(&mut self, now: Timestamp) {
+        if let Phase::Open(Socket::Native(socket)) = &mut self.phase {
+            socket.tick(now);
+        }
+    }
+
     /// Appends a message; whether the connection can still carry one.
+    #[inline]
     pub(crate) fn send(&mut self, message: &Message<'_>, out: &mut Buffer) -> bool {
         match &mut self.phase {
+            Phase::Open(Socket::Native(socket)) => socket.send(message, out),
+            #[cfg(feature = "tungstenite")]
             Phase::Open(Socket::Tungstenite(socket)) => socket.send(message, out),
             Phase::Upgrading(_) | Phase::Over => false,
         }
@@ -135,6 +187,8 @@ impl Engine {
     /// Appends a ping; whether the connection can still carry one.
     pub(crate) fn ping(&mut self, payload: PingPayload, out: &mut Buffer) -> bool {
         match &mut self.phase {
+            Phase::Open(Socket::Native(socket)) => socket.ping(payload, out),
+            #[cfg(feature = "tungstenite")]
             Phase::Open(Socket::Tungstenite(socket)) => socket.ping(payload, out),
             Phase::Upgrading(_) | Phase::Over => false,
         }
@@ -143,8 +197,18 @@ impl Engine {
     /// Appends a close frame: nothing can be sent behind it.
     pub(crate) fn close(&mut self, frame: &CloseFrame, out: &mut Buffer) {
         match &mut self.phase {
+            Phase::Open(Socket::Native(socket)) => socket.close(frame, out),
+            #[cfg(feature = "tungstenite")]
             Phase::Open(Socket::Tungstenite(socket)) => socket.close(frame, out),
             Phase::Upgrading(_) | Phase::Over => {}
+        }
+    }
+
+    /// Appends what waited for `out` to be emptied.
+    #[inline]
+    pub(crate) fn pull(&mut self, out: &mut Buffer) {
+        if let Phase::Open(Socket::Native(socket)) = &mut self.phase {
+            socket.pull(out);
         }
     }
 

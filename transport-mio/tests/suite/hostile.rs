@@ -1,7 +1,5 @@
 //! Servers that mean harm.
 
-mod common;
-
 use std::{
     io::{Read, Write},
     net::TcpStream,
@@ -10,9 +8,9 @@ use std::{
     time::Duration,
 };
 
-use common::{SOON, Server, answer, build, config, connect, first_failure, how_it_ends, open, read_head};
+use super::common::{self, SOON, Server, answer, build, config, connect, first_failure, how_it_ends, open, read_head};
 use steadfast_mio::{
-    Client, Notices,
+    Notices,
     core::{Cause, HandshakeKind, StateKind},
 };
 
@@ -108,7 +106,7 @@ fn how_silence_ends(begun: &'static [u8]) -> Cause {
         let _ = stream.read_to_end(&mut Vec::new());
     });
     let config = config().connect_timeout(Duration::from_millis(100)).build().expect("a good configuration");
-    let mut builder = Client::builder(&server.url()).config(config);
+    let mut builder = common::builder(&server.url()).config(config);
     let notices: Notices = builder.notices();
     let client = builder.connect().expect("a client");
     let cause = first_failure(&notices);

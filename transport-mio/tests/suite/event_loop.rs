@@ -1,7 +1,5 @@
 //! Many sessions on one thread, and sessions on a poll of somebody else's.
 
-mod common;
-
 use std::{
     collections::BTreeSet,
     io::Write,
@@ -10,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{SOON, Server, config};
+use super::common::{self, SOON, Server, config};
 use mio::{Events, Interest, Poll, Token, Waker};
 use steadfast_mio::{
     Accepted, Application, Driver, Endpoint, EventLoop, Reads, Requests, SessionId,
@@ -70,7 +68,7 @@ impl Application for Counter {
 }
 
 fn endpoint(server: &Server) -> Endpoint {
-    Endpoint::parse(&server.url()).expect("a good URL")
+    common::endpoint(&server.url())
 }
 
 /// Runs the loop until the condition holds.
@@ -223,15 +221,14 @@ fn an_attempt_without_a_descriptor_fails_and_is_made_again() {
     const ALONE: &str = "STEADFAST_TEST_FEW_DESCRIPTORS";
     if std::env::var_os(ALONE).is_none() {
         // In a process of its own, which has only a few.
-        let program = std::env::current_exe().expect("a program");
+        let name = "an_attempt_without_a_descriptor_fails_and_is_made_again";
         let mut shell = std::process::Command::new("sh");
-        shell.args(["-c", "ulimit -n 40 && exec \"$@\"", "sh"]).arg(program);
-        shell.args(["--exact", "an_attempt_without_a_descriptor_fails_and_is_made_again"]).env(ALONE, "1");
-        return assert!(shell.status().expect("a process").success());
+        shell.args(["-c", "ulimit -n 40 && exec \"$@\"", "sh"]);
+        return common::assert_ran(shell.args(common::one_test(module_path!(), name)).env(ALONE, "1"));
     }
     let hanging = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("ws://{}/", hanging.local_addr().expect("an address"));
-    let endpoint = Endpoint::parse(&url).expect("a good URL");
+    let endpoint = common::endpoint(&url);
     let config = config().build().expect("a good configuration");
     let mut sessions = EventLoop::new().expect("a poll");
     let ids: Vec<SessionId> =

@@ -1,7 +1,5 @@
 //! Backpressure, both ways.
 
-mod common;
-
 use std::{
     sync::{
         Arc,
@@ -12,9 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{SOON, Server, build, config, connect, drain, next_message, open};
+use super::common::{self, SOON, Server, build, config, connect, drain, next_message, open};
 use steadfast_mio::{
-    Client, Incoming, SlowReader,
+    Incoming, SlowReader,
     core::{CloseFrame, Refusal, SendOptions, StateKind},
 };
 
@@ -77,7 +75,7 @@ fn liveness_clocks_stop_while_the_reader_rests() {
     let incoming = Incoming { max_messages: 10, ..Incoming::default() };
     let ms = Duration::from_millis;
     let config = config().heartbeat_interval(ms(20)).heartbeat_timeout(ms(20)).missed_allowed(0);
-    let client = Client::builder(&server.url()).config(config.build().expect("a good configuration"));
+    let client = common::builder(&server.url()).config(config.build().expect("a good configuration"));
     let client = client.incoming(incoming).connect().expect("a client");
     standstill(&sent);
     assert_eq!(client.state().current().kind(), StateKind::Open);
@@ -128,7 +126,7 @@ fn reluctant() -> (Server, mpsc::Sender<()>, Arc<AtomicU64>) {
 fn a_server_that_does_not_read_fills_the_outbox_and_the_message_comes_back() {
     let (server, tell, read) = reluctant();
     let config = config().outbox_bounds(100_000, 32 << 20).build().expect("a good configuration");
-    let client = Client::builder(&server.url()).config(config).connect().expect("a client");
+    let client = common::builder(&server.url()).config(config).connect().expect("a client");
     open(&client);
     let message = vec![1; 64 << 10];
     let mut accepted = Vec::new();
@@ -155,7 +153,7 @@ fn a_server_that_does_not_read_fills_the_outbox_and_the_message_comes_back() {
 fn a_message_larger_than_the_outbox_is_refused_at_the_door() {
     let server = Server::echo();
     let config = config().outbox_bounds(10, 1_000).build().expect("a good configuration");
-    let client = Client::builder(&server.url()).config(config).connect().expect("a client");
+    let client = common::builder(&server.url()).config(config).connect().expect("a client");
     assert_eq!(client.send(vec![0; 1_001]).expect_err("no room, ever").why, Refusal::TooLarge);
 }
 
@@ -163,7 +161,7 @@ fn a_message_larger_than_the_outbox_is_refused_at_the_door() {
 fn senders_that_wait_for_room_are_woken_when_the_client_goes() {
     let (server, tell, _) = reluctant();
     let config = config().outbox_bounds(4, 1 << 20).build().expect("a good configuration");
-    let client = Client::builder(&server.url()).config(config).connect().expect("a client");
+    let client = common::builder(&server.url()).config(config).connect().expect("a client");
     let sender = client.sender();
     let waiting = thread::spawn(move || {
         loop {
@@ -182,7 +180,7 @@ fn senders_that_wait_for_room_are_woken_when_the_client_goes() {
 fn senders_that_wait_for_room_are_woken_when_the_session_is_stopped() {
     let (server, tell, _) = reluctant();
     let config = config().outbox_bounds(1, 1 << 20).build().expect("a good configuration");
-    let client = Client::builder(&server.url()).config(config).connect().expect("a client");
+    let client = common::builder(&server.url()).config(config).connect().expect("a client");
     let first = client.send("first").expect("room");
     let sender = client.sender();
     let waiting = thread::spawn(move || sender.send_blocking("second", SendOptions::default()));

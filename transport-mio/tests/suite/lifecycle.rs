@@ -1,7 +1,5 @@
 //! From the first connect to the last descriptor.
 
-mod common;
-
 use std::{
     net::TcpListener,
     sync::{Arc, Mutex, mpsc},
@@ -9,9 +7,9 @@ use std::{
     time::Duration,
 };
 
-use common::{SOON, Server, build, config, connect, drain, next_message, open, reset};
+use super::common::{self, SOON, Server, build, config, connect, drain, next_message, open, reset};
 use steadfast_mio::{
-    Client, ReceiveError,
+    ReceiveError,
     core::{
         CloseFrame, Decision, Delivery, Dropped, Refusal, SendOptions, State, StateKind, StopCause, Verdict,
         config::{Backoff, Jitter, Match, Schedule},
@@ -130,7 +128,7 @@ fn a_wait_can_be_ended() {
     let schedule = Schedule::Fixed { delay: Duration::from_hours(1) };
     let config = config().backoff(Backoff { schedule, jitter: Jitter::None, first: None, ..Backoff::default() });
     let config = config.build().expect("a good configuration");
-    let client = Client::builder(&format!("ws://{address}/")).config(config).connect().expect("a client");
+    let client = common::builder(&format!("ws://{address}/")).config(config).connect().expect("a client");
     client.state().wait_for(SOON, |state| state.kind() == StateKind::Waiting).expect("a wait");
     let _server = Server::on(TcpListener::bind(address).expect("the same port"), |stream, _| {
         if let Ok(socket) = tungstenite::accept(stream) {
@@ -170,7 +168,7 @@ fn a_server_that_does_not_answer_the_close_is_left_in_time() {
         let _ = keep.send(tungstenite::accept(stream).expect("a client"));
     });
     let config = config().close_timeout(Duration::from_millis(50)).build().expect("a good configuration");
-    let client = Client::builder(&server.url()).config(config).connect().expect("a client");
+    let client = common::builder(&server.url()).config(config).connect().expect("a client");
     open(&client);
     assert_eq!(client.close(None).state, State::Stopped { cause: StopCause::Application });
     drop(kept);
@@ -228,7 +226,7 @@ fn a_session_that_ends_by_itself_refuses_at_the_door_until_it_is_started_again()
     });
     let config = config().rule(Match::Status { from: 418, to: 418 }, Decision::Terminal);
     let config = config.build().expect("a good configuration");
-    let client = Client::builder(&server.url()).config(config).connect().expect("a client");
+    let client = common::builder(&server.url()).config(config).connect().expect("a client");
     client.state().wait_for(SOON, |state| state.kind() == StateKind::Stopped).expect("an end");
     assert_eq!(client.send("too late").expect_err("it has stopped").why, Refusal::Stopped);
     client.start();
@@ -292,9 +290,8 @@ fn alone(name: &str, part: impl FnOnce()) {
     if std::env::var_os(ALONE).is_some() {
         return part();
     }
-    let program = std::env::current_exe().expect("a program");
-    let status = std::process::Command::new(program).args(["--exact", name]).env(ALONE, "1").status();
-    assert!(status.expect("a process").success());
+    let [program, args @ ..] = common::one_test(module_path!(), name);
+    common::assert_ran(std::process::Command::new(program).args(args).env(ALONE, "1"));
 }
 
 /// Waits until no more is there than before.

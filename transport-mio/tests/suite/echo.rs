@@ -1,12 +1,10 @@
 //! Messages there and back, and what the request says.
 
-mod common;
-
 use std::{collections::BTreeSet, io::Write, sync::mpsc, thread, time::Duration};
 
-use common::{SOON, Server, build, config, connect, drain, open};
+use super::common::{self, SOON, Server, build, config, connect, drain, open};
 use steadfast_mio::{
-    Client, Outcome,
+    Outcome,
     core::{Delivery, Dropped, Message, Refusal, SendOptions, StateKind, Verdict},
 };
 use tungstenite::handshake::server::{Request, Response};
@@ -187,7 +185,7 @@ fn a_message_that_waits_can_be_taken_back() {
 fn without_confirmation_written_is_the_verdict() {
     let server = Server::echo();
     let config = config().confirmation(false).build().expect("a good configuration");
-    let client = Client::builder(&server.url()).config(config).connect().expect("a client");
+    let client = common::builder(&server.url()).config(config).connect().expect("a client");
     let receipt = client.send_with("hello", SendOptions::new(Delivery::AtMostOnce)).expect("room");
     assert_eq!(receipt.wait().verdict(), Some(Verdict::Written));
 }

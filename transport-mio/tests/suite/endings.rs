@@ -1,17 +1,12 @@
 //! How connections and attempts end, and what the session is told.
 
-mod common;
-
 use std::{io::Write, net::TcpListener, time::Duration};
 
-use common::{
-    Server, answer, build, close_frame, config, connect, drain, finish, first_failure, how_it_ends, open, read_head,
-    reset,
+use super::common::{
+    self, Server, answer, build, close_frame, config, connect, drain, finish, first_failure, how_it_ends, open,
+    read_head, reset,
 };
-use steadfast_mio::{
-    Client,
-    core::{Cause, CloseCode, Decision, DnsKind, HandshakeKind, IoKind, StateKind, config::Match},
-};
+use steadfast_mio::core::{Cause, CloseCode, Decision, DnsKind, HandshakeKind, IoKind, StateKind, config::Match};
 use tungstenite::{
     Message,
     protocol::{CloseFrame, Role, WebSocket},
@@ -129,7 +124,7 @@ fn a_server_that_accepts_and_hangs_runs_into_the_connect_timeout() {
     let hanging = TcpListener::bind("127.0.0.1:0").expect("a port");
     drop(server);
     let config = config().connect_timeout(Duration::from_millis(50)).build().expect("a good configuration");
-    let mut builder = Client::builder(&format!("ws://{}/", hanging.local_addr().expect("an address"))).config(config);
+    let mut builder = common::builder(&format!("ws://{}/", hanging.local_addr().expect("an address"))).config(config);
     let notices = builder.notices();
     let _client = builder.connect().expect("a client");
     assert_eq!(first_failure(&notices), Cause::ConnectTimeout);
@@ -245,7 +240,7 @@ fn a_final_cause_stops_the_session_and_a_start_begins_afresh() {
         }
     });
     let config = config().rule(Match::Status { from: 418, to: 418 }, Decision::Terminal);
-    let client = Client::builder(&server.url()).config(config.build().expect("a good configuration"));
+    let client = common::builder(&server.url()).config(config.build().expect("a good configuration"));
     let client = client.connect().expect("a client");
     client.state().wait_for(common::SOON, |state| state.kind() == StateKind::Stopped).expect("an end");
     assert!(client.receive().is_err());

@@ -1,14 +1,10 @@
 //! What a client went through can be replayed.
-#![cfg(feature = "trace")]
-
-mod common;
-
 use std::{
     io::{self, Write},
     sync::{Arc, Mutex},
 };
 
-use common::{SOON, Server, build};
+use super::common::{self, SOON, Server, build};
 use steadfast_mio::core::trace::{Payloads, Trace};
 
 #[derive(Clone, Default)]

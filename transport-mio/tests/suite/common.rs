@@ -1,20 +1,19 @@
 //! What the tests share: servers of every manner on loopback, and a client that retries at once.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
-
 use std::{
     io::{Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    process::Command,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
     time::Duration,
 };
 
 use steadfast_mio::{
-    Client, ClientBuilder, Notices,
+    Client, ClientBuilder, Endpoint, Notices,
     core::{
         Cause, CloseCode, CloseFrame, Notice, State, StateKind, StopCause,
         config::{Backoff, Config, ConfigBuilder, Jitter, Schedule},
@@ -28,7 +27,6 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 /// A server that gives each connection to `serve` on a thread of its own. Dropping it closes the door and waits.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    accepted: Arc<AtomicUsize>,
     closed: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -41,19 +39,20 @@ impl Server {
 
     pub(crate) fn on(listener: TcpListener, serve: impl Fn(TcpStream, usize) + Send + Sync + 'static) -> Self {
         let address = listener.local_addr().expect("an address");
-        let (accepted, closed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
-        let (count, stop, serve) = (Arc::clone(&accepted), Arc::clone(&closed), Arc::new(serve));
+        let closed = Arc::new(AtomicBool::new(false));
+        let (stop, serve) = (Arc::clone(&closed), Arc::new(serve));
         let thread = thread::spawn(move || {
-            while let Ok((stream, _)) = listener.accept() {
+            for index in 0.. {
+                let Ok((stream, _)) = listener.accept() else { return };
                 if stop.load(Ordering::SeqCst) {
                     return;
                 }
                 stream.set_nodelay(true).expect("an option");
-                let (index, serve) = (count.fetch_add(1, Ordering::SeqCst), Arc::clone(&serve));
+                let serve = Arc::clone(&serve);
                 thread::spawn(move || serve(stream, index));
             }
         });
-        Self { address, accepted, closed, thread: Some(thread) }
+        Self { address, closed, thread: Some(thread) }
     }
 
     /// A server that sends every message back.
@@ -67,10 +66,6 @@ impl Server {
 
     pub(crate) fn url(&self) -> String {
         format!("ws://{}/", self.address)
-    }
-
-    pub(crate) fn accepted(&self) -> usize {
-        self.accepted.load(Ordering::SeqCst)
     }
 }
 
@@ -144,8 +139,17 @@ pub(crate) fn config() -> ConfigBuilder {
     Config::builder().backoff(Backoff { schedule, jitter: Jitter::None, first: None, ..Backoff::default() })
 }
 
+pub(crate) fn endpoint(url: &str) -> Endpoint {
+    Endpoint::parse(url).expect("a good URL").engine(crate::engine())
+}
+
+/// Begins a client on the engine that is tested.
+pub(crate) fn builder(url: &str) -> ClientBuilder {
+    Client::builder(url).engine(crate::engine())
+}
+
 pub(crate) fn build(url: &str) -> ClientBuilder {
-    Client::builder(url).config(config().build().expect("a good configuration"))
+    builder(url).config(config().build().expect("a good configuration"))
 }
 
 pub(crate) fn connect(url: &str) -> Client {
@@ -189,4 +193,18 @@ pub(crate) fn how_it_ends(serve: impl Fn(TcpStream, usize) + Send + Sync + 'stat
 /// A close frame with any code, even one that must not be sent.
 pub(crate) fn close_frame(code: u16, reason: &str) -> Cause {
     Cause::Closed(CloseFrame { code: CloseCode(code), reason: reason.to_owned() })
+}
+
+/// This program, about to run one test of a `module_path!()` and nothing else.
+pub(crate) fn one_test(module: &str, name: &str) -> [String; 3] {
+    let program = std::env::current_exe().expect("a program").into_os_string().into_string().expect("UTF-8");
+    let (_, module) = module.split_once("::").expect("a crate's name first");
+    [program, "--exact".to_owned(), format!("{module}::{name}")]
+}
+
+/// Runs what [`one_test`] said, in whatever way; it must have run that test, and well.
+pub(crate) fn assert_ran(command: &mut Command) {
+    let output = command.output().expect("a process");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -1,10 +1,8 @@
 //! Many threads on one client, and a client that goes in the middle of it.
 
-mod common;
-
 use std::{thread, time::Duration};
 
-use common::{SOON, Server, build, connect, open};
+use super::common::{self, SOON, Server, build, connect, open};
 use steadfast_mio::{
     Outcome,
     core::{CloseFrame, Refusal, SendOptions, Session, Verdict},

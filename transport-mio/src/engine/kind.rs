@@ -1,0 +1,40 @@
+//! Which engine, and what it may do.
+
+use steadfast_core::wire::ControlRate;
+
+/// What turns bytes into messages and back.
+///
+/// ```
+/// use steadfast_mio::{Endpoint, EngineKind, WireOptions};
+///
+/// let options = WireOptions { fragment_bytes: Some(64 << 10), ..WireOptions::default() };
+/// let endpoint = Endpoint::parse("ws://127.0.0.1:9001/")?.engine(EngineKind::Native(options));
+/// # Ok::<(), steadfast_mio::EndpointError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum EngineKind {
+    /// Steadfast's own [`Wire`](steadfast_core::wire::Wire). The default.
+    Native(WireOptions),
+    /// [tungstenite](https://docs.rs/tungstenite), which neither compresses nor fragments; for comparison.
+    #[cfg(feature = "tungstenite")]
+    Tungstenite,
+}
+
+/// How the native engine makes bytes of messages, and what it puts up with. The largest message is set by
+/// [`max_message_bytes`](steadfast_core::config::Settings::max_message_bytes).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct WireOptions {
+    /// The most payload that goes into one frame: longer messages are fragmented, so that a ping or a pong gets in
+    /// between. `None`, the default: every message is one frame.
+    pub fragment_bytes: Option<usize>,
+    /// How many control frames the server may send before the connection is failed with 1008. `None`, the default: any
+    /// number. The pongs that confirm messages count too, and come as fast as the pings that they answer.
+    pub control_rate: Option<ControlRate>,
+}
+
+impl Default for EngineKind {
+    fn default() -> Self {
+        Self::Native(WireOptions::default())
+    }
+}

@@ -1,0 +1,12 @@
+//! What a client does on real sockets, whatever its engine is.
+
+mod backpressure;
+mod common;
+mod echo;
+mod endings;
+mod event_loop;
+mod hostile;
+mod lifecycle;
+mod races;
+#[cfg(feature = "trace")]
+mod trace;
