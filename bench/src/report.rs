@@ -1,0 +1,97 @@
+//! Tables and JSON.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::wire::{Direction, Kind, Row, Side};
+
+/// One discipline, the fastest first.
+pub(crate) fn wire_table(rows: &[Row], direction: Direction, kind: Kind, size: usize) {
+    let mut rows: Vec<&Row> =
+        rows.iter().filter(|row| row.direction == direction && row.kind == kind && row.size == size).collect();
+    rows.sort_by(|a, b| a.ns.total_cmp(&b.ns));
+    let Some(first) = rows.first() else { return };
+    println!("\n{} {size} B: ns a message", first.what);
+    println!("{:26} {:>10} {:>10} {:>10} {:>10} {:>6} {:>8}", "", "median", "min", "q1", "q3", "±", "buffer");
+    for row in rows {
+        println!(
+            "{:26} {:10.1} {:10.1} {:10.1} {:10.1} {:5.1}% {:4} KiB",
+            row.name,
+            row.ns,
+            row.spread.min,
+            row.spread.q1,
+            row.spread.q3,
+            50.0 * row.spread.relative(),
+            row.buffer / 1024,
+        );
+    }
+}
+
+/// Medians: a table for each direction and kind, a line for each contestant, a column for each size.
+pub(crate) fn wire_markdown(rows: &[Row]) {
+    let mut sizes: Vec<usize> = rows.iter().map(|row| row.size).collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let mut disciplines: Vec<&str> = rows.iter().map(|row| &*row.what).collect();
+    disciplines.dedup();
+    disciplines.sort_unstable();
+    disciplines.dedup();
+    for what in disciplines {
+        let of: Vec<&Row> = rows.iter().filter(|row| row.what == what).collect();
+        let mut names: Vec<(&str, Side)> = of.iter().map(|row| (row.name, row.side)).collect();
+        names.dedup();
+        let mut seen = Vec::new();
+        names.retain(|name| {
+            !seen.contains(name) && {
+                seen.push(*name);
+                true
+            }
+        });
+        println!("\n| {what}, ns | {} |", sizes.iter().map(|size| size_name(*size)).collect::<Vec<_>>().join(" | "));
+        println!("| --- |{}", " ---: |".repeat(sizes.len()));
+        for (name, side) in names {
+            let figure = |size: &usize| {
+                let row = of.iter().find(|row| row.name == name && row.size == *size);
+                row.map_or(String::new(), |row| figure(row.ns, side == Side::Peer && is_best(row, &of)))
+            };
+            println!("| {name} | {} |", sizes.iter().map(figure).collect::<Vec<_>>().join(" | "));
+        }
+    }
+}
+
+/// The ratios, a line each.
+pub(crate) fn ratios(ratios: &BTreeMap<String, f64>) {
+    if !ratios.is_empty() {
+        println!("\nahead of the best peer by");
+    }
+    for (key, ratio) in ratios {
+        println!("{key:24} {ratio:6.2}");
+    }
+}
+
+/// The last line.
+///
+/// # Errors
+/// A figure that JSON cannot hold.
+pub(crate) fn json(rows: &[impl Serialize], ratios: &BTreeMap<String, f64>) -> Result<(), String> {
+    let object = serde_json::json!({ "rows": rows, "ratios": ratios });
+    println!("{}", serde_json::to_string(&object).map_err(|wrong| wrong.to_string())?);
+    Ok(())
+}
+
+/// `1 KiB` for 1024.
+pub(crate) fn size_name(size: usize) -> String {
+    if size >= 1024 { format!("{} KiB", size / 1024) } else { format!("{size} B") }
+}
+
+fn is_best(row: &Row, rows: &[&Row]) -> bool {
+    let peers = rows.iter().filter(|other| other.side == Side::Peer && other.size == row.size);
+    peers.map(|other| other.ns).fold(f64::INFINITY, f64::min) >= row.ns
+}
+
+/// Three digits are as many as mean something; the best peer's are bold.
+fn figure(ns: f64, bold: bool) -> String {
+    let digits = if ns < 100.0 { format!("{ns:.1}") } else { format!("{ns:.0}") };
+    if bold { format!("**{digits}**") } else { digits }
+}

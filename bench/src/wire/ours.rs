@@ -1,0 +1,136 @@
+//! Steadfast's wire.
+//!
+//! Reading: what was read is given to `Wire::receive`; the rest of a message that is longer than one read is read to where it
+//! is assembled (`Wire::space`). Messages are borrowed, or made owned for an application that keeps them. Writing:
+//! `Wire::send` for each message of a batch into one buffer, which is written when the batch or the buffer is full. Masks: `ChaCha12`,
+//! seeded once, a CSPRNG.
+
+use bytes::Bytes;
+use steadfast_core::{
+    Message,
+    wire::{Buffer, Config, Event, Received, Wire},
+};
+
+use super::{
+    contest::{BATCH, Entry, Receive, Side, Take, Transmit},
+    input::{Input, Kind},
+    pipe::Pipe,
+};
+
+pub(crate) fn receivers() -> Vec<Entry> {
+    vec![
+        Entry::receiver::<Borrowed>("steadfast, borrowed", Side::Ours),
+        Entry::receiver::<Owned>("steadfast, owned", Side::OursToo),
+    ]
+}
+
+pub(crate) fn senders() -> Vec<Entry> {
+    vec![Entry::sender::<Sending>("steadfast", Side::Ours)]
+}
+
+struct Reading {
+    wire: Wire,
+    pipe: Pipe,
+    buffer: Vec<u8>,
+    assembly: Buffer,
+    out: Buffer,
+}
+
+impl Reading {
+    fn new(pipe: Pipe, buffer: usize) -> Self {
+        let wire = Wire::new(Config::default(), rand::random());
+        Self { wire, pipe, buffer: vec![0; buffer], assembly: Buffer::new(), out: Buffer::new() }
+    }
+
+    #[inline]
+    fn receive(&mut self, messages: usize, mut hand_over: impl FnMut(Received<'_>)) {
+        let mut done = 0;
+        while done < messages {
+            let mut input: &[u8] = &[];
+            if let Some(space) = self.wire.space(&mut self.assembly) {
+                let len = self.pipe.fill(space);
+                self.wire.filled(len, &mut self.assembly);
+            } else {
+                let len = self.pipe.fill(&mut self.buffer);
+                input = &self.buffer[..len];
+            }
+            while let Some(event) = self.wire.receive(&mut input, &mut self.assembly, &mut self.out) {
+                match event.expect("the stream is valid") {
+                    Event::Message(message) => hand_over(message),
+                    other => unreachable!("nobody sent {other:?}"),
+                }
+                done += 1;
+            }
+        }
+    }
+}
+
+struct Borrowed(Reading);
+
+impl Receive for Borrowed {
+    fn new(pipe: Pipe, buffer: usize, _: &Input) -> Self {
+        Self(Reading::new(pipe, buffer))
+    }
+
+    fn receive<T: Take>(&mut self, messages: usize, take: &mut T) {
+        self.0.receive(messages, |message| match message.as_text() {
+            Some(text) => take.take(Kind::Text, text.as_bytes()),
+            None => take.take(Kind::Binary, message.as_bytes()),
+        });
+    }
+}
+
+/// Each message by itself, free of what was read: it can be kept for any time.
+struct Owned(Reading);
+
+impl Receive for Owned {
+    fn new(pipe: Pipe, buffer: usize, _: &Input) -> Self {
+        Self(Reading::new(pipe, buffer))
+    }
+
+    fn receive<T: Take>(&mut self, messages: usize, take: &mut T) {
+        self.0.receive(messages, |message| match message.into_owned() {
+            Message::Text(text) => take.take(Kind::Text, text.as_bytes()),
+            Message::Binary(bytes) => take.take(Kind::Binary, &bytes),
+        });
+    }
+}
+
+struct Sending {
+    wire: Wire,
+    pipe: Pipe,
+    out: Buffer,
+    limit: usize,
+    messages: Vec<Message<'static>>,
+}
+
+impl Transmit for Sending {
+    fn new(pipe: Pipe, buffer: usize, kind: Kind, messages: &[Bytes]) -> Self {
+        let message = |bytes: &Bytes| match kind {
+            Kind::Text => Message::text(String::from_utf8(bytes.to_vec()).expect("text messages are text")),
+            Kind::Binary => Message::binary(bytes.clone()),
+        };
+        Self {
+            wire: Wire::new(Config::default(), rand::random()),
+            pipe,
+            out: Buffer::new(),
+            limit: buffer,
+            messages: messages.iter().map(message).collect(),
+        }
+    }
+
+    fn transmit(&mut self, messages: usize) {
+        let mut next = self.messages.iter().cycle();
+        for _ in 0..messages / BATCH {
+            for message in next.by_ref().take(BATCH) {
+                self.wire.send(message, &mut self.out).expect("nothing was closed");
+                if self.out.len() >= self.limit {
+                    self.pipe.take(self.out.as_slice());
+                    self.out.clear();
+                }
+            }
+            self.pipe.take(self.out.as_slice());
+            self.out.clear();
+        }
+    }
+}
