@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use steadfast_core::{Delivery, config::parse_duration};
+use steadfast_mio::EngineKind;
 
 use crate::chaos::Profile;
 
@@ -45,6 +46,9 @@ pub(crate) struct DemoArgs {
     /// What happens to a message when the connection breaks
     #[arg(long, value_enum, default_value_t)]
     pub(crate) delivery: DeliveryArg,
+    /// What turns the client's bytes into messages and back
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) engine: EngineArg,
     /// One JSON object on standard output; the timeline goes to standard error
     #[arg(long)]
     pub(crate) json: bool,
@@ -73,6 +77,9 @@ pub(crate) struct ConnectArgs {
     /// What happens to a message when the connection breaks
     #[arg(long, value_enum, default_value_t)]
     pub(crate) delivery: DeliveryArg,
+    /// What turns bytes into messages and back
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) engine: EngineArg,
     /// At the end, how long to wait for what is not settled
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
     pub(crate) drain: Duration,
@@ -134,6 +141,27 @@ impl From<DeliveryArg> for Delivery {
             DeliveryArg::AtLeastOnce => Self::AtLeastOnce,
             DeliveryArg::AtMostOnce => Self::AtMostOnce,
             DeliveryArg::Volatile => Self::Volatile,
+        }
+    }
+}
+
+/// [`EngineKind`], as an argument.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub(crate) enum EngineArg {
+    /// Steadfast's own wire
+    #[default]
+    Native,
+    /// The tungstenite crate
+    #[cfg(feature = "tungstenite")]
+    Tungstenite,
+}
+
+impl From<EngineArg> for EngineKind {
+    fn from(engine: EngineArg) -> Self {
+        match engine {
+            EngineArg::Native => Self::default(),
+            #[cfg(feature = "tungstenite")]
+            EngineArg::Tungstenite => Self::Tungstenite,
         }
     }
 }

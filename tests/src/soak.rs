@@ -21,7 +21,7 @@ use steadfast_core::{
     Verdict,
     config::{Backoff, Config, ConfigError, FirstDelay, Heartbeat, Jitter, Pace, Schedule, Settings},
 };
-use steadfast_mio::{Client, Receipt};
+use steadfast_mio::{Client, EngineKind, Receipt};
 
 use crate::{
     fault_proxy::{Door, Fault, FaultProxy},
@@ -50,8 +50,10 @@ pub enum Kind {
 }
 
 /// What to run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Soak {
+    /// What turns the client's bytes into messages and back.
+    pub engine: EngineKind,
     /// Which breaks.
     pub kind: Kind,
     /// Each way.
@@ -115,9 +117,9 @@ impl Kind {
 impl Soak {
     /// 2,000 messages at 5 ms, a break every 0.4 s.
     #[must_use]
-    pub const fn new(kind: Kind, latency: Duration, seed: u64) -> Self {
+    pub fn new(engine: EngineKind, kind: Kind, latency: Duration, seed: u64) -> Self {
         let (pace, every) = (Duration::from_millis(5), Duration::from_millis(400));
-        Self { kind, latency, seed, messages: 2_000, pace, every }
+        Self { engine, kind, latency, seed, messages: 2_000, pace, every }
     }
 
     /// Runs it.
@@ -128,7 +130,8 @@ impl Soak {
         let server = Recorder::start()?;
         let proxy = FaultProxy::start(server.addr(), self.latency)?;
         let url = format!("ws://{}/", proxy.addr());
-        let client = Client::builder(&url).config(config()?).seed(self.seed).without_receiver().connect()?;
+        let builder = Client::builder(&url).engine(self.engine.clone()).config(config()?);
+        let client = builder.seed(self.seed).without_receiver().connect()?;
 
         let (sent, breaks) = self.send_under_fire(&client, &proxy);
         let faults_ended = Instant::now();
@@ -142,7 +145,6 @@ impl Soak {
         let confirmed = count(&verdicts, |verdict| *verdict == Some(Verdict::Confirmed));
         let unsettled = count(&verdicts, Option::is_none);
         Ok(Report {
-            soak: self,
             accepted: sent.len() as u64,
             confirmed,
             failed: self.messages - confirmed - unsettled + left.unsettled.len() as u64,
@@ -154,11 +156,12 @@ impl Soak {
             breaks,
             connections: metrics.connects,
             settled_after,
+            soak: self,
         })
     }
 
     /// Sends at the pace while the breaks go on. Returns the receipts, and how many connections were broken.
-    fn send_under_fire(self, client: &Client, proxy: &FaultProxy) -> (Vec<Receipt>, u64) {
+    fn send_under_fire(&self, client: &Client, proxy: &FaultProxy) -> (Vec<Receipt>, u64) {
         thread::scope(|scope| {
             let (over, is_over) = mpsc::channel();
             let fire = scope.spawn(move || self.fire(proxy, &is_over));
@@ -176,7 +179,7 @@ impl Soak {
     }
 
     /// Breaks the connection at every interval until it is over; then the door stays open.
-    fn fire(self, proxy: &FaultProxy, is_over: &mpsc::Receiver<()>) -> u64 {
+    fn fire(&self, proxy: &FaultProxy, is_over: &mpsc::Receiver<()>) -> u64 {
         let wait = |span| is_over.recv_timeout(span) == Err(RecvTimeoutError::Timeout);
         let mut dice = Dice(self.seed);
         let mut broken = 0;

@@ -3,14 +3,24 @@
 
 use std::{thread, time::Duration};
 
+use steadfast_mio::EngineKind;
 use steadfast_tests::soak::{Kind, Report, Soak};
 
 #[test]
 fn every_kind_of_break_leaves_every_message_accounted_for() {
+    soak(&EngineKind::default());
+}
+
+#[test]
+fn every_kind_of_break_leaves_every_message_accounted_for_with_tungstenite_as_the_engine() {
+    soak(&EngineKind::Tungstenite);
+}
+
+fn soak(engine: &EngineKind) {
     let reports: Vec<Report> = thread::scope(|scope| {
         let running: Vec<_> = Kind::ALL
             .into_iter()
-            .flat_map(|kind| [0, 20].map(|millis| Soak::new(kind, Duration::from_millis(millis), 1)))
+            .flat_map(|kind| [0, 20].map(|millis| Soak::new(engine.clone(), kind, Duration::from_millis(millis), 1)))
             .map(|soak| scope.spawn(move || soak.run().expect("ports, sockets and threads")))
             .collect();
         running.into_iter().map(|run| run.join().expect("a soak does not panic")).collect()

@@ -44,7 +44,8 @@ pub(crate) fn run(args: &ConnectArgs) -> Result<Exit, Failure> {
     let interrupted = tell.clone();
     on_interrupt(move || interrupted.send(Told::Interrupted).is_ok())?;
 
-    let (mut builder, tape) = Tape::start(Client::to(endpoint).config(config), args.record.as_deref())?;
+    let (mut builder, tape) =
+        Tape::start(Client::to(endpoint).engine(args.engine.into()).config(config), args.record.as_deref())?;
     let notices = builder.notices();
     let client = builder.connect().map_err(Failure::client)?;
     let output = Output::new(args.json, client.now());

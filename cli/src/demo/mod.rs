@@ -80,7 +80,8 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
 
 fn connect(args: &DemoArgs, seed: u64, addr: SocketAddr) -> Result<(Client, Notices, Tape), Failure> {
     let config = settings::scaled().map_err(Failure::input)?;
-    let builder = Client::builder(&format!("ws://{addr}/")).config(config).seed(seed).without_receiver();
+    let builder = Client::builder(&format!("ws://{addr}/")).engine(args.engine.into());
+    let builder = builder.config(config).seed(seed).without_receiver();
     let (mut builder, tape) = Tape::start(builder, args.record.as_deref())?;
     let notices = builder.notices();
     Ok((builder.connect().map_err(Failure::client)?, notices, tape))

@@ -3,6 +3,12 @@
 use crate::running::{Running, run, stderr, stdout};
 use serde_json::{Map, Value};
 
+const ENGINES: &[&str] = &[
+    "native",
+    #[cfg(feature = "tungstenite")]
+    "tungstenite",
+];
+
 const KEYS: [&str; 15] = [
     "sent",
     "confirmed",
@@ -21,13 +27,16 @@ const KEYS: [&str; 15] = [
     "seed",
 ];
 
-/// Runs a short show, which must end well, and gives its report.
-fn show(delivery: &str) -> Map<String, Value> {
-    let output = run(["demo", "--seconds", "4", "--seed", "7", "--json", "--delivery", delivery]);
-    let (out, timeline) = (stdout(&output), stderr(&output));
-    assert_eq!(output.status.code(), Some(0), "{out}\n{timeline}");
-    let last = out.lines().last().expect("a line on standard output");
-    serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {last}"))
+/// Runs a short show on either engine, which must end well, and judges its report.
+fn show(delivery: &str, judge: impl Fn(&Map<String, Value>)) {
+    for engine in ENGINES {
+        let output =
+            run(["demo", "--seconds", "4", "--seed", "7", "--json", "--delivery", delivery, "--engine", engine]);
+        let (out, timeline) = (stdout(&output), stderr(&output));
+        assert_eq!(output.status.code(), Some(0), "{engine}: {out}\n{timeline}");
+        let last = out.lines().last().expect("a line on standard output");
+        judge(&serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {last}")));
+    }
 }
 
 fn number(report: &Map<String, Value>, key: &str) -> u64 {
@@ -36,26 +45,30 @@ fn number(report: &Map<String, Value>, key: &str) -> u64 {
 
 #[test]
 fn at_least_once_confirms_everything() {
-    let report = show("at-least-once");
-    assert!(number(&report, "sent") > 100);
-    assert_eq!(number(&report, "confirmed"), number(&report, "sent"));
-    assert_eq!((number(&report, "lost"), number(&report, "reordered")), (0, 0));
-    assert!(number(&report, "connections") >= 4, "{report:?}");
+    show("at-least-once", |report| {
+        assert!(number(report, "sent") > 100);
+        assert_eq!(number(report, "confirmed"), number(report, "sent"));
+        assert_eq!((number(report, "lost"), number(report, "reordered")), (0, 0));
+        assert!(number(report, "connections") >= 4, "{report:?}");
+    });
 }
 
 #[test]
 fn at_most_once_never_repeats_and_says_what_is_in_doubt() {
-    let report = show("at-most-once");
-    assert_eq!((number(&report, "lost"), number(&report, "duplicates"), number(&report, "resent")), (0, 0, 0));
-    assert_eq!(number(&report, "sent"), number(&report, "confirmed") + number(&report, "in_doubt"));
+    show("at-most-once", |report| {
+        assert_eq!((number(report, "lost"), number(report, "duplicates"), number(report, "resent")), (0, 0, 0));
+        assert_eq!(number(report, "sent"), number(report, "confirmed") + number(report, "in_doubt"));
+    });
 }
 
 #[test]
 fn volatile_never_repeats_and_accounts_for_everything() {
-    let report = show("volatile");
-    assert_eq!((number(&report, "lost"), number(&report, "duplicates"), number(&report, "resent")), (0, 0, 0));
-    let settled = ["confirmed", "written", "in_doubt", "dropped"].map(|key| number(&report, key)).iter().sum::<u64>();
-    assert_eq!(settled, number(&report, "sent"));
+    show("volatile", |report| {
+        assert_eq!((number(report, "lost"), number(report, "duplicates"), number(report, "resent")), (0, 0, 0));
+        let settled =
+            ["confirmed", "written", "in_doubt", "dropped"].map(|key| number(report, key)).iter().sum::<u64>();
+        assert_eq!(settled, number(report, "sent"));
+    });
 }
 
 #[test]
