@@ -1,0 +1,155 @@
+//! A connection that is fed bytes in pieces of any sizes, and what it made of them.
+
+use steadfast_core::{
+    CloseFrame,
+    wire::{Buffer, Config, Event, Violation, Wire},
+};
+
+/// How the bytes come in.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Cuts {
+    /// All at once.
+    None,
+    /// So many at a time.
+    Every(usize),
+    /// Drawn from this seed, with each chunk below a size that is drawn, too; and where there is space to read into
+    /// directly, half of the time that way.
+    Drawn(u64),
+}
+
+/// What came in, to keep. Pieces that follow one another are one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Seen {
+    Message { text: bool, bytes: Vec<u8> },
+    Piece { text: bool, bytes: Vec<u8>, first: bool, last: bool },
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
+    Close(CloseFrame),
+}
+
+/// One connection, and all that became of it.
+#[derive(Debug)]
+pub(super) struct Feed {
+    pub(super) wire: Wire,
+    pub(super) assembly: Buffer,
+    pub(super) out: Buffer,
+    pub(super) seen: Vec<Seen>,
+    pub(super) violation: Option<Violation>,
+    /// How many bytes came in.
+    came_in: u64,
+}
+
+impl Feed {
+    pub(super) fn new(config: Config) -> Self {
+        Self {
+            wire: Wire::new(config, [7; 32]),
+            assembly: Buffer::new(),
+            out: Buffer::new(),
+            seen: Vec::new(),
+            violation: None,
+            came_in: 0,
+        }
+    }
+
+    /// Feeds all of it.
+    pub(super) fn all(&mut self, mut bytes: &[u8], cuts: Cuts) {
+        let mut draw = match cuts {
+            Cuts::Drawn(seed) => seed | 1,
+            Cuts::None | Cuts::Every(_) => 0,
+        };
+        while !bytes.is_empty() {
+            let (len, directly) = match cuts {
+                Cuts::None => (bytes.len(), false),
+                Cuts::Every(len) => (len.max(1), false),
+                Cuts::Drawn(_) => {
+                    let most = 1 << (next(&mut draw) % 14);
+                    (1 + usize::try_from(next(&mut draw) % most).expect("small"), next(&mut draw) & 1 == 0)
+                }
+            };
+            let (chunk, rest) = bytes.split_at(len.min(bytes.len()));
+            bytes = rest;
+            if directly { self.directly(chunk) } else { self.chunk(chunk) }
+        }
+    }
+
+    /// Feeds one chunk, until it is taken.
+    pub(super) fn chunk(&mut self, chunk: &[u8]) {
+        let mut input = chunk;
+        self.came_in += chunk.len() as u64;
+        loop {
+            let left = input.len();
+            let Some(event) = self.wire.receive(&mut input, &mut self.assembly, &mut self.out) else { break };
+            assert!(self.violation.is_none(), "{event:?} after a violation");
+            assert!(!matches!(self.seen.last(), Some(Seen::Close(_))), "{event:?} after a close frame");
+            match event {
+                Ok(event) => note(&mut self.seen, event),
+                Err(violation) => self.violation = Some(violation),
+            }
+            assert!(input.len() <= left);
+            self.bounded();
+        }
+        assert!(input.is_empty(), "None is said when all is taken");
+        self.bounded();
+    }
+
+    /// Feeds one chunk by way of the space in the assembly buffer, as far as there is any.
+    fn directly(&mut self, mut chunk: &[u8]) {
+        while !chunk.is_empty() {
+            let Some(space) = self.wire.space(&mut self.assembly) else { return self.chunk(chunk) };
+            assert!(!space.is_empty(), "no space is None");
+            let (taken, rest) = chunk.split_at(space.len().min(chunk.len()));
+            space[..taken.len()].copy_from_slice(taken);
+            self.came_in += taken.len() as u64;
+            self.wire.filled(taken.len(), &mut self.assembly);
+            self.chunk(&[]);
+            chunk = rest;
+        }
+    }
+
+    /// Memory follows what came in, and the limits; never what a header says will come.
+    fn bounded(&self) {
+        let config = self.wire.config();
+        let most = self.came_in.min(config.max_message_bytes + 125);
+        let space = config.max_frame_bytes.min(most.max(64 << 10));
+        let bound = usize::try_from(2 * (most + space) + 256).unwrap_or(usize::MAX);
+        let held = self.assembly.capacity();
+        assert!(held <= bound, "{held} B are held to assemble {} B, where {bound} are enough", self.came_in);
+    }
+}
+
+/// Draws a number: all the bits of one that is not 0 are mixed (xorshift64*).
+pub(super) fn next(draw: &mut u64) -> u64 {
+    *draw ^= *draw >> 12;
+    *draw ^= *draw << 25;
+    *draw ^= *draw >> 27;
+    draw.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 16
+}
+
+fn note(seen: &mut Vec<Seen>, event: Event<'_>) {
+    let event = match event {
+        Event::Message(message) => {
+            let kept = Seen::Message { text: message.as_text().is_some(), bytes: message.as_bytes().into() };
+            let owned = message.into_owned();
+            assert_eq!(Seen::Message { text: owned.is_text(), bytes: owned.as_bytes().into() }, kept);
+            kept
+        }
+        Event::Piece(piece) => {
+            let (text, more) = (piece.payload.is_text(), piece.payload.as_bytes());
+            match seen.last_mut() {
+                Some(Seen::Piece { text: same, bytes, last, .. }) if !piece.first => {
+                    assert!(!*last, "a message begins with its first piece");
+                    assert_eq!(*same, text, "a message does not change its kind");
+                    bytes.extend(more);
+                    *last = piece.last;
+                    return;
+                }
+                _ => Seen::Piece { text, bytes: more.into(), first: piece.first, last: piece.last },
+            }
+        }
+        Event::Ping(payload) => Seen::Ping(payload.into()),
+        Event::Pong(payload) => Seen::Pong(payload.into()),
+        Event::Close(frame) => Seen::Close(frame),
+        other => panic!("an event that nobody knows: {other:?}"),
+    };
+    seen.push(event);
+}
