@@ -74,18 +74,17 @@ impl<'h> Answer<'h> {
         }
         let mut headers = vec![EMPTY_HEADER; count];
         let mut response = Response::new(&mut headers);
-        let expected = match response.parse(head) {
-            Ok(Status::Complete(_)) => "a version and a status",
-            Ok(Status::Partial) => "an end of the head",
-            Err(httparse::Error::Version) => "`HTTP/1.0` or `HTTP/1.1`",
-            Err(httparse::Error::Status) => "a status line",
-            Err(httparse::Error::HeaderValue) => "a header's value",
-            Err(_) => "a header's name and a colon",
-        };
-        let Response { version: Some(version), code: Some(status @ 100..), reason, .. } = response else {
-            return Err(not_http(expected));
-        };
-        Ok(Self { status, version, reason: reason.unwrap_or_default(), headers })
+        let parsed = response.parse(head);
+        match (parsed, response) {
+            (Ok(Status::Complete(_)), Response { version: Some(version), code: Some(status @ 100..), reason, .. }) => {
+                Ok(Self { status, version, reason: reason.unwrap_or_default(), headers })
+            }
+            (Ok(_), _) => Err(not_http("a status from 100 on")),
+            (Err(httparse::Error::Version), _) => Err(not_http("`HTTP/1.0` or `HTTP/1.1`")),
+            (Err(httparse::Error::Status), _) => Err(not_http("a status line")),
+            (Err(httparse::Error::HeaderValue), _) => Err(not_http("a header's value")),
+            (Err(_), _) => Err(not_http("a header's name and a colon")),
+        }
     }
 
     /// Whether another answer follows (RFC 9110 §15.2).
