@@ -53,7 +53,7 @@ pub(crate) fn wire_markdown(rows: &[Row]) {
         for (name, side) in names {
             let figure = |size: &usize| {
                 let row = of.iter().find(|row| row.name == name && row.size == *size);
-                row.map_or(String::new(), |row| figure(row.ns, side == Side::Peer && is_best(row, &of)))
+                row.map_or(String::new(), |row| figure(row.ns, is_rival(side) && is_best(row, &of)))
             };
             println!("| {name} | {} |", sizes.iter().map(figure).collect::<Vec<_>>().join(" | "));
         }
@@ -85,8 +85,13 @@ pub(crate) fn size_name(size: usize) -> String {
     if size >= 1024 { format!("{} KiB", size / 1024) } else { format!("{size} B") }
 }
 
+/// Whether it counts among the peers to be compared with.
+fn is_rival(side: Side) -> bool {
+    matches!(side, Side::Peer | Side::Spending)
+}
+
 fn is_best(row: &Row, rows: &[&Row]) -> bool {
-    let peers = rows.iter().filter(|other| other.side == Side::Peer && other.size == row.size);
+    let peers = rows.iter().filter(|other| is_rival(other.side) && other.size == row.size);
     peers.map(|other| other.ns).fold(f64::INFINITY, f64::min) >= row.ns
 }
 

@@ -63,9 +63,11 @@ pub(crate) struct Entry {
 pub(crate) enum Side {
     /// This library's, to be compared with the peers' best.
     Ours,
-    /// This library's, for comparison with the line above.
+    /// This library's, for an application that keeps the messages.
     OursToo,
     Peer,
+    /// A peer that masks the message where the application has it, which is then spent.
+    Spending,
     /// A peer whose masks can be predicted, which RFC 6455 §5.3 forbids.
     WeakPeer,
     /// What the machine needs for the bytes alone.

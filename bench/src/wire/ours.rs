@@ -1,11 +1,11 @@
 //! Steadfast's wire.
 //!
 //! Reading: what was read is given to `Wire::receive`; the rest of a message that is longer than one read is read to where it
-//! is assembled (`Wire::space`). Messages are borrowed, or made owned for an application that keeps them. Writing:
-//! `Wire::send` for each message of a batch into one buffer, which is written when the batch or the buffer is full. Masks: `ChaCha12`,
+//! is assembled (`Wire::space`). Messages are borrowed, or made owned for an application that keeps them: each by itself, or, if
+//! they are binary, as a part of the memory that was read into. Writing: `Wire::send` for each message of a batch into one buffer, which is written when the batch or the buffer is full. Masks: `ChaCha12`,
 //! seeded once, a CSPRNG.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use steadfast_core::{
     Message,
     wire::{Buffer, Config, Event, Received, Wire},
@@ -21,6 +21,7 @@ pub(crate) fn receivers() -> Vec<Entry> {
     vec![
         Entry::receiver::<Borrowed>("steadfast, borrowed", Side::Ours),
         Entry::receiver::<Owned>("steadfast, owned", Side::OursToo),
+        Entry::receiver::<Shared>("steadfast, owned in chunk", Side::OursToo),
     ]
 }
 
@@ -89,10 +90,58 @@ impl Receive for Owned {
     }
 
     fn receive<T: Take>(&mut self, messages: usize, take: &mut T) {
-        self.0.receive(messages, |message| match message.into_owned() {
-            Message::Text(text) => take.take(Kind::Text, text.as_bytes()),
-            Message::Binary(bytes) => take.take(Kind::Binary, &bytes),
-        });
+        self.0.receive(messages, |message| hand_over(&message.into_owned(), take));
+    }
+}
+
+/// Binary messages as parts of what was read, which lives as long as one of them.
+struct Shared {
+    wire: Wire,
+    pipe: Pipe,
+    bytes: BytesMut,
+    buffer: usize,
+    assembly: Buffer,
+    out: Buffer,
+}
+
+impl Receive for Shared {
+    fn new(pipe: Pipe, buffer: usize, _: &Input) -> Self {
+        let wire = Wire::new(Config::default(), rand::random());
+        Self { wire, pipe, bytes: BytesMut::new(), buffer, assembly: Buffer::new(), out: Buffer::new() }
+    }
+
+    fn receive<T: Take>(&mut self, messages: usize, take: &mut T) {
+        let mut done = 0;
+        while done < messages {
+            let mut chunk = Bytes::new();
+            if let Some(space) = self.wire.space(&mut self.assembly) {
+                let len = self.pipe.fill(space);
+                self.wire.filled(len, &mut self.assembly);
+            } else {
+                // If nobody kept a message of the chunk before, its memory serves again.
+                if !self.bytes.try_reclaim(self.buffer) {
+                    self.bytes.reserve(self.buffer);
+                }
+                self.bytes.extend_from_slice(self.pipe.next_chunk(self.buffer));
+                chunk = self.bytes.split().freeze();
+            }
+            let mut input = &chunk[..];
+            while let Some(event) = self.wire.receive(&mut input, &mut self.assembly, &mut self.out) {
+                match event.expect("the stream is valid") {
+                    Event::Message(message) => hand_over(&message.into_owned_within(&chunk), take),
+                    other => unreachable!("nobody sent {other:?}"),
+                }
+                done += 1;
+            }
+        }
+    }
+}
+
+#[inline]
+fn hand_over<T: Take>(message: &Message<'_>, take: &mut T) {
+    match message {
+        Message::Text(text) => take.take(Kind::Text, text.as_bytes()),
+        Message::Binary(bytes) => take.take(Kind::Binary, bytes),
     }
 }
 

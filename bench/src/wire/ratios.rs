@@ -7,33 +7,40 @@ use super::{
     measure::{Direction, Row},
 };
 
-/// Best peer over ours, on medians; above 1 is ahead. `recv text 16` and so on for what hands out borrowed messages,
-/// `recv owned text 16` for owned ones; and `recv 16`, `recv owned 16`, each the worse of text and binary. `send weak …`
-/// counts peers with weak masks as well.
+/// Best peer over ours, on medians; above 1 is ahead. Each key is there for text, for binary, and for the worse of both:
+/// `recv text 16`, `recv binary 16`, `recv 16`.
+///
+/// - `recv`: ours borrowed, `recv owned`: ours to keep, both against all peers, whatever they hand out.
+/// - `send`: against all peers with unpredictable masks, those that spend the application's buffer among them.
+/// - `send kept`: against those of them that leave the message to the application, as ours does.
+/// - `send weak`: against all peers, predictable masks or not.
 pub(crate) fn ratios(rows: &[Row]) -> BTreeMap<String, f64> {
     let mut ratios: BTreeMap<String, f64> = BTreeMap::new();
-    for ours in rows.iter().filter(|row| matches!(row.side, Side::Ours | Side::OursToo)) {
-        let (verb, sides): (_, &[&[Side]]) = match (ours.direction, ours.side) {
-            (Direction::Recv, Side::Ours) => (["recv", ""], &[&[Side::Peer]]),
-            (Direction::Recv, _) => (["recv owned", ""], &[&[Side::Peer]]),
-            (Direction::Send, _) => (["send", "send weak"], &[&[Side::Peer], &[Side::Peer, Side::WeakPeer]]),
-        };
-        for (verb, sides) in verb.iter().zip(sides) {
-            let Some(best) = best(rows, ours, sides) else { continue };
-            let ratio = round(best / ours.ns);
-            ratios.insert(format!("{verb} {} {}", ours.kind.name(), ours.size), ratio);
-            let worse = ratios.entry(format!("{verb} {}", ours.size)).or_insert(ratio);
+    let mut disciplines: Vec<_> = rows.iter().map(|row| (row.direction, row.kind, row.size)).collect();
+    disciplines.dedup();
+    for (direction, kind, size) in disciplines {
+        let rows = rows.iter().filter(|row| (row.direction, row.kind, row.size) == (direction, kind, size));
+        let fastest =
+            |sides: &[Side]| rows.clone().filter(|row| sides.contains(&row.side)).map(|row| row.ns).reduce(f64::min);
+        for (name, of, ours, rivals) in CLAIMS {
+            let (true, Some(ours), Some(best)) = (of == direction, fastest(&[ours]), fastest(rivals)) else { continue };
+            let ratio = round(best / ours);
+            ratios.insert(format!("{name} {} {size}", kind.name()), ratio);
+            let worse = ratios.entry(format!("{name} {size}")).or_insert(ratio);
             *worse = worse.min(ratio);
         }
     }
     ratios
 }
 
-/// The fastest on one of these sides in the same discipline.
-fn best(rows: &[Row], ours: &Row, sides: &[Side]) -> Option<f64> {
-    let rivals = rows.iter().filter(|row| row.what == ours.what && row.size == ours.size && sides.contains(&row.side));
-    rivals.map(|row| row.ns).reduce(f64::min)
-}
+/// What is claimed, in which direction, of which of our lines, against whom.
+const CLAIMS: [(&str, Direction, Side, &[Side]); 5] = [
+    ("recv", Direction::Recv, Side::Ours, &[Side::Peer]),
+    ("recv owned", Direction::Recv, Side::OursToo, &[Side::Peer]),
+    ("send", Direction::Send, Side::Ours, &[Side::Peer, Side::Spending]),
+    ("send kept", Direction::Send, Side::Ours, &[Side::Peer]),
+    ("send weak", Direction::Send, Side::Ours, &[Side::Peer, Side::Spending, Side::WeakPeer]),
+];
 
 /// To a thousandth.
 pub(crate) fn round(ratio: f64) -> f64 {

@@ -2,9 +2,9 @@
 //!
 //! Reading: `WebSocket::read_frame`, which validates text (its `FragmentCollector`, which all but tests and servers of one's
 //! own need, costs a little more). It fixes its read buffer at 8 KiB and grows it with the messages.
-//! Writing: `write_frame` writes each frame at once, so a `BufWriter` makes batches of them. `Payload::BorrowedMut` is
-//! masked where it lies, without a copy: the application's buffer is spent, which only this peer, wtx and
-//! websocket-sans-io ask. Masks: `rand`'s thread generator, a CSPRNG.
+//! Writing: `write_frame` writes each frame at once, so a `BufWriter` makes batches of them. It masks in place: either
+//! `Payload::BorrowedMut` where the application has the message, which is spent then; or a copy in a buffer that is used again,
+//! for an application that keeps it (`Payload::Borrowed` would allocate for each). Masks: `rand`'s thread generator, a CSPRNG.
 
 use bytes::Bytes;
 use fastwebsockets::{Frame, OpCode, Payload, Role, WebSocket};
@@ -16,22 +16,24 @@ use crate::wire::{
     pipe::{Pipe, block_on},
 };
 
-pub(crate) struct FastWebsockets {
+/// Either the messages are spent, or copies of them.
+pub(crate) struct FastWebsockets<const SPEND: bool> {
     socket: WebSocket<BufWriter<Pipe>>,
     kind: Kind,
     messages: Vec<Vec<u8>>,
+    copy: Vec<u8>,
 }
 
-impl FastWebsockets {
+impl<const SPEND: bool> FastWebsockets<SPEND> {
     fn over(pipe: Pipe, buffer: usize, kind: Kind) -> Self {
         let mut socket = WebSocket::after_handshake(BufWriter::with_capacity(buffer, pipe), Role::Client);
         // Its default of 64 MiB is a comparison with each length; so is this.
         socket.set_max_message_size(16 << 20);
-        Self { socket, kind, messages: Vec::new() }
+        Self { socket, kind, messages: Vec::new(), copy: Vec::new() }
     }
 }
 
-impl Receive for FastWebsockets {
+impl<const SPEND: bool> Receive for FastWebsockets<SPEND> {
     fn new(pipe: Pipe, buffer: usize, input: &Input) -> Self {
         Self::over(pipe, buffer, input.kind)
     }
@@ -50,7 +52,7 @@ impl Receive for FastWebsockets {
     }
 }
 
-impl Transmit for FastWebsockets {
+impl<const SPEND: bool> Transmit for FastWebsockets<SPEND> {
     fn new(pipe: Pipe, buffer: usize, kind: Kind, messages: &[Bytes]) -> Self {
         let messages = messages.iter().map(|bytes| bytes.to_vec()).collect();
         Self { messages, ..Self::over(pipe, buffer, kind) }
@@ -62,7 +64,14 @@ impl Transmit for FastWebsockets {
             let mut index = 0;
             for _ in 0..messages / BATCH {
                 for _ in 0..BATCH {
-                    let payload = Payload::BorrowedMut(&mut self.messages[index]);
+                    let message = &mut self.messages[index];
+                    let payload = if SPEND {
+                        Payload::BorrowedMut(message)
+                    } else {
+                        self.copy.clear();
+                        self.copy.extend_from_slice(message);
+                        Payload::BorrowedMut(&mut self.copy)
+                    };
                     let frame = match kind {
                         Kind::Text => Frame::text(payload),
                         Kind::Binary => Frame::binary(payload),

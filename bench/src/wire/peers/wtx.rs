@@ -1,9 +1,10 @@
 //! wtx 0.46 (the last for the compiler used here) with its `optimization` feature, which turns simdutf8 on.
 //!
 //! Reading: `read_frame` with `WebSocketPayloadOrigin::Adaptive`, which lends the payload out of its network buffer and
-//! validates text. Writing: `write_frame` with a payload that is masked where it lies, so that the application's buffer is
-//! spent; each frame is written at once, so the stream below makes batches. Masks: from the generator that it is given: its own
-//! `ChaCha20`, a CSPRNG; or `Xorshift64`, as in its documentation, whose masks can be predicted.
+//! validates text. Writing: `write_frame` with a payload that is masked where it lies: either where the application has the
+//! message, which is spent then; or in a copy that is used again, for an application that keeps it. Each frame is written at
+//! once, so the stream below makes batches. Masks: from the generator that it is given: its own `ChaCha20`, a CSPRNG; or
+//! `Xorshift64`, as in its documentation, whose masks can be predicted.
 
 use bytes::Bytes;
 use wtx::{
@@ -19,15 +20,16 @@ use crate::wire::{
     pipe::{Pipe, block_on},
 };
 
-/// With masks from this generator.
-pub(crate) struct Wtx<R = ChaCha20> {
+/// With masks from this generator. Either the messages are spent, or copies of them.
+pub(crate) struct Wtx<const SPEND: bool, R = ChaCha20> {
     socket: WebSocketOwned<(), R, Batching, true>,
     assembly: Vector<u8>,
     op_code: OpCode,
     messages: Vec<Vec<u8>>,
+    copy: Vec<u8>,
 }
 
-impl<R: Seeded> Wtx<R> {
+impl<const SPEND: bool, R: Seeded> Wtx<SPEND, R> {
     fn over(pipe: Pipe, buffer: usize, kind: Kind, messages: Vec<Vec<u8>>) -> Self {
         let buffers = WebSocketBuffer::with_capacity(buffer, 0, 0).expect("there is memory");
         let stream = Batching { pipe, waiting: Vec::with_capacity(buffer), limit: buffer, frames: 0 };
@@ -36,11 +38,12 @@ impl<R: Seeded> Wtx<R> {
             assembly: Vector::new(),
             op_code: if kind == Kind::Text { OpCode::Text } else { OpCode::Binary },
             messages,
+            copy: Vec::new(),
         }
     }
 }
 
-impl<R: Seeded> Receive for Wtx<R> {
+impl<const SPEND: bool, R: Seeded> Receive for Wtx<SPEND, R> {
     fn new(pipe: Pipe, buffer: usize, input: &Input) -> Self {
         Self::over(pipe, buffer, input.kind, Vec::new())
     }
@@ -63,7 +66,7 @@ impl<R: Seeded> Receive for Wtx<R> {
     }
 }
 
-impl<R: Seeded> Transmit for Wtx<R> {
+impl<const SPEND: bool, R: Seeded> Transmit for Wtx<SPEND, R> {
     fn new(pipe: Pipe, buffer: usize, kind: Kind, messages: &[Bytes]) -> Self {
         Self::over(pipe, buffer, kind, messages.iter().map(|bytes| bytes.to_vec()).collect())
     }
@@ -73,7 +76,15 @@ impl<R: Seeded> Transmit for Wtx<R> {
         block_on(async {
             let mut index = 0;
             for _ in 0..messages {
-                let mut frame = Frame::new_fin(op_code, &mut self.messages[index][..]);
+                let message = &mut self.messages[index];
+                let payload = if SPEND {
+                    message
+                } else {
+                    self.copy.clear();
+                    self.copy.extend_from_slice(message);
+                    &mut self.copy
+                };
+                let mut frame = Frame::new_fin(op_code, &mut payload[..]);
                 socket.write_frame(&mut frame).await.expect("the pipe takes everything");
                 index = if index + 1 == self.messages.len() { 0 } else { index + 1 };
             }
