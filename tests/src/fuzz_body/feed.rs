@@ -7,7 +7,7 @@ use steadfast_core::{
 
 /// How the bytes come in.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Cuts {
+pub enum Cuts {
     /// All at once.
     None,
     /// So many at a time.
@@ -19,40 +19,72 @@ pub(super) enum Cuts {
 
 /// What came in, to keep. Pieces that follow one another are one.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Seen {
-    Message { text: bool, bytes: Vec<u8> },
-    Piece { text: bool, bytes: Vec<u8>, first: bool, last: bool },
+pub enum Seen {
+    /// A whole message.
+    Message {
+        /// Whether it is text.
+        text: bool,
+        /// Its payload.
+        bytes: Vec<u8>,
+    },
+    /// A part of a message.
+    Piece {
+        /// Whether it is text.
+        text: bool,
+        /// Its payload.
+        bytes: Vec<u8>,
+        /// Whether the message begins with it.
+        first: bool,
+        /// Whether the message ends with it.
+        last: bool,
+    },
+    /// A ping.
     Ping(Vec<u8>),
+    /// A pong.
     Pong(Vec<u8>),
+    /// A close frame.
     Close(CloseFrame),
 }
 
 /// One connection, and all that became of it.
 #[derive(Debug)]
-pub(super) struct Feed {
-    pub(super) wire: Wire,
-    pub(super) assembly: Buffer,
-    pub(super) out: Buffer,
-    pub(super) seen: Vec<Seen>,
-    pub(super) violation: Option<Violation>,
+pub struct Feed {
+    /// The connection.
+    pub wire: Wire,
+    /// Where it assembles messages.
+    pub assembly: Buffer,
+    /// What it wrote and was not taken away.
+    pub out: Buffer,
+    /// What it wrote and was taken away after each event; `None` if nothing ever is.
+    pub written: Option<Vec<u8>>,
+    /// What it made of the bytes.
+    pub seen: Vec<Seen>,
+    /// How it ended, if it ended badly.
+    pub violation: Option<Violation>,
     /// How many bytes came in.
     came_in: u64,
 }
 
 impl Feed {
-    pub(super) fn new(config: Config) -> Self {
+    /// An open connection, whose buffer is never emptied.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
         Self {
             wire: Wire::new(config, [7; 32]),
             assembly: Buffer::new(),
             out: Buffer::new(),
+            written: None,
             seen: Vec::new(),
             violation: None,
             came_in: 0,
         }
     }
 
-    /// Feeds all of it.
-    pub(super) fn all(&mut self, mut bytes: &[u8], cuts: Cuts) {
+    /// Feeds all of it, and holds it to what is true of any bytes: nothing comes behind the end, and memory is bounded.
+    ///
+    /// # Panics
+    /// If that is not so.
+    pub fn all(&mut self, mut bytes: &[u8], cuts: Cuts) {
         let mut draw = match cuts {
             Cuts::Drawn(seed) => seed | 1,
             Cuts::None | Cuts::Every(_) => 0,
@@ -72,8 +104,11 @@ impl Feed {
         }
     }
 
-    /// Feeds one chunk, until it is taken.
-    pub(super) fn chunk(&mut self, chunk: &[u8]) {
+    /// Feeds one chunk, until it is taken; see [`all`](Self::all).
+    ///
+    /// # Panics
+    /// As `all` does.
+    pub fn chunk(&mut self, chunk: &[u8]) {
         let mut input = chunk;
         self.came_in += chunk.len() as u64;
         loop {
@@ -87,6 +122,10 @@ impl Feed {
             }
             assert!(input.len() <= left);
             self.bounded();
+            if let Some(written) = &mut self.written {
+                written.extend(self.out.as_slice());
+                self.out.clear();
+            }
         }
         assert!(input.is_empty(), "None is said when all is taken");
         self.bounded();
@@ -113,12 +152,13 @@ impl Feed {
         let space = config.max_frame_bytes.min(most.max(64 << 10));
         let bound = usize::try_from(2 * (most + space) + 256).unwrap_or(usize::MAX);
         let held = self.assembly.capacity();
+        assert!(self.out.len() <= 65 * (6 + 125), "{} B wait to be written", self.out.len());
         assert!(held <= bound, "{held} B are held to assemble {} B, where {bound} are enough", self.came_in);
     }
 }
 
 /// Draws a number: all the bits of one that is not 0 are mixed (xorshift64*).
-pub(super) fn next(draw: &mut u64) -> u64 {
+fn next(draw: &mut u64) -> u64 {
     *draw ^= *draw >> 12;
     *draw ^= *draw << 25;
     *draw ^= *draw >> 27;

@@ -1,12 +1,12 @@
 //! What the fuzz targets do with their bytes, so that their corpora are also replayed on stable.
 
 mod differential;
-mod feed;
+pub mod feed;
 mod frame;
 mod message;
-mod plain_frames;
+pub mod plain_frames;
 mod session;
-mod tungstenite_peer;
+pub mod tungstenite_peer;
 mod wire;
 
 pub use self::{differential::differential, frame::frame, message::message, session::session, wire::wire};

@@ -1,7 +1,10 @@
 //! Frames, written and read in the plainest way: an opinion of its own on RFC 6455 §5.2.
 
-/// A frame as a server writes it: the first byte as given, the length in the fewest bytes, no mask.
-pub(super) fn write(first: u8, payload: &[u8], to: &mut Vec<u8>) {
+/// Writes a frame as a server does: the first byte as given, the length in the fewest bytes, no mask.
+///
+/// # Panics
+/// Never: each form of a length is used where it fits.
+pub fn write(first: u8, payload: &[u8], to: &mut Vec<u8>) {
     to.push(first);
     match payload.len() {
         len @ 0..=125 => to.push(u8::try_from(len).expect("short")),
@@ -21,7 +24,8 @@ pub(super) fn write(first: u8, payload: &[u8], to: &mut Vec<u8>) {
 ///
 /// # Panics
 /// If they are anything but whole frames, masked and with lengths in the fewest bytes.
-pub(super) fn read(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+#[must_use]
+pub fn read(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut frames = Vec::new();
     while let [first, second, rest @ ..] = bytes {
         assert!(second & 0x80 != 0, "a client masks (§5.1)");

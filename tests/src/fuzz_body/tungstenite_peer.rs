@@ -12,16 +12,18 @@ use super::feed::Seen;
 
 /// What it made of the bytes.
 #[derive(Debug)]
-pub(super) struct Opinion {
-    pub(super) seen: Vec<Seen>,
-    pub(super) end: End,
+pub struct Opinion {
+    /// What it handed out.
+    pub seen: Vec<Seen>,
+    /// How it stood behind the last byte.
+    pub end: End,
     /// What it wrote.
-    pub(super) written: Vec<u8>,
+    pub written: Vec<u8>,
 }
 
 /// How it stands behind the last byte.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum End {
+pub enum End {
     /// It waits for more.
     Open,
     /// It saw a close frame.
@@ -34,7 +36,8 @@ pub(super) enum End {
 ///
 /// # Panics
 /// If it finds an error that has nothing to do with what it read.
-pub(super) fn opinion(role: Role, bytes: &[u8], max_message: usize, max_frame: usize) -> Opinion {
+#[must_use]
+pub fn opinion(role: Role, bytes: &[u8], max_message: usize, max_frame: usize) -> Opinion {
     let config = WebSocketConfig::default()
         .read_buffer_size(4 << 10)
         .write_buffer_size(0)

@@ -10,7 +10,8 @@ use super::{
     plain_frames,
 };
 
-/// The first bytes say with which configuration and how the others are fed, all in all four times.
+/// The first bytes say with which configuration and how the others are fed, all in all five times: the last time, what
+/// is written is taken away at once, and every ping is answered.
 ///
 /// # Panics
 /// When the cuts matter, memory is not bounded, something comes after the end, or the wrong thing is answered.
@@ -23,6 +24,11 @@ pub fn wire(bytes: &[u8]) {
     for cuts in [Cuts::Every(1), Cuts::Every(usize::from(head[7])), Cuts::Drawn(seed)] {
         same(&whole, &run(config, we_close, bytes, cuts), cuts);
     }
+    let mut emptied = Feed::new(config);
+    emptied.written = Some(Vec::new());
+    emptied.all(bytes, Cuts::Drawn(seed));
+    assert!(emptied.out.is_empty(), "nothing is written without an event");
+    answered_well(&emptied, &emptied.written.clone().unwrap_or_default(), false, usize::MAX);
 }
 
 /// Limits so small that they are reached.
@@ -49,7 +55,7 @@ fn run(config: Config, we_close: bool, bytes: &[u8], cuts: Cuts) -> Feed {
         feed.wire.close(&CloseFrame::NORMAL, &mut feed.out);
     }
     feed.all(bytes, cuts);
-    answered_well(&feed, we_close);
+    answered_well(&feed, feed.out.as_slice(), we_close, PONGS);
     ended_well(&mut feed);
     feed
 }
@@ -71,12 +77,12 @@ fn same(once: &Feed, again: &Feed, cuts: Cuts) {
 }
 
 /// Pongs for pings, as many as may lie there, and one close frame at most, which says the right thing and is the last.
-fn answered_well(feed: &Feed, we_close: bool) {
+fn answered_well(feed: &Feed, written: &[u8], we_close: bool, most_pongs: usize) {
     let pings = feed.seen.iter().filter_map(|seen| match seen {
         Seen::Ping(payload) if !we_close => Some((0x8A, payload.clone())),
         _ => None,
     });
-    let mut expected: Vec<(u8, Vec<u8>)> = pings.take(PONGS).collect();
+    let mut expected: Vec<(u8, Vec<u8>)> = pings.take(most_pongs).collect();
     let close = match (feed.seen.last(), feed.violation) {
         _ if we_close => Some((1000, "")),
         (_, Some(violation)) => Some((violation.close_code().0, "")),
@@ -87,7 +93,7 @@ fn answered_well(feed: &Feed, we_close: bool) {
         let payload = if code == 1005 { Vec::new() } else { [&code.to_be_bytes(), reason.as_bytes()].concat() };
         expected.push((0x88, payload));
     }
-    assert_eq!(plain_frames::read(feed.out.as_slice()), expected);
+    assert_eq!(plain_frames::read(written), expected);
 }
 
 /// What is over is over, and what is not goes on.
