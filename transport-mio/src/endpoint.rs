@@ -1,8 +1,8 @@
 //! Where to connect, and what the upgrade request says.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{fmt, sync::Arc};
 
-use http::{HeaderName, HeaderValue, Uri};
+use steadfast_core::wire::handshake::{Request, RequestError, RequestPart, Scheme};
 
 use crate::engine::EngineKind;
 
@@ -28,14 +28,7 @@ pub struct Endpoint(Arc<Parts>);
 
 #[derive(Clone, PartialEq, Eq)]
 struct Parts {
-    /// As in the URL, IPv6 addresses without their brackets.
-    host: String,
-    port: u16,
-    /// Path and query: what the request line names.
-    target: String,
-    /// In the caller's order and case.
-    headers: Vec<(String, HeaderValue)>,
-    subprotocols: Vec<String>,
+    request: Request,
     engine: EngineKind,
 }
 
@@ -65,60 +58,42 @@ impl Endpoint {
         if rest.contains('#') {
             return Err(refuse("fragment", shown(url), "none: RFC 6455 §3 forbids fragments"));
         }
-        let authority = &rest[..rest.find(['/', '?']).unwrap_or(rest.len())];
+        let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         if let Some((_, host)) = authority.rsplit_once('@') {
             return Err(refuse("userinfo", format!("…@{host}"), "none: send credentials in a header"));
         }
         if authority.is_empty() || authority.starts_with(':') {
             return Err(refuse("host", shown(url), "a name or an address"));
         }
-        let uri: Uri = url.parse().map_err(|_| refuse("url", shown(url), "no characters that a URL cannot hold"))?;
-        let authority = uri.authority().ok_or_else(|| refuse("host", shown(url), "a name or an address"))?;
-        let target = uri.path_and_query().map_or("/", |target| target.as_str());
-        Ok(Self(Arc::new(Parts {
-            host: host(authority)?,
-            port: port(authority)?,
-            target: if target.starts_with('/') { target.to_owned() } else { format!("/{target}") },
-            headers: Vec::new(),
-            subprotocols: Vec::new(),
-            engine: EngineKind::default(),
-        })))
+        let (host, port) = host_and_port(authority)?;
+        let request = Request::new(Scheme::Ws, host, port, target)?;
+        Ok(Self(Arc::new(Parts { request, engine: EngineKind::default() })))
     }
 
     /// Adds a header to the request. Headers keep the order and the case in which they were added.
     ///
     /// # Errors
-    /// A name or a value that HTTP does not allow (so that no header can smuggle in another), and the names that belong
-    /// to the handshake itself: `Host`, `Upgrade`, `Connection`, `Content-Length`, `Transfer-Encoding` and
-    /// `Sec-WebSocket-…`.
-    pub fn header(mut self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Result<Self, EndpointError> {
-        let name = name.into();
-        let checked = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| refuse("header name", name.escape_debug(), "letters, digits and !#$%&'*+-.^_`|~"))?;
-        if RESERVED.contains(&checked.as_str()) || checked.as_str().starts_with("sec-websocket-") {
-            return Err(refuse("header name", name, "one that does not belong to the handshake"));
-        }
-        let value = HeaderValue::from_bytes(value.as_ref())
-            .map_err(|_| refuse("header value", format!("of `{name}`"), "no control characters"))?;
-        Arc::make_mut(&mut self.0).headers.push((name, value));
-        Ok(self)
+    /// A name or a value that HTTP does not allow (so that no header can smuggle in another), a second `Origin`, and the
+    /// names that belong to the handshake itself: `Host`, `Upgrade`, `Connection`, `Content-Length`, `Transfer-Encoding`
+    /// and `Sec-WebSocket-…`.
+    pub fn header(self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Result<Self, EndpointError> {
+        self.map(|request| request.header(name.as_ref(), value))
     }
 
     /// Offers a subprotocol (RFC 6455 §1.9), the most wanted first. The server must then choose one of those offered.
     ///
     /// # Errors
     /// A name that is not an HTTP token, or that was offered before.
-    pub fn subprotocol(mut self, name: impl Into<String>) -> Result<Self, EndpointError> {
-        let name = name.into();
-        // A header name is a token, too (RFC 9110 §5.6.2).
-        if HeaderName::from_bytes(name.as_bytes()).is_err() {
-            return Err(refuse("subprotocol", name.escape_debug(), "letters, digits and !#$%&'*+-.^_`|~"));
-        }
-        if self.0.subprotocols.contains(&name) {
-            return Err(refuse("subprotocol", name, "each only once"));
-        }
-        Arc::make_mut(&mut self.0).subprotocols.push(name);
-        Ok(self)
+    pub fn subprotocol(self, name: impl AsRef<str>) -> Result<Self, EndpointError> {
+        self.map(|request| request.subprotocol(name.as_ref()))
+    }
+
+    /// Makes the `Host` header say something else than host and port: a virtual host behind an address or a tunnel.
+    ///
+    /// # Errors
+    /// What is not a host, IPv6 in brackets, and perhaps a port.
+    pub fn host_header(self, value: &str) -> Result<Self, EndpointError> {
+        self.map(|request| request.host_header(value))
     }
 
     /// Chooses what turns bytes into messages and back. The native engine, unless set.
@@ -131,52 +106,47 @@ impl Endpoint {
     /// The host: a name or an address, IPv6 without brackets.
     #[must_use]
     pub fn host(&self) -> &str {
-        &self.0.host
+        self.0.request.host()
     }
 
     /// The port; 80 if the URL names none.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.0.port
+        self.0.request.port()
     }
 
     /// Path and query, as the request line names them.
     #[must_use]
     pub fn target(&self) -> &str {
-        &self.0.target
+        self.0.request.target()
     }
 
     /// The subprotocols offered.
     #[must_use]
     pub fn subprotocols(&self) -> &[String] {
-        &self.0.subprotocols
+        self.0.request.subprotocols()
     }
 
     /// What turns bytes into messages and back.
-    pub(crate) fn engine_kind(&self) -> &EngineKind {
+    #[must_use]
+    pub fn engine_kind(&self) -> &EngineKind {
         &self.0.engine
     }
 
-    /// The added headers.
-    pub(crate) fn headers(&self) -> &[(String, HeaderValue)] {
-        &self.0.headers
+    pub(crate) fn request(&self) -> &Request {
+        &self.0.request
     }
 
-    /// What the `Host` header says: the port only if it is not the scheme's own (RFC 6455 §4.1).
-    pub(crate) fn host_header(&self) -> String {
-        let Parts { host, port, .. } = &*self.0;
-        match (host.contains(':'), *port) {
-            (true, 80) => format!("[{host}]"),
-            (true, port) => format!("[{host}]:{port}"),
-            (false, 80) => host.clone(),
-            (false, port) => format!("{host}:{port}"),
-        }
+    fn map(mut self, change: impl FnOnce(Request) -> Result<Request, RequestError>) -> Result<Self, EndpointError> {
+        let parts = Arc::make_mut(&mut self.0);
+        parts.request = change(parts.request.clone())?;
+        Ok(self)
     }
 }
 
 impl EndpointError {
-    /// Which part is wrong: `url`, `scheme`, `host`, `port`, `userinfo`, `fragment`, `header name`, `header value` or
-    /// `subprotocol`.
+    /// Which part is wrong: `url`, `scheme`, `host`, `port`, `userinfo`, `target`, `fragment`, `host header`, `origin`,
+    /// `header name`, `header value` or `subprotocol`.
     #[must_use]
     pub const fn field(&self) -> &'static str {
         self.field
@@ -195,48 +165,54 @@ impl fmt::Display for EndpointError {
     }
 }
 
+impl From<RequestError> for EndpointError {
+    fn from(error: RequestError) -> Self {
+        let field = match error.part() {
+            RequestPart::Scheme => "scheme",
+            RequestPart::Host => "host",
+            RequestPart::Port => "port",
+            RequestPart::Target => "target",
+            RequestPart::HostHeader => "host header",
+            RequestPart::Origin => "origin",
+            RequestPart::Subprotocol => "subprotocol",
+            RequestPart::HeaderName => "header name",
+            RequestPart::HeaderValue => "header value",
+            _ => "request",
+        };
+        let found = error.found();
+        let value = found.strip_prefix('`').and_then(|found| found.strip_suffix('`')).unwrap_or(found);
+        Self { field, value: value.to_owned(), expected: error.expected() }
+    }
+}
+
 impl std::error::Error for EndpointError {}
 
 impl fmt::Debug for Endpoint {
     /// Header values and the query may hold secrets: they are left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Endpoint")
-            .field("host", &self.0.host)
-            .field("port", &self.0.port)
-            .field("path", &without_query(&self.0.target))
-            .field("headers", &self.0.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
-            .field("subprotocols", &self.0.subprotocols)
-            .field("engine", &self.0.engine)
-            .finish()
+        f.debug_struct("Endpoint").field("request", &self.0.request).field("engine", &self.0.engine).finish()
     }
 }
 
 impl fmt::Display for Endpoint {
-    /// The URL without its query, which may hold a token.
+    /// The URL without its query, which may hold a token. Where the `Host` header says something else than the URL, that
+    /// is left out, too.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ws://{}{}", self.host_header(), without_query(&self.0.target))
+        let host = self.host();
+        let bracketed = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let port = if self.port() == Scheme::Ws.default_port() { String::new() } else { format!(":{}", self.port()) };
+        write!(f, "ws://{bracketed}{port}{}", without_query(self.target()))
     }
 }
 
-fn host(authority: &http::uri::Authority) -> Result<String, EndpointError> {
-    let host = authority.host();
-    let Some(inner) = host.strip_prefix('[') else {
-        return match host {
-            "" => Err(refuse("host", authority.as_str(), "a name or an address")),
-            name => Ok(name.to_owned()),
-        };
-    };
-    match inner.strip_suffix(']').map(str::parse::<IpAddr>) {
-        Some(Ok(IpAddr::V6(address))) => Ok(address.to_string()),
-        _ => Err(refuse("host", host, "an IPv6 address in brackets")),
-    }
-}
-
-fn port(authority: &http::uri::Authority) -> Result<u16, EndpointError> {
-    let Some(port) = authority.as_str()[authority.host().len()..].strip_prefix(':') else { return Ok(80) };
-    match port.parse() {
-        Ok(0) | Err(_) => Err(refuse("port", port, "1 to 65535")),
-        Ok(port) => Ok(port),
+/// The host, IPv6 in its brackets, and the port, if there is one.
+fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), EndpointError> {
+    let end = authority.find(']').map_or(0, |bracket| bracket + 1);
+    let Some(colon) = authority[end..].find(':') else { return Ok((authority, None)) };
+    let (host, digits) = (&authority[..end + colon], &authority[end + colon + 1..]);
+    match digits.parse() {
+        Ok(port) if port > 0 && digits.bytes().all(|byte| byte.is_ascii_digit()) => Ok((host, Some(port))),
+        _ => Err(refuse("port", digits.escape_debug(), "1 to 65535")),
     }
 }
 
@@ -258,9 +234,6 @@ fn refuse(field: &'static str, value: impl fmt::Display, expected: &'static str)
     EndpointError { field, value: value.to_string(), expected }
 }
 
-/// Headers that the handshake itself writes, or that would make the request have a body.
-const RESERVED: [&str; 5] = ["host", "upgrade", "connection", "content-length", "transfer-encoding"];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,14 +246,14 @@ mod tests {
     fn a_url_is_taken_apart() {
         let endpoint = Endpoint::parse("ws://example.com:8080/a/b?c=d").expect("a good URL");
         assert_eq!((endpoint.host(), endpoint.port(), endpoint.target()), ("example.com", 8080, "/a/b?c=d"));
-        assert_eq!(endpoint.host_header(), "example.com:8080");
+        assert_eq!(endpoint.to_string(), "ws://example.com:8080/a/b");
     }
 
     #[test]
     fn what_the_url_leaves_out_has_defaults() {
         let endpoint = Endpoint::parse("WS://[::1]").expect("a good URL");
         assert_eq!((endpoint.host(), endpoint.port(), endpoint.target()), ("::1", 80, "/"));
-        assert_eq!(endpoint.host_header(), "[::1]");
+        assert_eq!(endpoint.to_string(), "ws://[::1]/");
         assert_eq!(Endpoint::parse("ws://h?q=1").expect("a good URL").target(), "/?q=1");
     }
 
@@ -292,14 +265,17 @@ mod tests {
         assert_eq!(field_of("ws://"), "host");
         assert_eq!(field_of("ws:///path"), "host");
         assert_eq!(field_of("ws://:80/"), "host");
-        assert_eq!(field_of("ws://[::1/"), "url");
+        assert_eq!(field_of("ws://[::1/"), "port");
         assert_eq!(field_of("ws://[fe]/"), "host");
         assert_eq!(field_of("ws://h:0/"), "port");
         assert_eq!(field_of("ws://h:65536/"), "port");
         assert_eq!(field_of("ws://h:/"), "port");
         assert_eq!(field_of("ws://user:secret@h/"), "userinfo");
         assert_eq!(field_of("ws://h/#there"), "fragment");
-        assert_eq!(field_of("ws://h/a b"), "url");
+        assert_eq!(field_of("ws://h:+1/"), "port");
+        assert_eq!(field_of("ws://[::1]x/"), "host");
+        assert_eq!(field_of("ws://h\\i/"), "host");
+        assert_eq!(field_of("ws://h/a b"), "target");
     }
 
     #[test]

@@ -75,6 +75,7 @@ mod event_loop;
 mod stream;
 
 pub use steadfast_core as core;
+pub use steadfast_core::wire::handshake::{Accepted, Rejected};
 
 pub use crate::{
     client::{
@@ -83,7 +84,7 @@ pub use crate::{
     },
     driver::{Application, Driver, OutOfTokens, Reads, Remote, Requests, SendError, SessionId},
     endpoint::{Endpoint, EndpointError},
-    engine::{Accepted, EngineKind, WireOptions},
+    engine::{EngineKind, WireOptions},
     event_loop::EventLoop,
 };
 

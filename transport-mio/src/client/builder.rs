@@ -59,14 +59,14 @@ impl ClientBuilder {
 
     /// Adds a header to the upgrade request; see [`Endpoint::header`].
     #[must_use]
-    pub fn header(mut self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
+    pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         self.endpoint = self.endpoint.and_then(|endpoint| endpoint.header(name, value));
         self
     }
 
     /// Offers a subprotocol; see [`Endpoint::subprotocol`].
     #[must_use]
-    pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
+    pub fn subprotocol(mut self, name: impl AsRef<str>) -> Self {
         self.endpoint = self.endpoint.and_then(|endpoint| endpoint.subprotocol(name));
         self
     }

@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use steadfast_core::{ConnId, Dropped, Message, Notice, StateKind, Timestamp, Verdict};
+use steadfast_core::{ConnId, Dropped, Message, Notice, StateKind, Timestamp, Verdict, wire::handshake::Accepted};
 
 use crate::{
     client::{
@@ -18,7 +18,6 @@ use crate::{
     },
     driver::{Application, Reads, Requests},
     endpoint::Endpoint,
-    engine::Accepted,
     event_loop::EventLoop,
 };
 

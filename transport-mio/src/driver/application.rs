@@ -6,9 +6,12 @@ use std::{
     time::Duration,
 };
 
-use steadfast_core::{CloseFrame, ConnId, Event, Message, MessageId, Notice, SendOptions, Timestamp};
+use steadfast_core::{
+    CloseFrame, ConnId, Event, Message, MessageId, Notice, SendOptions, Timestamp,
+    wire::handshake::{Accepted, Rejected},
+};
 
-use crate::{driver::SessionId, engine::Accepted};
+use crate::driver::SessionId;
 
 /// What a session's messages and notices are given to. Called on the loop's thread; whoever takes long holds up every
 /// session of the loop.
@@ -26,6 +29,12 @@ pub trait Application {
     /// The server accepted a connection. Comes before the state says so.
     fn opened(&mut self, conn: ConnId, accepted: &Accepted, requests: &mut Requests<'_>) {
         let _ = (conn, accepted, requests);
+    }
+
+    /// The server refused a connection, with a status of HTTP and perhaps a reason in the body: as much of it as came with
+    /// the head, and at most 4 KiB. Comes before the state says so.
+    fn refused(&mut self, conn: ConnId, rejected: &Rejected, requests: &mut Requests<'_>) {
+        let _ = (conn, rejected, requests);
     }
 }
 
@@ -106,5 +115,9 @@ impl<T: Application + ?Sized> Application for Box<T> {
 
     fn opened(&mut self, conn: ConnId, accepted: &Accepted, requests: &mut Requests<'_>) {
         (**self).opened(conn, accepted, requests);
+    }
+
+    fn refused(&mut self, conn: ConnId, rejected: &Rejected, requests: &mut Requests<'_>) {
+        (**self).refused(conn, rejected, requests);
     }
 }

@@ -103,7 +103,13 @@ impl Link {
             Progress::Failed(cause) => Some(cause),
             Progress::Connected(stream) => {
                 let mut out = Outgoing::default();
-                let engine = Engine::begin(endpoint, max_message_bytes, &mut out.buffer);
+                let engine = match Engine::begin(endpoint, max_message_bytes, &mut out.buffer) {
+                    Ok(engine) => engine,
+                    Err(cause) => {
+                        stream.close(registry);
+                        return Some(cause);
+                    }
+                };
                 *self = Self::Up(Box::new(Connection::new(*conn, stream, engine, out)));
                 None
             }
@@ -296,7 +302,7 @@ mod tests {
             poll.registry().register(&mut socket, Token(0), Interest::READABLE | Interest::WRITABLE).expect("a poll");
             let mut out = Outgoing::default();
             let endpoint = Endpoint::parse("ws://localhost/").expect("a URL");
-            let engine = Engine::begin(&endpoint, 100, &mut out.buffer);
+            let engine = Engine::begin(&endpoint, 100, &mut out.buffer).expect("random numbers");
             let connection = Connection::new(ConnId(1), Stream::tcp(socket), engine, out);
             let server = listener.accept().expect("a connection").0;
             Self { connection, server, poll, events: Events::with_capacity(4) }

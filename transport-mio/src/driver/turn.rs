@@ -14,7 +14,7 @@ use crate::{
         outgoing::keep,
     },
     endpoint::Endpoint,
-    engine::Incoming,
+    engine::{self, Incoming},
 };
 
 /// What all sessions of a loop share.
@@ -254,10 +254,13 @@ impl<A: Application> Turn<'_, A> {
                 Incoming::Pong(payload) => self.apply(Event::Pong { conn, payload }),
                 Incoming::Opened(accepted) => {
                     connection.open = true;
-                    let Slot { application, ids, id, .. } = &mut *self.slot;
-                    let events = &mut self.shared.events;
-                    application.opened(conn, &accepted, &mut Requests { session: *id, now: self.now, ids, events });
+                    self.ask(|application, requests| application.opened(conn, &accepted, requests));
                     self.apply(Event::Opened { conn, can_ping: true });
+                }
+                Incoming::Refused(rejected) => {
+                    connection.over = Some(engine::cause_of(&rejected));
+                    self.ask(|application, requests| application.refused(conn, &rejected, requests));
+                    self.end(Ending::Because(Cause::Aborted));
                 }
                 Incoming::Closed(frame) => connection.over = Some(Cause::Closed(frame)),
                 Incoming::Failed(cause) => {
@@ -268,6 +271,12 @@ impl<A: Application> Turn<'_, A> {
                 }
             }
         }
+    }
+
+    /// Calls the application, outside of any event.
+    fn ask(&mut self, call: impl FnOnce(&mut A, &mut Requests<'_>)) {
+        let Slot { application, ids, id, .. } = &mut *self.slot;
+        call(application, &mut Requests { session: *id, now: self.now, ids, events: &mut self.shared.events });
     }
 
     /// Writes what is there to be written; whether the operating system took any of it.

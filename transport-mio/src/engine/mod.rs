@@ -3,39 +3,41 @@
 //! An engine never sees a socket. What it wants on the wire it appends to a buffer of the driver's, at once and in
 //! order, so that the driver knows each message's place in the stream of bytes.
 
-mod accepted;
 mod kind;
 mod native;
 #[cfg(feature = "tungstenite")]
 mod tungstenite;
-mod upgrade;
 
-use steadfast_core::{Cause, CloseFrame, IoKind, Message, PingPayload, Timestamp, wire::Buffer};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-pub use self::{
-    accepted::Accepted,
-    kind::{EngineKind, WireOptions},
+use steadfast_core::{
+    Cause, CloseFrame, IoKind, Message, PingPayload, Timestamp,
+    wire::{
+        Buffer,
+        handshake::{Accepted, Handshake, Progress, Rejected},
+    },
 };
-use self::{
-    native::Native,
-    upgrade::{Judgement, Upgrade},
-};
+
+pub use self::kind::{EngineKind, WireOptions};
+use self::native::Native;
 use crate::endpoint::Endpoint;
 
 /// The client side of one WebSocket, from the upgrade request to the close frame.
 #[derive(Debug)]
 pub(crate) struct Engine {
     phase: Phase,
-    kind: EngineKind,
+    endpoint: Endpoint,
     /// The largest message that is accepted, in bytes.
     max_message_bytes: usize,
+    /// RFC 6455 §5.3: of what masks are made nobody can foretell.
+    mask_seed: [u8; 32],
 }
 
 #[expect(clippy::large_enum_variant, reason = "nearly every one is of the large variant, and in a box already")]
 #[derive(Debug)]
 enum Phase {
     /// The upgrade is asked for.
-    Upgrading(Box<Upgrade>),
+    Upgrading(Box<Handshake>),
     Open(Socket),
     /// The server closed, refused, or did what it must not.
     Over,
@@ -57,7 +59,9 @@ enum Socket {
 #[derive(Debug)]
 pub(crate) enum Incoming<'b> {
     /// The server accepted the upgrade.
-    Opened(Accepted),
+    Opened(Box<Accepted>),
+    /// The server refused the upgrade, with a status of HTTP.
+    Refused(Box<Rejected>),
     /// A message.
     Message(Message<'b>),
     /// The answer to a ping of ours.
@@ -71,10 +75,19 @@ pub(crate) enum Incoming<'b> {
 }
 
 impl Engine {
-    /// Begins a WebSocket: appends the upgrade request.
-    pub(crate) fn begin(endpoint: &Endpoint, max_message_bytes: usize, out: &mut Buffer) -> Self {
-        let upgrade = Upgrade::request(endpoint, out);
-        Self { phase: Phase::Upgrading(Box::new(upgrade)), kind: endpoint.engine_kind().clone(), max_message_bytes }
+    /// Begins a WebSocket: appends the upgrade request. Fails if the operating system has no random numbers.
+    pub(crate) fn begin(endpoint: &Endpoint, max_message_bytes: usize, out: &mut Buffer) -> Result<Self, Cause> {
+        let (mut nonce, mut mask_seed) = ([0; 16], [0; 32]);
+        getrandom::fill(&mut nonce)
+            .and_then(|()| getrandom::fill(&mut mask_seed))
+            .map_err(|_| Cause::Io(IoKind::Other))?;
+        let handshake = endpoint.request().begin(nonce, out);
+        Ok(Self {
+            phase: Phase::Upgrading(Box::new(handshake)),
+            endpoint: endpoint.clone(),
+            max_message_bytes,
+            mask_seed,
+        })
     }
 
     /// Takes what it can use from the front of `input`, and says what that came to; `None` once all is taken and more
@@ -82,7 +95,7 @@ impl Engine {
     /// `out`. What is part of a message that has not come in whole is kept in `assembly`, which has to be the same one
     /// until it is [at rest](Self::is_at_rest).
     ///
-    /// After [`Incoming::Closed`] or [`Incoming::Failed`] nothing comes any more.
+    /// After [`Incoming::Refused`], [`Incoming::Closed`] or [`Incoming::Failed`] nothing comes any more.
     #[inline]
     pub(crate) fn next<'b, 'i: 'b>(
         &mut self,
@@ -100,41 +113,31 @@ impl Engine {
                 None
             }
         };
-        if let Some(Incoming::Closed(_) | Incoming::Failed(_)) = incoming {
+        if let Some(Incoming::Refused(_) | Incoming::Closed(_) | Incoming::Failed(_)) = incoming {
             self.phase = Phase::Over;
         }
         incoming
     }
 
     fn upgrade(&mut self, input: &mut &[u8]) -> Option<Incoming<'static>> {
-        let Phase::Upgrading(upgrade) = &mut self.phase else { return None };
-        if input.is_empty() {
-            return None;
-        }
-        match upgrade.receive(input) {
-            Judgement::Incomplete => None,
-            Judgement::Accepted(accepted) => match self.socket() {
-                Ok(socket) => {
-                    self.phase = Phase::Open(socket);
-                    Some(Incoming::Opened(accepted))
-                }
-                Err(cause) => Some(Incoming::Failed(cause)),
-            },
-            Judgement::Refused(cause) => Some(Incoming::Failed(cause)),
-        }
+        let Phase::Upgrading(handshake) = &mut self.phase else { return None };
+        Some(match handshake.receive(input) {
+            Progress::Incomplete => return None,
+            Progress::Accepted(accepted) => {
+                self.phase = Phase::Open(self.socket());
+                Incoming::Opened(Box::new(accepted))
+            }
+            Progress::Rejected(rejected) => Incoming::Refused(Box::new(rejected)),
+            Progress::Failed(violation) => Incoming::Failed(violation.cause()),
+        })
     }
 
-    fn socket(&self) -> Result<Socket, Cause> {
-        match &self.kind {
-            EngineKind::Native(options) => {
-                // RFC 6455 §5.3: masks nobody can foretell.
-                let mut seed = [0; 32];
-                getrandom::fill(&mut seed).map_err(|_| Cause::Io(IoKind::Other))?;
-                Ok(Socket::Native(Native::new(options, self.max_message_bytes, seed)))
-            }
+    fn socket(&self) -> Socket {
+        match self.endpoint.engine_kind() {
+            EngineKind::Native(options) => Socket::Native(Native::new(options, self.max_message_bytes, self.mask_seed)),
             #[cfg(feature = "tungstenite")]
             EngineKind::Tungstenite => {
-                Ok(Socket::Tungstenite(Box::new(tungstenite::Tungstenite::new(self.max_message_bytes))))
+                Socket::Tungstenite(Box::new(tungstenite::Tungstenite::new(self.max_message_bytes)))
             }
         }
     }
@@ -215,8 +218,14 @@ impl Engine {
     /// What it means that the stream ended here.
     pub(crate) fn ended(&self) -> Cause {
         match &self.phase {
-            Phase::Upgrading(upgrade) => upgrade.ended(),
+            Phase::Upgrading(handshake) => handshake.ended(),
             Phase::Open(_) | Phase::Over => Cause::Io(IoKind::Eof),
         }
     }
+}
+
+/// What the session is told of a refusal. The clock counts only if the server names a date and does not say what time it
+/// has itself.
+pub(crate) fn cause_of(rejected: &Rejected) -> Cause {
+    rejected.cause(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
 }

@@ -11,7 +11,7 @@ use std::{
 use super::common::{self, SOON, Server, config};
 use mio::{Events, Interest, Poll, Token, Waker};
 use steadfast_mio::{
-    Accepted, Application, Driver, Endpoint, EventLoop, Reads, Requests, SessionId,
+    Accepted, Application, Driver, Endpoint, EventLoop, Reads, Rejected, Requests, SessionId,
     core::{Cause, ConnId, Delivery, IoKind, Message, Notice, SendOptions, State, StateKind, Timestamp, Verdict},
 };
 
@@ -62,7 +62,7 @@ impl Application for Counter {
 
     fn opened(&mut self, conn: ConnId, accepted: &Accepted, _requests: &mut Requests<'_>) {
         assert_eq!(conn, ConnId(1));
-        assert!(accepted.headers().any(|(name, _)| name.eq_ignore_ascii_case("upgrade")));
+        assert!(accepted.headers().iter().any(|(name, _)| name.eq_ignore_ascii_case("upgrade")));
         self.opened += 1;
     }
 }
@@ -334,4 +334,34 @@ fn a_driver_shares_a_poll_with_strangers() {
         }
         driver.advance();
     }
+}
+
+/// Keeps what a server says that refuses.
+#[derive(Default)]
+struct Curious(Option<Rejected>);
+
+impl Application for Curious {
+    fn deliver(&mut self, _message: Message<'_>, _requests: &mut Requests<'_>) -> Reads {
+        Reads::Continue
+    }
+
+    fn notify(&mut self, _at: Timestamp, _notice: Notice, _requests: &mut Requests<'_>) {}
+
+    fn refused(&mut self, _conn: ConnId, rejected: &Rejected, _requests: &mut Requests<'_>) {
+        self.0 = Some(rejected.clone());
+    }
+}
+
+#[test]
+fn a_refusal_is_shown_with_its_headers_and_its_reason() {
+    let server = Server::start(|stream, _| {
+        common::answer(stream, b"HTTP/1.1 403 No\r\nX-Why: banned\r\nContent-Length: 4\r\n\r\nyou!");
+    });
+    let mut sessions = EventLoop::new().expect("a poll");
+    let config = config().build().expect("a good configuration");
+    let id = sessions.add(endpoint(&server), config, 1, Curious::default());
+    run_until(&mut sessions, |sessions| sessions.driver_mut().application(id).is_some_and(|known| known.0.is_some()));
+    let rejected = sessions.driver_mut().remove(id).and_then(|known| known.0).expect("a refusal");
+    assert_eq!((rejected.status(), rejected.body()), (403, &b"you!"[..]));
+    assert_eq!(rejected.headers().get("x-why"), Some(&b"banned"[..]));
 }
