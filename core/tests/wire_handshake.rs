@@ -5,11 +5,16 @@ mod handshake;
 
 use std::time::Duration;
 
-use handshake::{GOOD, Outcome, begin, feed, judge, judge_with, request};
+use handshake::{GOOD, Outcome, begin, feed, judge_with, request};
 use steadfast_core::{
     Cause, HandshakeKind, IoKind,
     wire::handshake::{BodyState, Limits, Progress, Violation},
 };
+
+/// What becomes of an answer to a plain request.
+fn judge(answer: impl AsRef<[u8]>) -> Outcome {
+    judge_with(&request(), Limits::default(), answer)
+}
 
 /// What is wrong with an answer that would be good without these headers.
 fn with(headers: &str) -> Violation {

@@ -35,11 +35,6 @@ pub(crate) fn begin(request: &Request) -> Handshake {
     request.begin(NONCE, &mut Buffer::new())
 }
 
-/// What becomes of an answer to a plain request.
-pub(crate) fn judge(answer: impl AsRef<[u8]>) -> Outcome {
-    judge_with(&request(), Limits::default(), answer)
-}
-
 /// What becomes of an answer, after which the stream ends: at once, byte by byte, and cut anywhere in two.
 pub(crate) fn judge_with(request: &Request, limits: Limits, answer: impl AsRef<[u8]>) -> Outcome {
     let answer = answer.as_ref();

@@ -82,7 +82,7 @@ impl Handshake {
     /// Interim answers (RFC 9110 §15.2) are passed over, and count as part of the head. Once this has returned anything
     /// but [`Progress::Incomplete`] the handshake is over: it takes nothing more.
     pub fn receive(&mut self, input: &mut &[u8]) -> Progress {
-        if self.over {
+        if self.over || input.is_empty() {
             return Progress::Incomplete;
         }
         let progress = self.advance(input).unwrap_or_else(Progress::Failed);
