@@ -15,11 +15,16 @@
 
 mod agreed;
 mod answer;
+mod deflater;
+mod history;
+mod inflater;
 mod offer;
 mod options;
 
 pub use self::{
     agreed::Agreed,
+    deflater::Deflater,
+    inflater::{Corrupt, Inflater, Progress},
     offer::{Offer, Parameter, Refusal},
     options::{ClientWindow, InvalidOption, Options},
 };
