@@ -88,6 +88,9 @@ impl FrameHeader {
         }
         let Some(&second) = bytes.get(1) else { return Ok(None) };
         let (masked, short) = (second & 0x80 != 0, second & 0x7F);
+        if opcode.is_control() && short > 125 {
+            return Err(Violation::ControlTooLong);
+        }
         let (len, mut at) = match short {
             0..=125 => (u64::from(short), 2),
             126 => {
@@ -99,9 +102,6 @@ impl FrameHeader {
                 (u64::from_be_bytes(long), 10)
             }
         };
-        if opcode.is_control() && short > 125 {
-            return Err(Violation::ControlTooLong(len));
-        }
         if short == 126 && len < 126 || short == 127 && len <= 0xFFFF {
             return Err(Violation::LengthNotMinimal(len));
         }
@@ -186,7 +186,7 @@ mod tests {
         }
         for opcode in [8, 9, 0xA] {
             assert_eq!(refused(&[opcode]), Violation::ControlFragmented);
-            assert_eq!(refused(&[0x80 | opcode, 126, 0, 126]), Violation::ControlTooLong(126));
+            assert_eq!(refused(&[0x80 | opcode, 126]), Violation::ControlTooLong);
         }
         assert_eq!(refused(&[0x82, 126, 0, 125]), Violation::LengthNotMinimal(125));
         assert_eq!(refused(&[0x82, 127, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]), Violation::LengthNotMinimal(0xFFFF));

@@ -45,6 +45,8 @@ mod config;
 mod control;
 #[cfg(feature = "deflate")]
 pub mod deflate;
+#[cfg(feature = "deflate")]
+mod deflating;
 mod event;
 mod frame;
 pub mod handshake;
@@ -81,6 +83,44 @@ impl Wire {
     #[must_use]
     pub fn new(config: Config, mask_seed: [u8; 32]) -> Self {
         Self { config, receiver: Receiver::new(&config), sender: Sender::new(&config, mask_seed) }
+    }
+
+    /// A connection on which permessage-deflate was agreed (RFC 7692). Messages from `agreed`'s threshold on are
+    /// compressed, and compressed ones are inflated, up to the limit and not a byte further.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_deflate(config: Config, agreed: &deflate::Agreed, mask_seed: [u8; 32]) -> Self {
+        let mut wire = Self::new(config, mask_seed);
+        wire.receiver.inflater = Some(alloc::boxed::Box::new(deflate::Inflater::new(agreed)));
+        if let Some(compressor) = deflating::Compressor::new(agreed) {
+            wire.sender.compress(compressor);
+        }
+        wire
+    }
+
+    /// Gives back the memory that compression does not need while nothing is sent or received: all of the compressor's,
+    /// and what of the inflater's is not the server's window. It costs some microseconds when it is needed again, so it
+    /// is for connections that have been quiet for a while. Nothing happens in the middle of a message.
+    #[cfg(feature = "deflate")]
+    pub fn release(&mut self) {
+        if self.is_at_rest()
+            && let Some(inflater) = &mut self.receiver.inflater
+        {
+            inflater.release();
+        }
+        if !self.sender.is_under_way()
+            && let Some(compressor) = &mut self.sender.compressor
+        {
+            compressor.release();
+        }
+    }
+
+    /// How many bytes of heap compression holds.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn compression_memory(&self) -> usize {
+        self.receiver.inflater.as_ref().map_or(0, |inflater| size_of::<deflate::Inflater>() + inflater.memory())
+            + self.sender.compressor.as_ref().map_or(0, |it| size_of::<deflating::Compressor>() + it.memory())
     }
 
     /// Takes what it can use from the front of `input`, and says what that came to; `None` once all is taken and more is

@@ -23,16 +23,29 @@ pub(super) struct Receiver {
     /// Header bytes that are not a whole header.
     head: [u8; FrameHeader::MAX_BYTES],
     head_len: u8,
-    /// What was handed out of the assembly buffer, and goes with the next call: so many bytes at its front…
-    pub(super) handed_front: usize,
-    /// … or what is behind so many.
-    handed_behind: Option<usize>,
+    /// What was handed out of the assembly buffer, and goes with the next call.
+    handed: Handed,
     /// How many bytes of the assembled text are known to be whole characters.
     judged: usize,
     /// How many bytes of payload the message's frames announced.
     announced: u64,
     empty_fragments: u32,
     allowance: Allowance,
+    /// How many bytes of a compressed message were handed out in pieces.
+    pub(super) inflated: u64,
+    /// What inflates, once it was agreed on.
+    #[cfg(feature = "deflate")]
+    pub(super) inflater: Option<alloc::boxed::Box<super::deflate::Inflater>>,
+}
+
+/// A part of the assembly buffer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Handed {
+    Nothing,
+    /// So many bytes at its front.
+    Front(usize),
+    /// What lies behind so many.
+    Behind(usize),
 }
 
 /// What comes next.
@@ -79,12 +92,14 @@ impl Receiver {
             begun: false,
             head: [0; FrameHeader::MAX_BYTES],
             head_len: 0,
-            handed_front: 0,
-            handed_behind: None,
+            handed: Handed::Nothing,
             judged: 0,
             announced: 0,
             empty_fragments: 0,
             allowance: Allowance::new(config.control_rate),
+            inflated: 0,
+            #[cfg(feature = "deflate")]
+            inflater: None,
         }
     }
 
@@ -147,9 +162,10 @@ impl Receiver {
         input: &mut &'i [u8],
         assembly: &'b mut Buffer,
     ) -> Option<Result<Event<'b>, Violation>> {
-        assembly.consume(core::mem::take(&mut self.handed_front));
-        if let Some(len) = self.handed_behind.take() {
-            assembly.truncate(len);
+        match core::mem::replace(&mut self.handed, Handed::Nothing) {
+            Handed::Nothing => {}
+            Handed::Front(bytes) => assembly.consume(bytes),
+            Handed::Behind(bytes) => assembly.truncate(bytes),
         }
         let event = match self.advance(config, input, assembly) {
             Ok(Some(found)) => Some(self.hand_out(found, assembly)),
@@ -160,8 +176,7 @@ impl Receiver {
             self.stage = Stage::Over;
             *input = &[];
         }
-        self.at_rest =
-            self.is_between_messages() && self.handed_front == 0 && self.handed_behind.is_none() && !config.pieces;
+        self.at_rest = self.is_between_messages() && self.handed == Handed::Nothing && !config.pieces;
         event
     }
 
@@ -253,7 +268,8 @@ impl Receiver {
             Some(_) if first => return Err(Violation::ExpectedContinuation),
             None => {
                 self.message = Some(Kind { text: opcode == OpCode::Text, compressed: rsv1 });
-                (self.judged, self.announced, self.empty_fragments, self.begun) = (0, 0, 0, false);
+                (self.judged, self.announced, self.inflated) = (0, 0, 0);
+                (self.empty_fragments, self.begun) = (0, false);
             }
             Some(_) => {}
         }
@@ -307,6 +323,11 @@ impl Receiver {
         left == 0
     }
 
+    /// So much of the frame's payload is still to be looked at, which may be nothing.
+    pub(super) fn go_on(&mut self, missing: u64) {
+        self.stage = Stage::Data(missing);
+    }
+
     /// Judges the text that was assembled, as far as it is there: before anything else is reported, so that what is
     /// reported does not depend on how the bytes came in.
     pub(super) fn judge(&mut self, assembly: &Buffer) -> Result<(), Violation> {
@@ -346,14 +367,14 @@ impl Receiver {
             Found::Whole { text: true, payload } => Event::Message(Received::new(Source::Text(checked(payload)?))),
             Found::Whole { text: false, payload } => Event::Message(Received::new(Source::Binary(payload))),
             Found::Assembled { text } => {
-                self.handed_front = assembly.len();
+                self.handed = Handed::Front(assembly.len());
                 let source =
                     if text { Source::Text(checked(assembly.as_slice())?) } else { Source::Assembled(assembly) };
                 Event::Message(Received::new(source))
             }
             Found::Piece { payload, first, last } => Event::Piece(Piece { payload, first, last }),
             Found::AssembledPiece { text, bytes, first, last } => {
-                self.handed_front = bytes;
+                self.handed = Handed::Front(bytes);
                 let bytes = &assembly.as_slice()[..bytes];
                 let payload = if text { Message::text(checked(bytes)?) } else { Message::binary(bytes) };
                 Event::Piece(Piece { payload, first, last })
@@ -362,7 +383,7 @@ impl Receiver {
                 let payload = match place {
                     Ok(payload) => payload,
                     Err(at) => {
-                        self.handed_behind = Some(at);
+                        self.handed = Handed::Behind(at);
                         &assembly.as_slice()[at..]
                     }
                 };
@@ -384,7 +405,7 @@ impl Receiver {
         let (Stage::Data(missing), Some(Kind { compressed: false, .. })) = (self.stage, self.message) else {
             return None;
         };
-        if missing == 0 || config.pieces || self.handed_front > 0 || self.handed_behind.is_some() {
+        if missing == 0 || config.pieces || self.handed != Handed::Nothing {
             return None;
         }
         let missing = usize::try_from(missing).unwrap_or(usize::MAX);

@@ -1,6 +1,6 @@
 //! The way out: messages, made into masked frames (RFC 6455 §5 and §6.1).
 
-use alloc::vec::Vec;
+use alloc::boxed::Box;
 use core::{error, fmt};
 
 use super::{
@@ -38,7 +38,16 @@ pub(super) struct Sender {
     /// How many pongs were written since the buffer was last seen empty.
     pongs: u8,
     /// The payload of the last ping, if its pong has to wait for room.
-    waiting_pong: Option<Vec<u8>>,
+    waiting_pong: Option<Box<Waiting>>,
+    /// What compresses, once it was agreed on.
+    #[cfg(feature = "deflate")]
+    pub(super) compressor: Option<Box<super::deflating::Compressor>>,
+}
+
+/// The payload of a ping.
+struct Waiting {
+    len: usize,
+    payload: [u8; MAX_CONTROL],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -59,11 +68,26 @@ impl Sender {
             masks: Masks::new(mask_seed),
             pongs: 0,
             waiting_pong: None,
+            #[cfg(feature = "deflate")]
+            compressor: None,
         }
+    }
+
+    /// Messages are compressed from now on.
+    #[cfg(feature = "deflate")]
+    pub(super) fn compress(&mut self, compressor: super::deflating::Compressor) {
+        self.compressor = Some(Box::new(compressor));
+        (self.plain, self.simple) = (false, false);
     }
 
     pub(super) const fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// Whether pieces of a message are under way.
+    #[cfg(feature = "deflate")]
+    pub(super) const fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
     }
 
     #[inline]
@@ -128,6 +152,13 @@ impl Sender {
             (false, true) => OpCode::Text,
             (false, false) => OpCode::Binary,
         };
+        if first && last && message.compressed {
+            // In one frame, and only if it is worth it.
+            if self.compressed_message(FIN | RSV1 | opcode as u8, bytes, out) {
+                return Ok(());
+            }
+            message.compressed = false;
+        }
         let head = u8::from(last) << 7 | u8::from(message.compressed && !message.begun) << 6 | opcode as u8;
         if message.compressed {
             message.begun |= self.compressed_frame(head, bytes, last, out);
@@ -140,11 +171,19 @@ impl Sender {
         Ok(())
     }
 
+    #[cfg(not(feature = "deflate"))]
     const fn compresses(&self, _: usize) -> bool {
         let _ = self;
         false
     }
 
+    #[cfg(not(feature = "deflate"))]
+    const fn compressed_message(&mut self, _: u8, _: &[u8], _: &mut Buffer) -> bool {
+        let _ = self;
+        false
+    }
+
+    #[cfg(not(feature = "deflate"))]
     fn compressed_frame(&mut self, head: u8, bytes: &[u8], _: bool, out: &mut Buffer) -> bool {
         self.frame(head, bytes, out);
         true
@@ -172,9 +211,10 @@ impl Sender {
             // Nothing answers after a close frame.
             let _ = self.control(OpCode::Pong, ping, out);
         } else {
-            let waiting = self.waiting_pong.get_or_insert_default();
-            waiting.clear();
-            waiting.extend_from_slice(ping);
+            let waiting =
+                self.waiting_pong.get_or_insert_with(|| Box::new(Waiting { len: 0, payload: [0; MAX_CONTROL] }));
+            waiting.len = ping.len();
+            waiting.payload[..ping.len()].copy_from_slice(ping);
         }
     }
 
@@ -184,7 +224,7 @@ impl Sender {
         if out.is_empty()
             && let Some(ping) = self.waiting_pong.take()
         {
-            self.answer(&ping, out);
+            self.answer(&ping.payload[..ping.len], out);
         }
     }
 
@@ -250,6 +290,8 @@ impl error::Error for SendError {}
 
 /// The last frame of a message.
 const FIN: u8 = 0x80;
+/// The mark of a compressed message, on its first frame (RFC 7692 §6).
+const RSV1: u8 = 0x40;
 /// The length of the header of a masked frame of up to 125 bytes.
 const SHORT_HEAD: usize = 6;
 /// The most payload in a control frame (RFC 6455 §5.5).

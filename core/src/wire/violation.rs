@@ -24,7 +24,7 @@ pub enum Violation {
     /// A control frame was fragmented.
     ControlFragmented,
     /// A control frame said that it carries more than 125 bytes.
-    ControlTooLong(u64),
+    ControlTooLong,
     /// A continuation frame came when no message was under way.
     UnexpectedContinuation,
     /// A new message began within another.
@@ -75,7 +75,7 @@ impl Violation {
             | Self::LengthNotMinimal(_)
             | Self::LengthOverflow(_)
             | Self::ControlFragmented
-            | Self::ControlTooLong(_)
+            | Self::ControlTooLong
             | Self::UnexpectedContinuation
             | Self::ExpectedContinuation
             | Self::CloseTooShort
@@ -94,7 +94,7 @@ impl Violation {
                 "RFC 6455 §5.2"
             }
             Self::Masked => "RFC 6455 §5.1",
-            Self::ControlFragmented | Self::ControlTooLong(_) => "RFC 6455 §5.5",
+            Self::ControlFragmented | Self::ControlTooLong => "RFC 6455 §5.5",
             Self::UnexpectedContinuation | Self::ExpectedContinuation => "RFC 6455 §5.4",
             Self::CloseTooShort | Self::CloseReason => "RFC 6455 §5.5.1",
             Self::CloseCode(_) => "RFC 6455 §7.4",
@@ -117,7 +117,7 @@ impl fmt::Display for Violation {
             Self::LengthNotMinimal(len) => write!(f, "a length of {len} was not written in the fewest bytes"),
             Self::LengthOverflow(len) => write!(f, "a length of {len} does not fit into 63 bits"),
             Self::ControlFragmented => f.write_str("a control frame is fragmented"),
-            Self::ControlTooLong(len) => write!(f, "a control frame of {len} B, where 125 are allowed"),
+            Self::ControlTooLong => f.write_str("a control frame says that it carries more than 125 B"),
             Self::UnexpectedContinuation => f.write_str("a continuation, and no message under way"),
             Self::ExpectedContinuation => f.write_str("a new message, and another still under way"),
             Self::CloseTooShort => f.write_str("a close frame with half a code"),

@@ -20,9 +20,7 @@ const DIFFERENCES: [Difference; 5] = [
     Difference {
         what: "a length in more bytes than it needs",
         why: "RFC 6455 §5.2: the minimal number of bytes MUST be used; tungstenite reads any form",
-        applies: |violation, _| {
-            matches!(violation, Violation::LengthNotMinimal(_) | Violation::ControlTooLong(0..=125))
-        },
+        applies: |violation, _| matches!(violation, Violation::LengthNotMinimal(_) | Violation::ControlTooLong),
     },
     Difference {
         what: "a close code that may not stand on the wire",

@@ -48,8 +48,13 @@ fn read(bytes: &[u8]) {
 fn shown_by(violation: Violation, bytes: &[u8]) -> usize {
     match violation {
         Violation::ReservedBits(_) | Violation::ReservedOpcode(_) | Violation::ControlFragmented => 1,
-        Violation::ControlTooLong(_) | Violation::LengthNotMinimal(_) | Violation::LengthOverflow(_) => {
-            if bytes[1] & 0x7F == 126 { 4 } else { 10 }
+        Violation::ControlTooLong => 2,
+        Violation::LengthNotMinimal(_) | Violation::LengthOverflow(_) => {
+            if bytes[1] & 0x7F == 126 {
+                4
+            } else {
+                10
+            }
         }
         other => panic!("{other} is not a matter of the header alone"),
     }
