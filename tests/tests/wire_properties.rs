@@ -134,6 +134,33 @@ proptest! {
         prop_assert_eq!(failed_at.map(|at| at + 1), earliest.map(|end| end + headers(end)));
         prop_assert!(matches!(feed.violation, None | Some(Violation::Utf8)));
     }
+
+    #[test]
+    fn a_text_is_judged_in_pieces_as_it_is_judged_whole(
+        before in "[aé€😀]{0,20}",
+        end in vec(select(&[0x41, 0x80, 0x9F, 0xA9, 0xC3, 0xE2, 0xED, 0xF0, 0xF4, 0xFF][..]), 0..4),
+        fragment in 0..80_usize,
+        seed: u64,
+    ) {
+        let text = [before.as_bytes(), &end].concat();
+        let fragment = fragment.min(text.len());
+        let mut bytes = Vec::new();
+        plain_frames::write(0x01, &text[..fragment], &mut bytes);
+        plain_frames::write(0x80, &text[fragment..], &mut bytes);
+        let good = std::str::from_utf8(&text).is_ok();
+        for pieces in [false, true] {
+            for cuts in [Cuts::None, Cuts::Drawn(seed)] {
+                let mut feed = Feed::new(Config { pieces, ..Config::default() });
+                feed.all(&bytes, cuts);
+                prop_assert_eq!(feed.violation, (!good).then_some(Violation::Utf8), "in pieces: {}", pieces);
+                let whole = match feed.seen.as_slice() {
+                    [Seen::Message { bytes, .. } | Seen::Piece { bytes, first: true, last: true, .. }] => *bytes == text,
+                    _ => false,
+                };
+                prop_assert_eq!(whole, good, "in pieces: {}", pieces);
+            }
+        }
+    }
 }
 
 fn close_frame(code: u16) -> Vec<u8> {
@@ -271,4 +298,16 @@ fn only_so_many_pongs_wait_and_then_the_latest() {
     feed.out.clear();
     feed.wire.pull(&mut feed.out);
     assert_eq!(pongs(feed.out.as_slice()), [199]);
+}
+
+#[test]
+fn no_space_is_made_on_the_word_of_a_header() {
+    let mut feed = Feed::new(Config::default());
+    let mut bytes = vec![0x82, 127];
+    bytes.extend((16_u64 << 20).to_be_bytes());
+    bytes.extend([1, 2, 3]);
+    feed.chunk(&bytes);
+    let space = feed.wire.space(&mut feed.assembly).expect("a message is under way").len();
+    assert!((1..=64 << 10).contains(&space), "{space} B");
+    assert!(feed.assembly.capacity() <= 128 << 10, "{} B", feed.assembly.capacity());
 }
