@@ -1,6 +1,6 @@
 //! A session's connection, from the resolver's question to the last byte.
 
-use std::io;
+use std::{io, mem};
 
 use mio::{Registry, Token};
 use steadfast_core::{Cause, CloseFrame, ConnId, Event, Message, MessageId, PingPayload, wire::Buffer};
@@ -52,6 +52,8 @@ pub(super) struct Connection {
     pub(super) may_have_ended: bool,
     /// Whether the session asked for the closing handshake.
     pub(super) closing: bool,
+    /// Whether no message went either way since the last ping.
+    pub(super) quiet: bool,
     /// Why it is over, once what is in `out` has been flushed.
     pub(super) over: Option<Cause>,
 }
@@ -119,7 +121,7 @@ impl Link {
     /// Drops the connection, or the attempt. Says what the session is to be told.
     pub(super) fn end(&mut self, registry: &Registry, ending: Ending) -> Option<Event<'static>> {
         let conn = self.conn()?;
-        let (cause, untouched_from) = match std::mem::take(self) {
+        let (cause, untouched_from) = match mem::take(self) {
             Self::None => return None,
             Self::Resolving(_) => (ending.cause(None), None),
             Self::Dialing(_, mut dial) => {
@@ -175,6 +177,7 @@ impl Connection {
             may_have_ended: true,
             writable: true,
             closing: false,
+            quiet: false,
             over: None,
         }
     }
@@ -187,6 +190,7 @@ impl Connection {
     }
 
     pub(super) fn send(&mut self, id: MessageId, message: &Message<'_>) {
+        self.quiet = false;
         let start = self.out.end();
         if self.engine.send(message, &mut self.out.buffer) {
             self.out.mark_message(id, start);
@@ -196,6 +200,9 @@ impl Connection {
     }
 
     pub(super) fn ping(&mut self, payload: PingPayload) {
+        if mem::replace(&mut self.quiet, true) {
+            self.engine.release();
+        }
         if self.engine.ping(payload, &mut self.out.buffer) {
             self.out.mark_ping();
         }

@@ -249,7 +249,10 @@ impl<A: Application> Turn<'_, A> {
             out.borrow(&mut self.shared.spare);
             let Some(incoming) = connection.engine.next(&mut input, assembly, &mut out.buffer) else { return };
             match incoming {
-                Incoming::Message(message) => self.apply(Event::Received { conn, message }),
+                Incoming::Message(message) => {
+                    connection.quiet = false;
+                    self.apply(Event::Received { conn, message });
+                }
                 Incoming::Nothing => {}
                 Incoming::Pong(payload) => self.apply(Event::Pong { conn, payload }),
                 Incoming::Opened(accepted) => {

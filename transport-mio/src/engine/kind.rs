@@ -1,6 +1,8 @@
 //! Which engine, and what it may do.
 
 use steadfast_core::wire::ControlRate;
+#[cfg(feature = "deflate")]
+use steadfast_core::wire::deflate;
 
 /// What turns bytes into messages and back.
 ///
@@ -25,6 +27,11 @@ pub enum EngineKind {
 /// [`max_message_bytes`](steadfast_core::config::Settings::max_message_bytes).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct WireOptions {
+    /// How messages are compressed, if the server agrees (RFC 7692). `None`, the default: not at all, as it costs time
+    /// and memory for every message, and secrets that share a message with what others can choose may be guessed from its
+    /// length.
+    #[cfg(feature = "deflate")]
+    pub compression: Option<deflate::Offer>,
     /// The most payload that goes into one frame: longer messages are fragmented, so that a ping or a pong gets in
     /// between. `None`, the default: every message is one frame.
     pub fragment_bytes: Option<usize>,

@@ -81,7 +81,7 @@ impl Engine {
         getrandom::fill(&mut nonce)
             .and_then(|()| getrandom::fill(&mut mask_seed))
             .map_err(|_| Cause::Io(IoKind::Other))?;
-        let handshake = endpoint.request().begin(nonce, out);
+        let handshake = begin(endpoint, nonce, out);
         Ok(Self {
             phase: Phase::Upgrading(Box::new(handshake)),
             endpoint: endpoint.clone(),
@@ -124,7 +124,7 @@ impl Engine {
         Some(match handshake.receive(input) {
             Progress::Incomplete => return None,
             Progress::Accepted(accepted) => {
-                self.phase = Phase::Open(self.socket());
+                self.phase = Phase::Open(self.socket(&accepted));
                 Incoming::Opened(Box::new(accepted))
             }
             Progress::Rejected(rejected) => Incoming::Refused(Box::new(rejected)),
@@ -132,9 +132,11 @@ impl Engine {
         })
     }
 
-    fn socket(&self) -> Socket {
+    fn socket(&self, accepted: &Accepted) -> Socket {
         match self.endpoint.engine_kind() {
-            EngineKind::Native(options) => Socket::Native(Native::new(options, self.max_message_bytes, self.mask_seed)),
+            EngineKind::Native(options) => {
+                Socket::Native(Native::new(options, accepted, self.max_message_bytes, self.mask_seed))
+            }
             #[cfg(feature = "tungstenite")]
             EngineKind::Tungstenite => {
                 Socket::Tungstenite(Box::new(tungstenite::Tungstenite::new(self.max_message_bytes)))
@@ -215,6 +217,13 @@ impl Engine {
         }
     }
 
+    /// Gives memory back that is only needed while messages come and go.
+    pub(crate) fn release(&mut self) {
+        if let Phase::Open(Socket::Native(socket)) = &mut self.phase {
+            socket.release();
+        }
+    }
+
     /// What it means that the stream ended here.
     pub(crate) fn ended(&self) -> Cause {
         match &self.phase {
@@ -228,4 +237,17 @@ impl Engine {
 /// has itself.
 pub(crate) fn cause_of(rejected: &Rejected) -> Cause {
     rejected.cause(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
+}
+
+#[cfg(feature = "deflate")]
+fn begin(endpoint: &Endpoint, nonce: [u8; 16], out: &mut Buffer) -> Handshake {
+    let EngineKind::Native(WireOptions { compression: Some(offer), .. }) = endpoint.engine_kind() else {
+        return endpoint.request().begin(nonce, out);
+    };
+    endpoint.request().clone().deflate(offer.clone()).begin(nonce, out)
+}
+
+#[cfg(not(feature = "deflate"))]
+fn begin(endpoint: &Endpoint, nonce: [u8; 16], out: &mut Buffer) -> Handshake {
+    endpoint.request().begin(nonce, out)
 }

@@ -2,7 +2,7 @@
 
 use steadfast_core::{
     Cause, CloseFrame, Message, PingPayload, Timestamp,
-    wire::{Buffer, Config, Event, Wire},
+    wire::{Buffer, Config, Event, Wire, handshake::Accepted},
 };
 
 use super::{Incoming, WireOptions};
@@ -12,7 +12,13 @@ use super::{Incoming, WireOptions};
 pub(super) struct Native(Wire);
 
 impl Native {
-    pub(super) fn new(options: &WireOptions, max_message_bytes: usize, mask_seed: [u8; 32]) -> Self {
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "no extension can be agreed on"))]
+    pub(super) fn new(
+        options: &WireOptions,
+        accepted: &Accepted,
+        max_message_bytes: usize,
+        mask_seed: [u8; 32],
+    ) -> Self {
         let limit = max_message_bytes as u64;
         let config = Config {
             max_message_bytes: limit,
@@ -21,6 +27,10 @@ impl Native {
             fragment_bytes: options.fragment_bytes,
             ..Config::default()
         };
+        #[cfg(feature = "deflate")]
+        if let Some(agreed) = accepted.deflate() {
+            return Self(Wire::with_deflate(config, agreed, mask_seed));
+        }
         Self(Wire::new(config, mask_seed))
     }
 
@@ -74,5 +84,11 @@ impl Native {
     #[inline]
     pub(super) fn pull(&mut self, out: &mut Buffer) {
         self.0.pull(out);
+    }
+
+    #[cfg_attr(not(feature = "deflate"), expect(clippy::unused_self, clippy::needless_pass_by_ref_mut))]
+    pub(super) fn release(&mut self) {
+        #[cfg(feature = "deflate")]
+        self.0.release();
     }
 }
