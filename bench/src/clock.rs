@@ -1,13 +1,48 @@
 //! Time, as it is measured here.
 
-use rustix::time::{ClockId, clock_gettime};
+use std::time::Duration;
 
-/// What the calling thread has spent on a core, in nanoseconds.
+use nix::{
+    sys::{
+        resource::{UsageWho, getrusage},
+        time::{TimeVal, TimeValLike},
+    },
+    time::{ClockId, clock_gettime},
+};
+
+/// What the calling thread has spent on a core.
 ///
 /// Other programs on the same core do not count, which is why the wire, which never waits, is timed by it. (What they
 /// do to the caches counts all the same.)
-#[must_use]
-pub(crate) fn thread_cpu_ns() -> u64 {
-    let now = clock_gettime(ClockId::ThreadCPUTime);
-    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
+pub(crate) fn thread_cpu() -> Duration {
+    spent(ClockId::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// What all threads of this process have spent on cores.
+#[derive(Clone, Copy)]
+pub(crate) struct Cpu {
+    pub(crate) all: Duration,
+    /// Of it, outside the kernel. How the kernel divides the whole is an estimate.
+    pub(crate) user: Duration,
+}
+
+impl Cpu {
+    /// So far.
+    pub(crate) fn now() -> Self {
+        let user = getrusage(UsageWho::RUSAGE_SELF).map_or(Duration::ZERO, |usage| span(usage.user_time()));
+        Self { all: spent(ClockId::CLOCK_PROCESS_CPUTIME_ID), user }
+    }
+
+    /// What was spent since then.
+    pub(crate) fn since(self, then: Self) -> Self {
+        Self { all: self.all.saturating_sub(then.all), user: self.user.saturating_sub(then.user) }
+    }
+}
+
+fn spent(clock: ClockId) -> Duration {
+    clock_gettime(clock).expect("the clocks of the caller are always there").into()
+}
+
+fn span(time: TimeVal) -> Duration {
+    Duration::from_micros(u64::try_from(time.num_microseconds()).unwrap_or(0))
 }

@@ -4,6 +4,7 @@
 //! `docs/performance.md`.
 
 mod clock;
+mod echo;
 mod report;
 mod stats;
 mod wire;
@@ -12,7 +13,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::wire::{Direction, Effort, Kind};
+use crate::{
+    echo::Cores,
+    wire::{Direction, Effort, Kind},
+};
 
 #[derive(Parser)]
 #[command(about = "Side-by-side benchmarks of Steadfast and its peers")]
@@ -25,6 +29,11 @@ struct Cli {
 enum Command {
     /// Nanoseconds a message, in memory: receive and send, text and binary
     Wire(WireArgs),
+    /// Messages a second, CPU time and latency over loopback sockets against one server
+    Echo(EchoArgs),
+    /// The server of `echo`, which starts it itself
+    #[command(hide = true)]
+    Serve,
 }
 
 /// How to print results.
@@ -59,9 +68,35 @@ struct WireArgs {
     rounds: Option<usize>,
 }
 
+#[derive(Args)]
+struct EchoArgs {
+    #[command(flatten)]
+    output: Output,
+    /// A few milliseconds for each: to see that it runs
+    #[arg(long)]
+    quick: bool,
+    /// The cores that client and server run on
+    #[arg(long, value_enum, default_value = "one")]
+    cores: Cores,
+    /// Only so many messages under way
+    #[arg(long)]
+    window: Option<usize>,
+    /// Only messages of this many bytes
+    #[arg(long)]
+    size: Option<usize>,
+    /// Only clients whose name contains this
+    #[arg(long, default_value = "")]
+    name: String,
+    /// How often each has its turn
+    #[arg(long)]
+    rounds: Option<usize>,
+}
+
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Wire(args) => run_wire(&args),
+        Command::Echo(args) => run_echo(&args),
+        Command::Serve => echo::serve().map_err(|failure| failure.to_string()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -93,12 +128,35 @@ fn run_wire(args: &WireArgs) -> Result<(), String> {
         report::wire_markdown(&rows);
     }
     let ratios = wire::ratios(&rows);
-    report::ratios(&ratios);
+    report::ratios("ahead of the best peer by", &ratios);
     if args.output.json {
         report::json(&rows, &ratios)?;
     }
     Ok(())
 }
 
+fn run_echo(args: &EchoArgs) -> Result<(), String> {
+    let mut effort = if args.quick { echo::Effort::QUICK } else { echo::Effort::FULL };
+    effort.rounds = args.rounds.unwrap_or(effort.rounds);
+    let server = echo::start(args.cores).map_err(|failure| failure.to_string())?;
+    let mut rows = Vec::new();
+    for window in args.window.map_or(vec![64, 1], |window| vec![window]) {
+        for size in args.size.map_or(ECHO_SIZES.to_vec(), |size| vec![size]) {
+            let wanted = |name: &str| name.contains(&args.name);
+            let these = echo::run(&server, window, size, effort, wanted).map_err(|failure| failure.to_string())?;
+            report::echo_table(&these, args.output.markdown);
+            rows.extend(these);
+        }
+    }
+    let ratios = echo::ratios(&rows);
+    report::ratios("better than raw tungstenite by", &ratios);
+    if args.output.json {
+        report::json(&rows, &ratios)?;
+    }
+    Ok(())
+}
+
+/// Bytes in an echoed message.
+const ECHO_SIZES: [usize; 5] = [16, 128, 1024, 16 * 1024, 64 * 1024];
 /// Bytes in a message.
 const SIZES: [usize; 5] = [16, 128, 1024, 16 * 1024, 256 * 1024];

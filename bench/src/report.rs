@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::wire::{Direction, Kind, Row, Side};
+use crate::{
+    echo,
+    wire::{Direction, Kind, Row, Side},
+};
 
 /// One discipline, the fastest first.
 pub(crate) fn wire_table(rows: &[Row], direction: Direction, kind: Kind, size: usize) {
@@ -60,10 +63,36 @@ pub(crate) fn wire_markdown(rows: &[Row]) {
     }
 }
 
+/// One load.
+pub(crate) fn echo_table(rows: &[echo::Row], markdown: bool) {
+    let Some(first) = rows.first() else { return };
+    let title = format!("window {}, {}", first.window, size_name(first.size));
+    if markdown {
+        println!("\n| {title} | messages/s | ± | CPU ns | of it user | p50 µs | p99 µs |");
+        println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+    } else {
+        println!(
+            "\n{title:42}{:>12}{:>7}{:>10}{:>10}{:>10}{:>10}",
+            "messages/s", "±", "CPU ns", "user ns", "p50 µs", "p99 µs"
+        );
+    }
+    for row in rows {
+        let spread = 50.0 * row.spread.per_s.relative();
+        let echo::Row { name, per_s, cpu_ns, user_ns, p50_us, p99_us, .. } = row;
+        if markdown {
+            println!(
+                "| {name} | {per_s:.0} | {spread:.1} % | {cpu_ns:.0} | {user_ns:.0} | {p50_us:.1} | {p99_us:.1} |"
+            );
+        } else {
+            println!("{name:42}{per_s:12.0}{spread:6.1}%{cpu_ns:10.0}{user_ns:10.0}{p50_us:10.1}{p99_us:10.1}");
+        }
+    }
+}
+
 /// The ratios, a line each.
-pub(crate) fn ratios(ratios: &BTreeMap<String, f64>) {
+pub(crate) fn ratios(title: &str, ratios: &BTreeMap<String, f64>) {
     if !ratios.is_empty() {
-        println!("\nahead of the best peer by");
+        println!("\n{title}");
     }
     for (key, ratio) in ratios {
         println!("{key:24} {ratio:6.2}");

@@ -44,6 +44,12 @@ pub(crate) fn quantile<T: Copy + Default>(sorted: &[T], numerator: usize, denomi
     sorted.get(last * numerator / denominator).copied().unwrap_or_default()
 }
 
+/// Rounded to so many digits behind the point.
+#[must_use]
+pub(crate) fn thousandth(ratio: f64) -> f64 {
+    (ratio * 1000.0).round() / 1000.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

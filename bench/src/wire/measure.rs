@@ -7,7 +7,7 @@ use super::{
     input::{Input, Kind},
     ours, peers, yardstick,
 };
-use crate::{clock::thread_cpu_ns, stats::Spread};
+use crate::{clock::thread_cpu, stats::Spread};
 
 /// Receiving or sending.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -134,11 +134,11 @@ impl Ready {
 }
 
 /// Nanoseconds a message.
-#[expect(clippy::cast_precision_loss, reason = "a turn is far shorter than 2^52 ns")]
+#[expect(clippy::cast_precision_loss, reason = "a turn has far fewer than 2^52 messages")]
 fn time(contestant: &mut dyn Contestant, messages: usize) -> f64 {
-    let begin = thread_cpu_ns();
+    let begin = thread_cpu();
     let done = contestant.run(messages);
-    (thread_cpu_ns() - begin) as f64 / done as f64
+    thread_cpu().saturating_sub(begin).as_secs_f64() * 1e9 / done as f64
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive count")]

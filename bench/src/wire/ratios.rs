@@ -6,6 +6,7 @@ use super::{
     contest::Side,
     measure::{Direction, Row},
 };
+use crate::stats::thousandth;
 
 /// Best peer over ours, on medians; above 1 is ahead. Each key is there for text, for binary, and for the worse of both:
 /// `recv text 16`, `recv binary 16`, `recv 16`.
@@ -24,7 +25,7 @@ pub(crate) fn ratios(rows: &[Row]) -> BTreeMap<String, f64> {
             |sides: &[Side]| rows.clone().filter(|row| sides.contains(&row.side)).map(|row| row.ns).reduce(f64::min);
         for (name, of, ours, rivals) in CLAIMS {
             let (true, Some(ours), Some(best)) = (of == direction, fastest(&[ours]), fastest(rivals)) else { continue };
-            let ratio = round(best / ours);
+            let ratio = thousandth(best / ours);
             ratios.insert(format!("{name} {} {size}", kind.name()), ratio);
             let worse = ratios.entry(format!("{name} {size}")).or_insert(ratio);
             *worse = worse.min(ratio);
@@ -41,8 +42,3 @@ const CLAIMS: [(&str, Direction, Side, &[Side]); 5] = [
     ("send kept", Direction::Send, Side::Ours, &[Side::Peer]),
     ("send weak", Direction::Send, Side::Ours, &[Side::Peer, Side::Spending, Side::WeakPeer]),
 ];
-
-/// To a thousandth.
-pub(crate) fn round(ratio: f64) -> f64 {
-    (ratio * 1000.0).round() / 1000.0
-}

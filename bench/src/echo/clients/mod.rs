@@ -1,0 +1,39 @@
+//! One file for each client.
+//!
+//! All send clones of one shared payload, or the payload borrowed, whichever their API likes better; all write a window in one
+//! flush. What they read and write at a time is their own choice, or their default.
+
+mod client;
+mod event_loop;
+mod fastwebsockets;
+mod raw;
+mod sockudo;
+mod tokio_tungstenite;
+mod tungstenite;
+mod wire;
+
+use super::measure::Entry;
+
+/// The name of the client that all are compared with.
+pub(crate) const REFERENCE: &str = "tungstenite";
+/// The whole session on its user's thread.
+pub(crate) const EVENT_LOOP: &str = "steadfast EventLoop";
+/// The whole session on a thread of its own.
+pub(crate) const CLIENT: &str = "steadfast Client";
+/// The wire alone.
+pub(crate) const WIRE: &str = "steadfast wire";
+
+/// All of them.
+pub(crate) fn all() -> Vec<Entry> {
+    vec![
+        Entry::new::<raw::Raw>("raw TCP"),
+        Entry::new::<wire::Alone>(WIRE),
+        Entry::new::<event_loop::Session<false>>(EVENT_LOOP),
+        Entry::new::<event_loop::Session<true>>("steadfast EventLoop, tungstenite engine"),
+        Entry::new::<client::Handle>(CLIENT),
+        Entry::new::<tungstenite::Tungstenite>(REFERENCE),
+        Entry::new::<tokio_tungstenite::TokioTungstenite>("tokio-tungstenite"),
+        Entry::new::<fastwebsockets::FastWebsockets>("fastwebsockets"),
+        Entry::new::<sockudo::Sockudo>("sockudo-ws"),
+    ]
+}

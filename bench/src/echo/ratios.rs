@@ -1,0 +1,27 @@
+//! How the session and the wire compare with raw tungstenite.
+
+use std::collections::BTreeMap;
+
+use super::{
+    clients::{CLIENT, EVENT_LOOP, REFERENCE, WIRE},
+    measure::Row,
+};
+use crate::stats::thousandth;
+
+/// Above 1 is better than tungstenite. With a window of many, messages a second; with a window of one, the latency that half
+/// of the messages do not exceed; `cpu`, the client's CPU time a message. `echo` is the whole session on its
+/// user's thread, `client` the one with a thread of its own, `wire` the wire alone.
+pub(crate) fn ratios(rows: &[Row]) -> BTreeMap<String, f64> {
+    let mut ratios = BTreeMap::new();
+    for theirs in rows.iter().filter(|row| row.name == REFERENCE) {
+        for (claim, name) in [("echo", EVENT_LOOP), ("client", CLIENT), ("wire", WIRE)] {
+            let same = |row: &&Row| (row.name, row.window, row.size) == (name, theirs.window, theirs.size);
+            let Some(ours) = rows.iter().find(same) else { continue };
+            let load = format!("w{} {}", ours.window, ours.size);
+            let speed = if ours.window == 1 { theirs.p50_us / ours.p50_us } else { ours.per_s / theirs.per_s };
+            ratios.insert(format!("{claim} {load}"), thousandth(speed));
+            ratios.insert(format!("{claim} cpu {load}"), thousandth(theirs.cpu_ns / ours.cpu_ns));
+        }
+    }
+    ratios
+}
