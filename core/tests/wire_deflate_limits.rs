@@ -87,6 +87,27 @@ fn what_was_inflated_before_the_corrupt_place_is_there() {
 }
 
 #[test]
+fn what_is_corrupt_behind_what_was_asked_for_is_found_when_more_is_asked_for() {
+    let payload = [0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0x06];
+    for cut in 0..payload.len() {
+        let (mut inflater, mut message) = (Inflater::new(&agreed("")), Buffer::new());
+        let mut asked_for = 2;
+        let mut judged = Ok(Progress::NeedsInput);
+        for mut part in [&payload[..cut], &payload[cut..]] {
+            while judged == Ok(Progress::Full) || judged.is_ok() && !part.is_empty() {
+                let left = asked_for - message.len();
+                judged = inflater.inflate(&mut part, &mut message, left);
+                if judged == Ok(Progress::Full) {
+                    assert_eq!(message.as_slice(), b"He", "cut at {cut}");
+                    asked_for = 3;
+                }
+            }
+        }
+        assert_eq!((asked_for, judged), (3, Err(Corrupt::Invalid("invalid block type"))), "cut at {cut}");
+    }
+}
+
+#[test]
 fn a_message_that_ends_within_a_block_is_found_at_its_end() {
     let stored = PlainDeflater::new(0).message(&json(300, 1));
     let fixed = deflate(&mut Deflater::new(&agreed("")).expect("a window"), &json(300, 1));

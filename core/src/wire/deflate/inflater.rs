@@ -94,13 +94,17 @@ impl Inflater {
             out.fill(step.produced);
             left -= step.produced;
             self.full = step.produced == len;
-            match step.outcome? {
-                Status::StreamEnd => self.begin_again(),
+            match step.outcome {
+                Ok(Status::StreamEnd) => self.begin_again(),
+                // zlib looks ahead as far as it can, which depends on how the bytes were cut. What is wrong behind the
+                // last byte that was asked for is found again, when more is asked for.
+                Err(_) if left == 0 => {}
+                Err(corrupt) => return Err(corrupt),
                 // It cannot be: but if it were, this would never end.
-                _ if step.taken + step.produced == 0 && !input.is_empty() => {
+                Ok(_) if step.taken + step.produced == 0 && !input.is_empty() => {
                     return Err(Corrupt::Invalid("no progress"));
                 }
-                Status::Ok | Status::BufError => {}
+                Ok(Status::Ok | Status::BufError) => {}
             }
         }
         Ok(Progress::NeedsInput)
