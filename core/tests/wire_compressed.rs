@@ -279,3 +279,17 @@ fn with_a_window_of_256_bytes_nothing_is_compressed() {
     wire.send(&Message::text("x".repeat(5_000)), &mut out).expect("open");
     assert!(!wire::frames(out.as_slice())[0].0.rsv1);
 }
+
+#[test]
+fn with_a_threshold_of_zero_everything_is_compressed() {
+    let options = Options { threshold: 0, ..Options::default() };
+    let mut wire = Wire::with_deflate(Config::default(), &agreed(options, "permessage-deflate"), [1; 32]);
+    let (mut out, mut reader) = (Buffer::new(), reader());
+    for message in [Vec::new(), b"x".to_vec(), frame_noise(500)] {
+        wire.send(&Message::binary(&message[..]), &mut out).expect("open");
+        let written = wire::frames(out.as_slice());
+        assert!(written[0].0.rsv1);
+        assert_eq!(inflated(&mut reader, &written), message);
+        out.clear();
+    }
+}

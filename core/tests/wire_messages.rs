@@ -296,3 +296,14 @@ fn a_control_frame_that_is_cut_does_not_disturb_the_message_around_it() {
     let expected = [Seen::Ping(vec![b'p'; 125]), Seen::Message(Message::text("aéz"))];
     assert_eq!(receive_with(Config::default(), &bytes), expected);
 }
+
+#[test]
+fn an_assembly_buffer_with_a_message_in_it_is_not_given_to_another_connection() {
+    let mut peer = Peer::new(Config::default());
+    let bytes = [frame(false, OpCode::Text, b"secret"), frame(true, OpCode::Continuation, b"")].concat();
+    let mut input = &bytes[..];
+    assert!(matches!(peer.wire.receive(&mut input, &mut peer.assembly, &mut peer.out), Some(Ok(Event::Message(_)))));
+    assert!(!peer.wire.is_at_rest());
+    assert!(peer.wire.receive(&mut input, &mut peer.assembly, &mut peer.out).is_none());
+    assert!(peer.wire.is_at_rest() && peer.assembly.is_empty());
+}

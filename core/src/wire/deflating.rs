@@ -37,10 +37,16 @@ impl Sender {
         self.compressor.as_ref().is_some_and(|compressor| len >= compressor.threshold)
     }
 
-    /// Compresses a whole message and writes it, unless that would not make it shorter; whether it did.
+    /// Compresses a whole message and writes it, unless that would not make it shorter; whether it did. With a threshold
+    /// of 0 it does in any case.
     pub(super) fn compressed_message(&mut self, head: u8, bytes: &[u8], out: &mut Buffer) -> bool {
         let Some(mut compressor) = self.compressor.take() else { return false };
-        let shorter = compressor.deflater.shorten(bytes, &mut compressor.compressed);
+        let shorter = if compressor.threshold > 0 {
+            compressor.deflater.shorten(bytes, &mut compressor.compressed)
+        } else {
+            compressor.deflater.deflate(bytes, true, &mut compressor.compressed);
+            true
+        };
         if shorter {
             self.frame(head, compressor.compressed.as_slice(), out);
             compressor.compressed.clear();

@@ -114,9 +114,12 @@ impl Receiver {
         self.stage == Stage::Over
     }
 
-    /// Whether it stands between two messages.
+    /// Whether it stands between two messages, and nothing that was handed out is left in the assembly buffer.
     pub(super) const fn is_between_messages(&self) -> bool {
-        self.message.is_none() && matches!(self.stage, Stage::Head) && self.head_len == 0
+        self.message.is_none()
+            && matches!(self.stage, Stage::Head)
+            && self.head_len == 0
+            && matches!(self.handed, Handed::Nothing)
     }
 
     /// The short way: an unfragmented and uncompressed message that lies in the input as a whole. `None` if it is
@@ -176,7 +179,7 @@ impl Receiver {
             self.stage = Stage::Over;
             *input = &[];
         }
-        self.at_rest = self.is_between_messages() && self.handed == Handed::Nothing && !config.pieces;
+        self.at_rest = self.is_between_messages() && !config.pieces;
         event
     }
 

@@ -3,10 +3,11 @@
 use std::error::Error;
 
 use steadfast_mio::{
-    Application, Endpoint, EngineKind, EventLoop, Reads, Requests,
+    Application, Endpoint, EngineKind, EventLoop, Reads, Requests, WireOptions,
     core::{
         Delivery, Message, Notice, SendOptions, StateKind, Timestamp,
         config::{Config, ConfigError, Heartbeat},
+        wire::deflate::Offer,
     },
 };
 
@@ -36,9 +37,9 @@ impl Application for Echo {
 }
 
 /// See [`super::Echo`].
-pub(crate) fn echo(url: &str, engine: &str) -> Result<Option<String>, Box<dyn Error>> {
+pub(crate) fn echo(url: &str, engine: &str, offer: Offer) -> Result<Option<String>, Box<dyn Error>> {
     let engine = match engine {
-        "native" => EngineKind::default(),
+        "native" => EngineKind::Native(WireOptions { compression: Some(offer), ..WireOptions::default() }),
         "tungstenite" => EngineKind::Tungstenite,
         _ => return Err(format!("no such engine: `{engine}`; there are `native` and `tungstenite`").into()),
     };

@@ -20,7 +20,8 @@ pub struct Options {
     pub client_max_window_bits: ClientWindow,
     /// How much time is spent for smaller messages: from 1, fast, to 9.
     pub level: u8,
-    /// Messages of fewer bytes are sent as they are.
+    /// Messages of fewer bytes are sent as they are, and so are larger ones that compression does not make smaller. With
+    /// 0 every message is compressed, whatever becomes of it.
     pub threshold: usize,
     /// Whether a connection at rest gives the memory of its compression back. On.
     pub release_when_idle: bool,
