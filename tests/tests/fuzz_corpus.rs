@@ -29,6 +29,11 @@ fn the_corpus_of_the_differential_target_is_judged_as_tungstenite_does() {
     replay("differential", fuzz_body::differential);
 }
 
+#[test]
+fn the_corpus_of_the_handshake_target_is_judged_the_same_for_any_cuts() {
+    replay("handshake", fuzz_body::handshake);
+}
+
 /// Runs a target's body over its committed inputs.
 fn replay(target: &str, body: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);

@@ -3,10 +3,13 @@
 mod differential;
 pub mod feed;
 mod frame;
+mod handshake;
 mod message;
 pub mod plain_frames;
 mod session;
 pub mod tungstenite_peer;
 mod wire;
 
-pub use self::{differential::differential, frame::frame, message::message, session::session, wire::wire};
+pub use self::{
+    differential::differential, frame::frame, handshake::handshake, message::message, session::session, wire::wire,
+};
