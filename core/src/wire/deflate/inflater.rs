@@ -37,6 +37,8 @@ pub struct Inflater {
     within: bool,
     /// Whether more may be waiting to be inflated from what was taken.
     full: bool,
+    /// What is wrong behind what was inflated.
+    corrupt: Option<Corrupt>,
 }
 
 /// How far inflating came.
@@ -70,6 +72,7 @@ impl Inflater {
             takeover: !agreed.server_no_context_takeover(),
             within: false,
             full: false,
+            corrupt: None,
         }
     }
 
@@ -82,10 +85,13 @@ impl Inflater {
     /// When the bytes are no DEFLATE stream. What was inflated before that is appended.
     pub fn inflate(&mut self, input: &mut &[u8], out: &mut Buffer, max: usize) -> Result<Progress, Corrupt> {
         let mut left = max;
-        while !input.is_empty() || self.full {
+        while !input.is_empty() || self.full || self.corrupt.is_some() {
             if left == 0 {
                 self.full = true;
                 return Ok(Progress::Full);
+            }
+            if let Some(corrupt) = self.corrupt {
+                return Err(corrupt);
             }
             let step = input.len().saturating_mul(4).clamp(STEP.0, STEP.1).min(left);
             let room = out.room(step);
@@ -96,10 +102,9 @@ impl Inflater {
             self.full = step.produced == len;
             match step.outcome {
                 Ok(Status::StreamEnd) => self.begin_again(),
-                // zlib looks ahead as far as it can, which depends on how the bytes were cut. What is wrong behind the
-                // last byte that was asked for is found again, when more is asked for.
-                Err(_) if left == 0 => {}
-                Err(corrupt) => return Err(corrupt),
+                // zlib looks ahead as far as it can, which depends on how the bytes were cut. So what is wrong behind the
+                // last byte that was asked for is said when more is asked for.
+                Err(corrupt) => self.corrupt = Some(corrupt),
                 // It cannot be: but if it were, this would never end.
                 Ok(_) if step.taken + step.produced == 0 && !input.is_empty() => {
                     return Err(Corrupt::Invalid("no progress"));
