@@ -1,8 +1,9 @@
 //! The body of a rejection, as far as it is kept (RFC 9112 §6).
 
 use alloc::vec::Vec;
+use core::fmt;
 
-use super::{headers::Headers, list::elements};
+use super::{headers::Headers, list::elements, violation::shown};
 
 /// How far the body of a rejection has come.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -17,7 +18,7 @@ pub enum BodyState {
 }
 
 /// The bytes kept, and where their end is.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Body {
     bytes: Vec<u8>,
     limit: usize,
@@ -126,6 +127,13 @@ impl Body {
         self.bytes.extend_from_slice(kept);
         *input = rest;
         left - kept.len() as u64
+    }
+}
+
+impl fmt::Debug for Body {
+    /// The beginning of it, readable: a rejection is logged.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}({} B: {})", self.state(), self.bytes.len(), shown(&self.bytes))
     }
 }
 
@@ -256,6 +264,13 @@ mod tests {
         for broken in [&b"\r\n"[..], b"x\r\n", b"-1\r\n", b"10000000000000000\r\n", b"1\r\naa", &long] {
             assert_eq!(read(CHUNKED, broken).1, BodyState::Cut, "{}", broken.escape_ascii());
         }
+    }
+
+    #[test]
+    fn a_body_is_shown_with_little_of_it_and_nothing_unprintable() {
+        let mut body = Body::new(403, &headers(&[("Content-Length", "2")]), 8);
+        body.receive(&mut &b"a\n"[..]);
+        assert_eq!(alloc::format!("{body:?}"), r"Whole(2 B: a\n)");
     }
 
     #[test]

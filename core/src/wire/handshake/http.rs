@@ -56,7 +56,7 @@ impl TryFrom<Accepted> for Response<()> {
     type Error = Error;
 
     fn try_from(accepted: Accepted) -> Result<Self, Error> {
-        response(StatusCode::SWITCHING_PROTOCOLS, &accepted.headers, ())
+        response(StatusCode::SWITCHING_PROTOCOLS, accepted.headers(), ())
     }
 }
 

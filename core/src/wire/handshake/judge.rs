@@ -16,31 +16,13 @@ use super::{
 #[cfg(feature = "deflate")]
 use crate::wire::deflate;
 
-/// What the request offered, and the answer may choose from.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub(super) struct Offer {
-    pub(super) subprotocols: Vec<String>,
-    #[cfg(feature = "deflate")]
-    pub(super) deflate: Option<deflate::Offer>,
-}
-
-/// A complete head, as the parser took it apart.
-#[derive(Debug)]
-pub(super) struct Answer<'h> {
-    pub(super) status: u16,
-    /// The minor version: HTTP/1.0 or HTTP/1.1.
-    version: u8,
-    pub(super) reason: &'h str,
-    pub(super) headers: Vec<Header<'h>>,
-}
-
 /// What the server agreed to: the connection is a WebSocket now.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Accepted {
-    pub(super) subprotocol: Option<String>,
-    pub(super) headers: Headers,
+    subprotocol: Option<String>,
+    headers: Headers,
     #[cfg(feature = "deflate")]
-    pub(super) deflate: Option<deflate::Agreed>,
+    deflate: Option<deflate::Agreed>,
 }
 
 impl Accepted {
@@ -62,6 +44,24 @@ impl Accepted {
     pub const fn headers(&self) -> &Headers {
         &self.headers
     }
+}
+
+/// What the request offered, and the answer may choose from.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(super) struct Offer {
+    pub(super) subprotocols: Vec<String>,
+    #[cfg(feature = "deflate")]
+    pub(super) deflate: Option<deflate::Offer>,
+}
+
+/// A complete head, as the parser took it apart.
+#[derive(Debug)]
+pub(super) struct Answer<'h> {
+    pub(super) status: u16,
+    /// The minor version: HTTP/1.0 or HTTP/1.1.
+    version: u8,
+    pub(super) reason: &'h str,
+    pub(super) headers: Vec<Header<'h>>,
 }
 
 impl<'h> Answer<'h> {
