@@ -50,6 +50,7 @@ server=
 trap 'if [[ -n $server ]]; then kill "$server" 2> /dev/null || true; wait "$server" 2> /dev/null || true; fi' EXIT
 rm -rf "$reports"
 said=$home/$transport-$engine.server.log
+: > "$said"
 "$venv/bin/kosoku" -m fuzzingserver 127.0.0.1:0 -o "$reports" > "$said" 2>&1 &
 server=$!
 url=

@@ -34,6 +34,11 @@ fn the_corpus_of_the_handshake_target_is_judged_the_same_for_any_cuts() {
     replay("handshake", fuzz_body::handshake);
 }
 
+#[test]
+fn the_corpus_of_the_deflate_target_stays_in_its_limits_and_is_read_as_elsewhere() {
+    replay("deflate", fuzz_body::deflate);
+}
+
 /// Runs a target's body over its committed inputs.
 fn replay(target: &str, body: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);

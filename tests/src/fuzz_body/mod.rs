@@ -1,5 +1,6 @@
 //! What the fuzz targets do with their bytes, so that their corpora are also replayed on stable.
 
+mod deflate;
 mod differential;
 pub mod feed;
 mod frame;
@@ -11,5 +12,6 @@ pub mod tungstenite_peer;
 mod wire;
 
 pub use self::{
-    differential::differential, frame::frame, handshake::handshake, message::message, session::session, wire::wire,
+    deflate::deflate, differential::differential, frame::frame, handshake::handshake, message::message,
+    session::session, wire::wire,
 };
