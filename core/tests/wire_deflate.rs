@@ -54,7 +54,7 @@ fn without_takeover_no_message_refers_back_to_another() {
     let mut inflater = inflater("; server_no_context_takeover");
     assert_eq!(inflate(&mut inflater, &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]), Ok(b"Hello".to_vec()));
     let refused = inflate(&mut inflater, &[0xf2, 0x00, 0x11, 0x00, 0x00]);
-    assert_eq!(refused, Err(Corrupt::Invalid("invalid distance too far back")));
+    assert_eq!(refused, Err(Corrupt::Invalid));
 }
 
 #[test]

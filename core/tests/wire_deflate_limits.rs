@@ -61,18 +61,18 @@ fn a_long_message_comes_in_parts_of_the_size_that_is_asked_for() {
 }
 
 #[test]
-fn corrupt_streams_are_told_by_what_is_wrong() {
-    for (payload, reason) in [
-        (&[0x06][..], "invalid block type"),
-        (&[0x00, 0x05, 0x00, 0xfa, 0xfe], "invalid stored block lengths"),
-        (&[0xf2, 0x00, 0x11, 0x00, 0x00], "invalid distance too far back"),
-        (&[0xfc, 0x00, 0x00], "too many length or distance symbols"),
-        (&[0x04, 0x00, 0xfe, 0xff], "invalid code lengths set"),
-        (&[0x02, 0x7e, 0xff, 0xff], "invalid distance code"),
+fn what_deflate_does_not_have_is_corrupt() {
+    for (payload, what) in [
+        (&[0x06][..], "a type of block"),
+        (&[0x00, 0x05, 0x00, 0xfa, 0xfe], "the length of a stored block"),
+        (&[0xf2, 0x00, 0x11, 0x00, 0x00], "a distance beyond the beginning"),
+        (&[0xfc, 0x00, 0x00], "a number of codes"),
+        (&[0x04, 0x00, 0xfe, 0xff], "a set of codes"),
+        (&[0x02, 0x7e, 0xff, 0xff], "a distance code"),
     ] {
         for answer in EITHER {
             let mut inflater = Inflater::new(&agreed(answer));
-            assert_eq!(inflate(&mut inflater, payload), Err(Corrupt::Invalid(reason)), "{payload:x?}");
+            assert_eq!(inflate(&mut inflater, payload), Err(Corrupt::Invalid), "{what}");
         }
     }
 }
@@ -82,7 +82,7 @@ fn what_was_inflated_before_the_corrupt_place_is_there() {
     let mut message = Buffer::new();
     let payload = [0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0x06];
     let judged = Inflater::new(&agreed("")).inflate(&mut &payload[..], &mut message, 100);
-    assert_eq!(judged, Err(Corrupt::Invalid("invalid block type")));
+    assert_eq!(judged, Err(Corrupt::Invalid));
     assert_eq!(message.as_slice(), b"He");
 }
 
@@ -103,7 +103,7 @@ fn what_is_corrupt_behind_what_was_asked_for_is_found_when_more_is_asked_for() {
                 }
             }
         }
-        assert_eq!((asked_for, judged), (3, Err(Corrupt::Invalid("invalid block type"))), "cut at {cut}");
+        assert_eq!((asked_for, judged), (3, Err(Corrupt::Invalid)), "cut at {cut}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use zlib_rs::{Inflate, InflateFlush, Status};
+use zlib_rs::{Inflate, InflateError, InflateFlush, Status};
 
 use super::{Agreed, history::History};
 use crate::wire::Buffer;
@@ -37,8 +37,6 @@ pub struct Inflater {
     within: bool,
     /// Whether more may be waiting to be inflated from what was taken.
     full: bool,
-    /// What is wrong behind what was inflated.
-    corrupt: Option<Corrupt>,
 }
 
 /// How far inflating came.
@@ -55,8 +53,8 @@ pub enum Progress {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Corrupt {
-    /// Something that DEFLATE does not have (RFC 1951 §3.2), in zlib's words: `invalid distance too far back`.
-    Invalid(&'static str),
+    /// Something that DEFLATE does not have (RFC 1951 §3.2): a type of block, a code, a distance beyond the beginning.
+    Invalid,
     /// The message ends within a block (RFC 7692 §7.2.1: it has to end where an empty stored block could follow).
     Truncated,
 }
@@ -72,7 +70,6 @@ impl Inflater {
             takeover: !agreed.server_no_context_takeover(),
             within: false,
             full: false,
-            corrupt: None,
         }
     }
 
@@ -85,13 +82,10 @@ impl Inflater {
     /// When the bytes are no DEFLATE stream. What was inflated before that is appended.
     pub fn inflate(&mut self, input: &mut &[u8], out: &mut Buffer, max: usize) -> Result<Progress, Corrupt> {
         let mut left = max;
-        while !input.is_empty() || self.full || self.corrupt.is_some() {
+        while !input.is_empty() || self.full {
             if left == 0 {
                 self.full = true;
                 return Ok(Progress::Full);
-            }
-            if let Some(corrupt) = self.corrupt {
-                return Err(corrupt);
             }
             let step = input.len().saturating_mul(4).clamp(STEP.0, STEP.1).min(left);
             let room = out.room(step);
@@ -103,12 +97,11 @@ impl Inflater {
             match step.outcome {
                 Ok(Status::StreamEnd) => self.begin_again(),
                 // zlib looks ahead as far as it can, which depends on how the bytes were cut. So what is wrong behind the
-                // last byte that was asked for is said when more is asked for.
-                Err(corrupt) => self.corrupt = Some(corrupt),
+                // last byte that was asked for is said when more is asked for: zlib then says it again.
+                Err(_) if left == 0 => {}
+                Err(_) => return Err(Corrupt::Invalid),
                 // It cannot be: but if it were, this would never end.
-                Ok(_) if step.taken + step.produced == 0 && !input.is_empty() => {
-                    return Err(Corrupt::Invalid("no progress"));
-                }
+                Ok(_) if step.taken + step.produced == 0 && !input.is_empty() => return Err(Corrupt::Invalid),
                 Ok(Status::Ok | Status::BufError) => {}
             }
         }
@@ -160,8 +153,7 @@ impl Inflater {
         let produced = count(stream.total_out() - before.1);
         *input = &input[taken..];
         self.history.extend(&room[..produced]);
-        let reason = || stream.error_message().unwrap_or("invalid data");
-        Step { taken, produced, outcome: outcome.map_err(|_| Corrupt::Invalid(reason())) }
+        Step { taken, produced, outcome }
     }
 
     /// Ends a message to which later ones may refer back. Behind the end that the server cut off comes a second empty
@@ -215,7 +207,7 @@ impl fmt::Debug for Inflater {
 impl fmt::Display for Corrupt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Invalid(reason) => write!(f, "the compressed message is corrupt: {reason}"),
+            Self::Invalid => f.write_str("the compressed message is corrupt"),
             Self::Truncated => f.write_str("the compressed message ends within a block"),
         }
     }
@@ -227,7 +219,7 @@ impl core::error::Error for Corrupt {}
 struct Step {
     taken: usize,
     produced: usize,
-    outcome: Result<Status, Corrupt>,
+    outcome: Result<Status, InflateError>,
 }
 
 /// A stream without a header, that may refer back to this. zlib-rs has windows of one size only.
