@@ -1,23 +1,25 @@
 #!/usr/bin/env bash
 # Runs the 517 cases of the Autobahn conformance suite against our client.
 #
-#     tests/autobahn.sh [--engine native|tungstenite] [--transport mio]
+#     tests/autobahn.sh [--engine native|tungstenite] [--transport mio] [--expect N]
 #
 # Needs cargo, and Python 3.10 or newer with venv and pip; the suite (PyPI's kosoku, pinned) is installed into a virtual
 # environment below the target directory. Prints the failures, then how many cases ended in which way, and last one line
 # `N passed, N failed`. OK and INFORMATIONAL pass, everything else fails (NON-STRICT, UNIMPLEMENTED and UNCLEAN, too), and
-# so does a case that did not run. The exit code is 0 only if none failed.
+# so does a case that did not run. The exit code is 0 if none failed, or, with --expect, if exactly N passed: 299 are known
+# to pass on the engine tungstenite (296 OK, 3 INFORMATIONAL), which shows that the suite and this script can be believed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 suite=kosoku==0.1.0
-# The whole run takes some 15 s.
-patience=300
+# Without compression the whole run takes some 15 s; with it some four minutes, most of it the server's own work.
+patience=900
 engine=native
 transport=mio
+expected=517
 
 usage() {
-    printf 'usage: tests/autobahn.sh [--engine native|tungstenite] [--transport mio]\n' >&2
+    printf 'usage: tests/autobahn.sh [--engine native|tungstenite] [--transport mio] [--expect N]\n' >&2
     exit 2
 }
 
@@ -26,6 +28,7 @@ while (($#)); do
     case $1 in
         --engine) engine=$2 ;;
         --transport) transport=$2 ;;
+        --expect) expected=$2 ;;
         *) usage ;;
     esac
     shift 2
@@ -74,7 +77,7 @@ else
     printf 'the client did not run all cases\n'
 fi
 
-python3 - "$reports/index.json" <<'PYTHON'
+python3 - "$reports/index.json" "$expected" <<'PYTHON'
 import collections, json, sys
 
 CASES = 517
@@ -101,5 +104,5 @@ if len(cases) != CASES:
     print(f"{len(cases)} cases are in the report, and not {CASES}")
 failed = max(CASES, len(cases)) - passed
 print(f"{passed} passed, {failed} failed")
-sys.exit(failed > 0)
+sys.exit(passed != int(sys.argv[2]))
 PYTHON
