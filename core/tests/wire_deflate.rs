@@ -77,6 +77,21 @@ fn a_last_block_is_read_as_in_7_2_3_4() {
 }
 
 #[test]
+fn a_last_block_whose_end_was_cut_off_is_read_as_the_last() {
+    // The empty stored block that ends a message says itself that it is the last.
+    for answer in EITHER {
+        let mut inflater = inflater(answer);
+        for (payload, message) in [
+            (&[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x04][..], &b"Hello"[..]),
+            (&[0x01], b""),
+            (&[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00], b"Hello"),
+        ] {
+            assert_eq!(inflate(&mut inflater, payload), Ok(message.to_vec()));
+        }
+    }
+}
+
+#[test]
 fn what_follows_a_last_block_refers_back_to_what_came_before_it() {
     let within = [0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0xf2, 0x00, 0x11, 0x00, 0x00];
     for answer in EITHER {

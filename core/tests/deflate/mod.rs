@@ -102,7 +102,25 @@ impl PlainInflater {
 
     /// A message, as RFC 7692 §7.2.2 has it.
     pub(crate) fn message(&mut self, payload: &[u8]) -> Vec<u8> {
-        let (mut message, mut input) = (Vec::new(), &[payload, &[0, 0, 0xff, 0xff]].concat()[..]);
+        self.judge(payload).expect("a message")
+    }
+
+    /// A message, or why it is none, also where it ends within a block.
+    pub(crate) fn judge(&mut self, payload: &[u8]) -> Result<Vec<u8>, TINFLStatus> {
+        let message = self.run(payload)?;
+        // What was cut off is the end of an empty block.
+        if !self.run(&[0, 0, 0xff, 0xff])?.is_empty() {
+            return Err(TINFLStatus::HasMoreOutput);
+        }
+        // Only where a block may begin can the last one follow.
+        let state = self.state.clone();
+        let (status, ..) = decompress(&mut self.state, &[1, 0, 0, 0xff, 0xff], &mut self.window, self.at, 0);
+        self.state = state;
+        if status == TINFLStatus::Done { Ok(message) } else { Err(status) }
+    }
+
+    fn run(&mut self, mut input: &[u8]) -> Result<Vec<u8>, TINFLStatus> {
+        let mut message = Vec::new();
         loop {
             let (status, taken, produced) =
                 decompress(&mut self.state, input, &mut self.window, self.at, TINFL_FLAG_HAS_MORE_INPUT);
@@ -111,9 +129,14 @@ impl PlainInflater {
             input = &input[taken..];
             match status {
                 TINFLStatus::HasMoreOutput => {}
-                TINFLStatus::NeedsMoreInput => return message,
-                TINFLStatus::Done => self.state.init(),
-                other => panic!("{other:?} after {} bytes", message.len()),
+                TINFLStatus::NeedsMoreInput => return Ok(message),
+                TINFLStatus::Done => {
+                    self.state.init();
+                    if input.is_empty() {
+                        return Ok(message);
+                    }
+                }
+                other => return Err(other),
             }
         }
     }

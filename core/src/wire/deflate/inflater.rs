@@ -90,7 +90,7 @@ impl Inflater {
             let step = input.len().saturating_mul(4).clamp(STEP.0, STEP.1).min(left);
             let room = out.room(step);
             let len = room.len().min(left);
-            let step = self.step(input, &mut room[..len]);
+            let step = self.step(input, &mut room[..len], InflateFlush::NoFlush);
             out.fill(step.produced);
             left -= step.produced;
             self.full = step.produced == len;
@@ -119,8 +119,11 @@ impl Inflater {
         }
         // A message without a byte is not what §7.2.3.6 says an empty one is. But there is nothing to inflate in it.
         if self.within {
-            let ended = if self.takeover { self.end_block() } else { self.end_stream() };
-            ended?;
+            self.end_block()?;
+            if !self.takeover {
+                self.history.clear();
+                self.begin_again();
+            }
             self.within = false;
         }
         Ok(Progress::NeedsInput)
@@ -143,12 +146,12 @@ impl Inflater {
     }
 
     /// One call of zlib's.
-    fn step(&mut self, input: &mut &[u8], room: &mut [u8]) -> Step {
+    fn step(&mut self, input: &mut &[u8], room: &mut [u8], flush: InflateFlush) -> Step {
         self.within = true;
         let history = &self.history;
         let stream = self.stream.get_or_insert_with(|| stream(history));
         let before = (stream.total_in(), stream.total_out());
-        let outcome = stream.decompress(input, room, InflateFlush::NoFlush);
+        let outcome = stream.decompress(input, room, flush);
         let taken = count(stream.total_in() - before.0);
         let produced = count(stream.total_out() - before.1);
         *input = &input[taken..];
@@ -156,36 +159,15 @@ impl Inflater {
         Step { taken, produced, outcome }
     }
 
-    /// Ends a message to which later ones may refer back. Behind the end that the server cut off comes a second empty
-    /// block: in the middle of a stored or compressed block, the two would produce something or be wrong.
+    /// Appends the end that the server cut off, which is that of an empty stored block whose header is the last thing in
+    /// the message. So zlib, when it is to stop behind a block, stops exactly there, having produced nothing. In the
+    /// middle of any block it stops sooner, produces something, finds an error, or takes the byte that is one too many.
     fn end_block(&mut self) -> Result<(), Corrupt> {
-        match self.probe(&[0, 0, 0xff, 0xff, 0, 0, 0, 0xff, 0xff])? {
-            Status::Ok | Status::BufError => Ok(()),
-            Status::StreamEnd => Err(Corrupt::Truncated),
-        }
-    }
-
-    /// Ends a message to which no other refers back. Behind the end that the server cut off comes the stream's last block.
-    fn end_stream(&mut self) -> Result<(), Corrupt> {
-        match self.probe(&[0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff])? {
-            Status::StreamEnd => {
-                self.history.clear();
-                self.begin_again();
-                Ok(())
-            }
-            Status::Ok | Status::BufError => Err(Corrupt::Truncated),
-        }
-    }
-
-    /// Feeds bytes of which nothing may come.
-    fn probe(&mut self, mut bytes: &[u8]) -> Result<Status, Corrupt> {
-        loop {
-            let step = self.step(&mut bytes, &mut [0; 8]);
-            match step.outcome {
-                Ok(Status::StreamEnd) if step.produced == 0 && !bytes.is_empty() => self.begin_again(),
-                Ok(status) if step.produced == 0 => return Ok(status),
-                Ok(_) | Err(_) => return Err(Corrupt::Truncated),
-            }
+        let mut end = &[0, 0, 0xff, 0xff, 0][..];
+        let step = self.step(&mut end, &mut [0; 8], InflateFlush::Block);
+        match step.outcome {
+            Ok(Status::Ok) if (step.taken, step.produced) == (4, 0) => Ok(()),
+            Ok(_) | Err(_) => Err(Corrupt::Truncated),
         }
     }
 
