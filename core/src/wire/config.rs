@@ -10,7 +10,8 @@
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Config {
-    /// The largest message that is accepted, in bytes of payload, counted after inflating; 16 MiB unless set.
+    /// The largest message that is accepted, in bytes of payload, counted after inflating; 16 MiB unless set. Compressed,
+    /// it may have at most twice as many bytes, and 64 KiB: that ends messages that never end and inflate to nothing.
     pub max_message_bytes: u64,
     /// The largest frame that is accepted, in bytes of payload as sent; 16 MiB unless set. A message of several frames
     /// may be larger.

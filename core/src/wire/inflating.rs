@@ -21,7 +21,9 @@ impl Receiver {
         let limit = usize::try_from(config.max_message_bytes).unwrap_or(usize::MAX);
         let most = limit.saturating_add(1) - assembly.len();
         let inflated = self.inflate_some(&mut payload, ends, assembly, most);
-        if text && !(ends && inflated.is_ok()) {
+        // What is handed out is judged there. What is not, before anything else is said of it: of two faults the one that
+        // comes first counts, however the bytes are cut.
+        if text && !(ends && inflated == Ok(false)) {
             self.judge(assembly)?;
         }
         inflated?;
@@ -48,7 +50,9 @@ impl Receiver {
         let mut payload = &input[..usize::try_from(missing).unwrap_or(usize::MAX).min(input.len())];
         let offered = payload.len();
         let ends = self.fin && offered as u64 == missing;
-        let inflated = self.inflate_some(&mut payload, ends, assembly, PIECE);
+        // One byte more than is allowed tells that there are more, and nothing behind it is looked at.
+        let left = usize::try_from(config.max_message_bytes - self.inflated).unwrap_or(usize::MAX);
+        let inflated = self.inflate_some(&mut payload, ends, assembly, left.saturating_add(1).min(PIECE));
         *input = &input[offered - payload.len()..];
         let whole = if text {
             super::utf8::judge(assembly.as_slice()).map_err(|_| Violation::Utf8)?.len()

@@ -280,7 +280,8 @@ impl Receiver {
             return Err(Violation::FrameTooBig { bytes: len, limit: config.max_frame_bytes });
         }
         self.announced = self.announced.saturating_add(len);
-        if self.announced > config.max_message_bytes && self.message.is_some_and(|kind| !kind.compressed) {
+        let compressed = self.message.is_some_and(|kind| kind.compressed);
+        if self.announced > if compressed { most_compressed(config) } else { config.max_message_bytes } {
             return Err(Violation::MessageTooBig { limit: config.max_message_bytes });
         }
         if len == 0 && !fin {
@@ -429,6 +430,12 @@ impl Receiver {
     }
 }
 
+/// The most bytes that an allowed message may take when it is compressed. DEFLATE makes next to nothing longer, even
+/// where the server flushes after every few bytes; but blocks of nothing may follow each other without end.
+const fn most_compressed(config: &Config) -> u64 {
+    config.max_message_bytes.saturating_mul(2).saturating_add(SLACK)
+}
+
 /// Takes no more than `most` bytes from the front of the input.
 pub(super) fn take<'i>(input: &mut &'i [u8], most: u64) -> &'i [u8] {
     let (taken, rest) = input.split_at(usize::try_from(most).unwrap_or(usize::MAX).min(input.len()));
@@ -442,3 +449,5 @@ const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
 /// The least that is offered for the rest of a message, if that much is missing.
 const SPACE: usize = 64 << 10;
+/// So many bytes may any compressed message have.
+const SLACK: u64 = 64 << 10;
