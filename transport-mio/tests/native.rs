@@ -1,5 +1,9 @@
 //! The suite on the native engine.
 
+#[path = "native/fragments.rs"]
+mod fragments;
+#[path = "suite/frames.rs"]
+mod frames;
 mod suite;
 
 use steadfast_mio::EngineKind;

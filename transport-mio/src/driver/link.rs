@@ -189,14 +189,19 @@ impl Connection {
         self.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
     }
 
-    pub(super) fn send(&mut self, id: MessageId, message: &Message<'_>) {
+    pub(super) fn send(&mut self, id: MessageId, message: &Message<'static>) {
         self.quiet = false;
         let start = self.out.end();
-        if self.engine.send(message, &mut self.out.buffer) {
+        if !self.has_to_wait(message.len()) && self.engine.send(message, &mut self.out.buffer) {
             self.out.mark_message(id, start);
         } else {
-            self.out.mark_unsendable(id);
+            self.out.wait(id, message);
         }
+    }
+
+    /// Whether a message of this length cannot be put into the buffer as a whole now.
+    fn has_to_wait(&self, len: usize) -> bool {
+        self.out.is_waiting() || self.engine.fragments(len)
     }
 
     pub(super) fn ping(&mut self, payload: PingPayload) {
@@ -209,14 +214,20 @@ impl Connection {
     }
 
     pub(super) fn heartbeat(&mut self, text: &str) {
-        if self.engine.send(&Message::text(text), &mut self.out.buffer) {
+        if self.has_to_wait(text.len()) {
+            self.out.wait_heartbeat(text);
+        } else if self.engine.send(&Message::text(text), &mut self.out.buffer) {
             self.out.mark_ping();
         }
     }
 
     pub(super) fn close(&mut self, frame: &CloseFrame) {
         self.closing = true;
-        self.engine.close(frame, &mut self.out.buffer);
+        if self.out.is_waiting() {
+            self.out.wait_close(frame);
+        } else {
+            self.engine.close(frame, &mut self.out.buffer);
+        }
     }
 
     /// Reads once. What belongs to a message that is being assembled goes there; the rest, which may be nothing, to the
@@ -249,12 +260,16 @@ impl Connection {
         }
     }
 
-    /// Writes until everything is out or the operating system takes no more; how many bytes it took.
+    /// Writes until everything is out, the operating system takes no more, or reading wants its turn between fragments;
+    /// how many bytes it took.
     pub(super) fn write(&mut self) -> (u64, Result<(), Cause>) {
         let mut written = 0;
         while self.writable {
             if self.out.pending().is_empty() {
                 self.engine.pull(&mut self.out.buffer);
+                if written < FED_AT_ONCE {
+                    self.out.feed(&mut self.engine);
+                }
                 if self.out.pending().is_empty() {
                     break;
                 }
@@ -278,6 +293,9 @@ impl Connection {
         (written, Ok(()))
     }
 }
+
+/// After how many bytes of fragments reading, and then the other sessions, have their turn.
+const FED_AT_ONCE: u64 = 256 << 10;
 
 #[cfg(test)]
 mod tests {

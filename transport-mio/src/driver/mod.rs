@@ -1,6 +1,7 @@
 //! The driver: turns readiness into events, and actions into I/O.
 
 mod application;
+mod backlog;
 mod link;
 mod machine;
 mod mailbox;

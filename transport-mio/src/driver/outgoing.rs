@@ -2,7 +2,12 @@
 
 use std::{collections::VecDeque, mem};
 
-use steadfast_core::{ConnId, Event, MessageId, wire::Buffer};
+use steadfast_core::{CloseFrame, ConnId, Event, Message, MessageId, wire::Buffer};
+
+use crate::{
+    driver::backlog::{Backlog, Step, Waiting, Written},
+    engine::Engine,
+};
 
 /// A connection's outbound bytes, counted from its first one, with marks for the messages and pings in them.
 #[derive(Debug, Default)]
@@ -11,14 +16,24 @@ pub(super) struct Outgoing {
     pub(super) buffer: Buffer,
     /// How many bytes the operating system has taken.
     sent: u64,
-    /// In the order in which the session handed them over.
+    /// What is in the buffer, or was, in the order of its last bytes.
     marks: VecDeque<Mark>,
+    /// What is not whole in the buffer yet.
+    backlog: Backlog,
 }
 
 #[derive(Debug)]
 enum Mark {
-    Message { id: MessageId, start: u64, end: u64 },
-    Ping { end: u64 },
+    Message {
+        id: MessageId,
+        start: u64,
+        end: u64,
+    },
+    /// A ping or a heartbeat, and the first message that it is ahead of though that was handed over earlier.
+    Ping {
+        end: u64,
+        overtook: Option<MessageId>,
+    },
 }
 
 impl Outgoing {
@@ -33,15 +48,45 @@ impl Outgoing {
         self.marks.push_back(Mark::Message { id, start, end });
     }
 
-    /// A message came when the engine took no more: none of it will ever be sent.
-    pub(super) fn mark_unsendable(&mut self, id: MessageId) {
-        self.marks.push_back(Mark::Message { id, start: u64::MAX, end: u64::MAX });
+    /// A ping, or a message of the session's own, was appended.
+    pub(super) fn mark_ping(&mut self) {
+        let (end, overtook) = (self.end(), self.backlog.first_message());
+        self.marks.push_back(Mark::Ping { end, overtook });
     }
 
-    /// A ping was appended.
-    pub(super) fn mark_ping(&mut self) {
-        let end = self.end();
-        self.marks.push_back(Mark::Ping { end });
+    /// Whether something was handed over that is not in the buffer as a whole. Whatever keeps its place has to wait
+    /// behind it.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.backlog.is_empty()
+    }
+
+    /// A message goes out fragment by fragment, waits behind one that does, or waits in vain, as the engine takes no more.
+    pub(super) fn wait(&mut self, id: MessageId, message: &Message<'static>) {
+        self.backlog.push(Waiting::Message(id, message.clone()));
+    }
+
+    /// A message of the session's own waits.
+    pub(super) fn wait_heartbeat(&mut self, text: &str) {
+        self.backlog.push(Waiting::Heartbeat(Message::text(text).into_owned()));
+    }
+
+    /// A close frame waits.
+    pub(super) fn wait_close(&mut self, frame: &CloseFrame) {
+        self.backlog.push(Waiting::Close(frame.clone()));
+    }
+
+    /// Moves what waits into the buffer, until that is worth a write. To be called when the buffer is empty: what is in it
+    /// is what a ping has to wait for.
+    pub(super) fn feed(&mut self, engine: &mut Engine) {
+        while self.buffer.len() < BATCH {
+            let at = self.end();
+            match self.backlog.advance(engine, &mut self.buffer, at) {
+                Step::Fragment | Step::Whole(Written::Close) => {}
+                Step::Whole(Written::Message { id, start }) => self.mark_message(id, start),
+                Step::Whole(Written::Heartbeat) => self.mark_ping(),
+                Step::Stuck => break,
+            }
+        }
     }
 
     /// What the operating system has not taken yet.
@@ -61,11 +106,11 @@ impl Outgoing {
         while let Some(mark) = self.marks.front() {
             match *mark {
                 Mark::Message { id, end, .. } if end <= self.sent => flushed = Some(id),
-                Mark::Ping { end } if end <= self.sent => {
+                Mark::Ping { end, overtook } if end <= self.sent => {
                     if let Some(up_to) = flushed.take() {
                         events.push_back(Event::Flushed { conn, up_to });
                     }
-                    events.push_back(Event::PingFlushed { conn, overtook: None });
+                    events.push_back(Event::PingFlushed { conn, overtook });
                 }
                 Mark::Message { .. } | Mark::Ping { .. } => break,
             }
@@ -78,10 +123,11 @@ impl Outgoing {
 
     /// The first message of which no byte reached the operating system.
     pub(super) fn untouched_from(&self) -> Option<MessageId> {
-        self.marks.iter().find_map(|mark| match mark {
+        let written = self.marks.iter().find_map(|mark| match mark {
             Mark::Message { id, start, .. } if *start >= self.sent => Some(*id),
             Mark::Message { .. } | Mark::Ping { .. } => None,
-        })
+        });
+        written.or_else(|| self.backlog.untouched_from(self.sent))
     }
 
     /// Takes over a buffer that another connection gave back, unless this one has its own.
@@ -108,10 +154,14 @@ pub(super) fn keep(buffer: Buffer, spare: &mut Buffer) {
 
 /// A larger buffer goes back to the allocator when it is empty.
 const KEPT: usize = 1 << 20;
+/// How much is put together for one write where messages go out in fragments: what a ping may have to wait for, next to
+/// what the kernel holds unsent.
+const BATCH: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{WireOptions, engine::testing};
 
     const CONN: ConnId = ConnId(1);
 
@@ -172,9 +222,111 @@ mod tests {
     #[test]
     fn what_the_engine_did_not_take_stays_untouched() {
         let mut out = with(&[(1, 10)]);
-        out.mark_unsendable(MessageId(2));
+        out.wait(MessageId(2), &Message::text("late"));
         out.took(10);
         assert_eq!(report(&mut out), [flushed(1)]);
         assert_eq!(out.untouched_from(), Some(MessageId(2)));
+    }
+
+    /// An engine that puts so much payload into a frame.
+    fn fragmenting(bytes: usize) -> Engine {
+        testing::open(WireOptions { fragment_bytes: Some(bytes), ..WireOptions::default() })
+    }
+
+    /// Hands over a message of this length.
+    fn wait(out: &mut Outgoing, id: u64, len: usize) {
+        out.wait(MessageId(id), &Message::binary(vec![1; len]));
+    }
+
+    fn ping(out: &mut Outgoing, engine: &mut Engine) {
+        assert!(engine.ping(steadfast_core::PingPayload([0; 8]), &mut out.buffer));
+        out.mark_ping();
+    }
+
+    #[test]
+    fn of_a_long_message_no_more_is_in_the_buffer_than_is_worth_a_write() {
+        let (mut out, mut engine, mut most) = (Outgoing::default(), fragmenting(16 << 10), 0);
+        wait(&mut out, 1, 8 << 20);
+        while out.is_waiting() {
+            out.feed(&mut engine);
+            most = most.max(out.buffer.capacity());
+            out.took(out.pending().len());
+        }
+        assert_eq!(report(&mut out), [flushed(1)]);
+        assert!(most <= 2 * (BATCH + (16 << 10)), "{most} B");
+    }
+
+    #[test]
+    fn a_ping_is_ahead_of_the_fragments_that_are_not_in_the_buffer_and_names_their_message() {
+        let (mut out, mut engine) = (Outgoing::default(), fragmenting(50_000));
+        wait(&mut out, 7, 250_000);
+        out.feed(&mut engine);
+        ping(&mut out, &mut engine);
+        out.took(out.pending().len());
+        assert_eq!(report(&mut out), [Event::PingFlushed { conn: CONN, overtook: Some(MessageId(7)) }]);
+        while out.is_waiting() {
+            out.took(out.pending().len());
+            out.feed(&mut engine);
+        }
+        ping(&mut out, &mut engine);
+        out.took(out.pending().len());
+        assert_eq!(report(&mut out), [flushed(7), PING]);
+    }
+
+    #[test]
+    fn of_fragmented_messages_it_is_known_to_the_byte_which_are_touched() {
+        let (mut out, mut engine) = (Outgoing::default(), fragmenting(50_000));
+        wait(&mut out, 1, 150_000);
+        wait(&mut out, 2, 60_000);
+        // Three frames of 50,000 bytes, each with a header of eight.
+        let (mut sent, first) = (0, 150_024);
+        loop {
+            let expected = match sent {
+                0 => Some(MessageId(1)),
+                sent if sent <= first => Some(MessageId(2)),
+                _ => None,
+            };
+            assert_eq!(out.untouched_from(), expected, "{sent} bytes sent");
+            if out.pending().is_empty() {
+                out.feed(&mut engine);
+            }
+            if out.pending().is_empty() {
+                return;
+            }
+            out.took(1);
+            sent += 1;
+        }
+    }
+
+    #[test]
+    fn a_connection_that_closes_between_two_fragments_has_touched_their_message_and_no_other() {
+        let (mut out, mut engine) = (Outgoing::default(), fragmenting(50_000));
+        wait(&mut out, 1, 500_000);
+        wait(&mut out, 2, 10);
+        out.feed(&mut engine);
+        out.took(out.pending().len());
+        engine.close(&CloseFrame::NORMAL, &mut out.buffer);
+        out.took(out.pending().len());
+        out.feed(&mut engine);
+        assert!(out.pending().is_empty());
+        assert_eq!((report(&mut out), out.untouched_from()), (vec![], Some(MessageId(2))));
+    }
+
+    #[test]
+    fn what_keeps_its_place_waits_behind_the_last_fragment() {
+        let (mut out, mut engine) = (Outgoing::default(), fragmenting(10));
+        wait(&mut out, 1, 25);
+        out.wait_heartbeat("beat");
+        out.wait_close(&CloseFrame::NORMAL);
+        out.feed(&mut engine);
+        let mut firsts = Vec::new();
+        let mut left = out.pending();
+        while let [first, len, ..] = left {
+            firsts.push(*first);
+            left = &left[6 + usize::from(len & 0x7f)..];
+        }
+        assert_eq!(firsts, [0x02, 0x00, 0x80, 0x81, 0x88]);
+        out.took(out.pending().len());
+        assert_eq!(report(&mut out), [flushed(1), PING]);
     }
 }

@@ -286,6 +286,9 @@ impl<A: Application> Turn<'_, A> {
     fn write(&mut self) -> bool {
         let Link::Up(connection) = &mut self.slot.link else { return false };
         let conn = connection.conn;
+        if connection.out.is_waiting() {
+            connection.out.borrow(&mut self.shared.spare);
+        }
         let (bytes, result) = connection.write();
         if bytes > 0 {
             self.shared.events.push_back(Event::Wrote { conn, bytes });

@@ -5,6 +5,8 @@
 
 mod kind;
 mod native;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(feature = "tungstenite")]
 mod tungstenite;
 
@@ -186,6 +188,26 @@ impl Engine {
             #[cfg(feature = "tungstenite")]
             Phase::Open(Socket::Tungstenite(socket)) => socket.send(message, out),
             Phase::Upgrading(_) | Phase::Over => false,
+        }
+    }
+
+    /// Whether a message of this length goes out in more than one frame, and so should be appended
+    /// [fragment by fragment](Self::send_from).
+    #[inline]
+    pub(crate) const fn fragments(&self, len: usize) -> bool {
+        match &self.phase {
+            Phase::Open(Socket::Native(socket)) => socket.fragments(len),
+            _ => false,
+        }
+    }
+
+    /// Appends the fragment of a message that begins at byte `from`, and says where the next one begins: at the message's
+    /// length, once it is whole. Between two fragments pings, pongs and close frames may be appended, and no other message.
+    /// `None` if the connection can carry no more.
+    pub(crate) fn send_from(&mut self, message: &Message<'_>, from: usize, out: &mut Buffer) -> Option<usize> {
+        match &mut self.phase {
+            Phase::Open(Socket::Native(socket)) => socket.send_from(message, from, out),
+            _ => self.send(message, out).then_some(message.len()),
         }
     }
 

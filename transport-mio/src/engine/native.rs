@@ -73,6 +73,14 @@ impl Native {
         self.0.send(message, out).is_ok()
     }
 
+    pub(super) const fn fragments(&self, len: usize) -> bool {
+        matches!(self.0.config().fragment_bytes, Some(most) if len > most)
+    }
+
+    pub(super) fn send_from(&mut self, message: &Message<'_>, from: usize, out: &mut Buffer) -> Option<usize> {
+        self.0.send_from(message, from, out).ok()
+    }
+
     pub(super) fn ping(&mut self, payload: PingPayload, out: &mut Buffer) -> bool {
         self.0.ping(&payload.0, out).is_ok()
     }

@@ -114,6 +114,22 @@ pub(crate) fn read_head(stream: &mut TcpStream) -> String {
     String::from_utf8(head).expect("a head in ASCII")
 }
 
+/// Accepts the upgrade by hand, with `more` behind it in the same segment.
+pub(crate) fn upgrade(stream: &mut TcpStream, more: &[u8]) {
+    let head = read_head(stream);
+    let mut bytes = accepting(&head).into_bytes();
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(more);
+    let _ = stream.write_all(&bytes);
+}
+
+/// The head that accepts this request, but for the empty line at its end.
+pub(crate) fn accepting(request: &str) -> String {
+    let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).expect("a key");
+    let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
+    format!("HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n")
+}
+
 /// Answers the upgrade request with these bytes and ends the stream, politely: the answer arrives.
 pub(crate) fn answer(mut stream: TcpStream, bytes: &[u8]) {
     read_head(&mut stream);

@@ -2,35 +2,23 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpStream,
     sync::mpsc,
     thread,
     time::Duration,
 };
 
-use super::common::{self, SOON, Server, answer, build, config, connect, first_failure, how_it_ends, open, read_head};
+use super::common::{
+    self, SOON, Server, answer, build, config, connect, first_failure, how_it_ends, open, read_head, upgrade,
+};
 use steadfast_mio::{
     Notices,
     core::{Cause, HandshakeKind, StateKind},
 };
 
-/// Accepts the upgrade by hand, with `more` in the same segment.
-fn accept(stream: &mut TcpStream, more: &[u8]) {
-    let head = read_head(stream);
-    let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).expect("a key");
-    let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
-    let mut bytes = format!(
-        "HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
-    )
-    .into_bytes();
-    bytes.extend_from_slice(more);
-    let _ = stream.write_all(&bytes);
-}
-
 /// Sends pings, as fast as they are taken, and reads all that comes.
 fn pings_without_end() -> Server {
     Server::start(|mut stream, _| {
-        accept(&mut stream, b"");
+        upgrade(&mut stream, b"");
         let mut reader = stream.try_clone().expect("a handle");
         thread::spawn(move || while reader.read(&mut [0; 8 << 10]).is_ok_and(|read| read > 0) {});
         let pings = [0x89, 4, b'p', b'i', b'n', b'g'].repeat(10_000);
@@ -59,7 +47,7 @@ fn a_server_that_never_stops_talking_cannot_keep_a_client_from_going() {
 #[test]
 fn a_message_right_behind_the_head_is_delivered() {
     let server = Server::start(|mut stream, _| {
-        accept(&mut stream, &[0x81, 2, b'h', b'i']);
+        upgrade(&mut stream, &[0x81, 2, b'h', b'i']);
         let _ = stream.read(&mut [0; 100]);
     });
     let client = connect(&server.url());

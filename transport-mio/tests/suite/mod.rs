@@ -1,7 +1,7 @@
 //! What a client does on real sockets, whatever its engine is.
 
 mod backpressure;
-mod common;
+pub(crate) mod common;
 mod echo;
 mod endings;
 mod event_loop;
