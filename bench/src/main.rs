@@ -1,9 +1,10 @@
-//! Side-by-side benchmarks of Steadfast and its peers: `wire` in memory, `echo` over sockets.
+//! Side-by-side benchmarks of Steadfast and its peers: `wire` in memory, `echo` over sockets, `deflate` for the codec.
 //!
 //! What is compared with what, and why that is fair, stands with each adapter; results and method in
 //! `docs/performance.md`.
 
 mod clock;
+mod deflate;
 mod echo;
 mod report;
 mod stats;
@@ -31,6 +32,8 @@ enum Command {
     Wire(WireArgs),
     /// Messages a second, CPU time and latency over loopback sockets against one server
     Echo(EchoArgs),
+    /// Nanoseconds a message for compressing and inflating, beside other backends
+    Deflate(DeflateArgs),
     /// The server of `echo`, which starts it itself
     #[command(hide = true)]
     Serve,
@@ -92,10 +95,21 @@ struct EchoArgs {
     rounds: Option<usize>,
 }
 
+#[derive(Args)]
+struct DeflateArgs {
+    /// Print one JSON object as the last line
+    #[arg(long)]
+    json: bool,
+    /// To see that it runs
+    #[arg(long)]
+    quick: bool,
+}
+
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Wire(args) => run_wire(&args),
         Command::Echo(args) => run_echo(&args),
+        Command::Deflate(args) => run_deflate(&args),
         Command::Serve => echo::serve().map_err(|failure| failure.to_string()),
     };
     match result {
@@ -156,6 +170,24 @@ fn run_echo(args: &EchoArgs) -> Result<(), String> {
     Ok(())
 }
 
+fn run_deflate(args: &DeflateArgs) -> Result<(), String> {
+    let (sizes, rounds) = if args.quick { (&DEFLATE_SIZES[..2], 1) } else { (&DEFLATE_SIZES[..], 9) };
+    let mut rows = Vec::new();
+    for &size in sizes {
+        for level in [1, 3, 6] {
+            let these = deflate::run(size, level, rounds)?;
+            report::deflate_table(&these);
+            rows.extend(these);
+        }
+    }
+    if args.json {
+        report::json(&rows, &deflate::ratios(&rows))?;
+    }
+    Ok(())
+}
+
+/// Bytes in a message to be compressed.
+const DEFLATE_SIZES: [usize; 4] = [128, 1024, 16 * 1024, 256 * 1024];
 /// Bytes in an echoed message.
 const ECHO_SIZES: [usize; 5] = [16, 128, 1024, 16 * 1024, 64 * 1024];
 /// Bytes in a message.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::{
-    echo,
+    deflate, echo,
     wire::{Direction, Kind, Row, Side},
 };
 
@@ -85,6 +85,19 @@ pub(crate) fn echo_table(rows: &[echo::Row], markdown: bool) {
             );
         } else {
             println!("{name:42}{per_s:12.0}{spread:6.1}%{cpu_ns:10.0}{user_ns:10.0}{p50_us:10.1}{p99_us:10.1}");
+        }
+    }
+}
+
+/// One size and level: first compressing, then inflating.
+pub(crate) fn deflate_table(rows: &[deflate::Row]) {
+    for what in ["deflate", "inflate"] {
+        let these: Vec<&deflate::Row> = rows.iter().filter(|row| row.what.starts_with(what)).collect();
+        let Some(first) = these.first() else { continue };
+        println!("\n| {}, {} | ns a message | ± | bytes left |", first.what, size_name(first.size));
+        println!("| --- | ---: | ---: | ---: |");
+        for deflate::Row { name, ns, spread, left, .. } in these {
+            println!("| {name} | {ns:.0} | {:.1} % | {:.1} % |", 50.0 * spread.relative(), 100.0 * left);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A program without `std`: its own panic handler, its own allocator, and C's `main`.
 //!
-//! It opens a session, sends one message and sees it confirmed. The exit code is 0, or the number of the step whose
-//! actions were not as expected.
+//! It opens a session, sends one message and sees it confirmed; then it upgrades a connection, and sends and receives on
+//! it. The exit code is 0, or the number of the step that did not end as expected.
 #![no_std]
 #![no_main]
 
@@ -15,8 +15,13 @@ use core::{
 };
 
 use steadfast_core::{
-    Action, ConnId, Event, Message, MessageId, Notice, PingPayload, SendOptions, Session, Timestamp, Verdict,
+    Action, CloseCode, ConnId, Event, Message, MessageId, Notice, PingPayload, SendOptions, Session, Timestamp,
+    Verdict,
     config::Config,
+    wire::{
+        self, Buffer, Wire,
+        handshake::{Progress, Request, Scheme},
+    },
 };
 
 #[link(name = "c")]
@@ -65,7 +70,7 @@ static ALLOCATOR: Bump = Bump { arena: UnsafeCell::new([0; ARENA]), used: Atomic
 
 #[unsafe(no_mangle)]
 extern "C" fn main(_argc: c_int, _argv: *const *const c_char) -> c_int {
-    match run() {
+    match run().and_then(|()| upgrade()) {
         Ok(()) => 0,
         Err(step) => step,
     }
@@ -96,6 +101,41 @@ fn run() -> Result<(), c_int> {
     let pong = Event::Pong { conn, payload };
     find(&mut session, now(), pong, |action| confirmed(&action, id)).ok_or(4)
 }
+
+/// The bytes of a server that RFC 6455 §1.3 has for an example, answered to the nonce there.
+fn upgrade() -> Result<(), c_int> {
+    let (mut assembly, mut out) = (Buffer::new(), Buffer::new());
+    let request = Request::new(Scheme::Ws, "server.example.com", None, "/chat").map_err(|_| 5)?;
+    let mut handshake = request.begin(*b"the sample nonce", &mut out);
+    if !out.as_slice().windows(KEY.len()).any(|part| part == KEY) {
+        return Err(6);
+    }
+    let mut input = SERVER;
+    let Progress::Accepted(_) = handshake.receive(&mut input) else { return Err(7) };
+
+    out.clear();
+    let mut wire = Wire::new(wire::Config::default(), [42; 32]);
+    match wire.receive(&mut input, &mut assembly, &mut out) {
+        Some(Ok(wire::Event::Message(message))) if message.as_text() == Some("no std") => {}
+        _ => return Err(8),
+    }
+    wire.send(&Message::text("either"), &mut out).map_err(|_| 9)?;
+    if out.len() != 2 + 4 + 6 {
+        return Err(10);
+    }
+    match wire.receive(&mut input, &mut assembly, &mut out) {
+        Some(Ok(wire::Event::Close(frame))) if frame.code == CloseCode::GOING_AWAY => {}
+        _ => return Err(11),
+    }
+    if wire.is_closed() { Ok(()) } else { Err(12) }
+}
+
+/// The nonce of the example, encoded.
+const KEY: &[u8] = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+/// An answer, a text message and a close frame.
+const SERVER: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\x81\x06no std\x88\x02\x03\xe9";
 
 /// Handles one event, and picks from its actions.
 fn find<T>(

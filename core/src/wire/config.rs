@@ -22,7 +22,9 @@ pub struct Config {
     /// [`Wire::tick`](super::Wire::tick) has to be told the time.
     pub control_rate: Option<ControlRate>,
     /// Whether messages are handed out [piece by piece](super::Event::Piece) as they come in, instead of whole. Then
-    /// nothing is assembled, and `max_message_bytes` is a limit on what comes in and not on memory.
+    /// nothing is assembled, and `max_message_bytes` is a limit on what comes in and not on memory. Where a message is cut
+    /// into pieces depends on how its bytes came in, and so does how much of a bad text is handed out before it is
+    /// refused; what the pieces add up to, and what is refused, do not.
     pub pieces: bool,
     /// The most payload that goes into one frame: longer messages are fragmented, so that a ping or a pong gets in
     /// between. `None`, unless set: every message is one frame. 0 is taken for 1.

@@ -129,7 +129,7 @@ impl Wire {
     ///
     /// A message that lies in `input` as a whole is borrowed from there; others are put together in `assembly`, which
     /// has to be the same from call to call while [`is_at_rest`](Self::is_at_rest) says no, and borrowed from there. How
-    /// the bytes are cut never matters.
+    /// the bytes are cut never matters, except for where [pieces](Config::pieces) begin and end.
     ///
     /// # Errors
     /// What the server did wrong. Nothing comes after it: further bytes are taken and ignored.
