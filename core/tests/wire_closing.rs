@@ -74,9 +74,27 @@ fn nothing_is_sent_behind_a_close_frame() {
     assert_eq!(peer.wire.ping(b"", &mut peer.out), Err(SendError::Closed));
     assert_eq!(peer.wire.pong(b"", &mut peer.out), Err(SendError::Closed));
     peer.wire.close(&CloseFrame::NORMAL, &mut peer.out);
-    assert_eq!(peer.feed(&frame(true, OpCode::Ping, b"p")), [Seen::Ping(b"p".to_vec())]);
     assert_eq!(peer.out.len(), before);
     assert_eq!(peer.written()[0].1, [&4000u16.to_be_bytes()[..], b"bye"].concat());
+}
+
+/// RFC 6455 §5.5.2: unless the server's close frame came.
+#[test]
+fn pings_are_answered_until_the_server_closes() {
+    let mut peer = Peer::new(Config::default());
+    peer.wire.close(&CloseFrame::NORMAL, &mut peer.out);
+    peer.written();
+    let ping = frame(true, OpCode::Ping, b"p");
+    assert_eq!(peer.feed(&ping), [Seen::Ping(b"p".to_vec())]);
+    let written = peer.written();
+    assert_eq!((written.len(), written[0].0.opcode, &written[0].1[..]), (1, OpCode::Pong, &b"p"[..]));
+    // And of many more than fit none waits any longer once it has closed.
+    peer.feed(&ping.repeat(100));
+    assert_eq!(peer.feed(&close(1000, b"")), [closed(1000, "")]);
+    assert_eq!(peer.feed(&ping), []);
+    peer.written();
+    peer.wire.pull(&mut peer.out);
+    assert!(peer.out.is_empty());
 }
 
 #[test]

@@ -108,6 +108,26 @@ fn pings_that_are_not_read_back_do_not_fill_the_memory() {
 }
 
 #[test]
+fn a_sender_that_is_never_done_answers_every_ping() {
+    let mut peer = Peer::new(Config::default());
+    let message = Message::binary(vec![1; 1_000]);
+    let (frame_bytes, mut sent) = (8 + 1_000, Vec::new());
+    for n in 0..1_000u32 {
+        peer.feed(&frame(true, OpCode::Ping, &n.to_be_bytes()));
+        peer.wire.send(&message, &mut peer.out).expect("it is open");
+        // All but the newest message leaves.
+        let leaves = peer.out.len() - frame_bytes;
+        sent.extend_from_slice(&peer.out.as_slice()[..leaves]);
+        peer.out.consume(leaves);
+        peer.wire.pull(&mut peer.out);
+    }
+    sent.extend_from_slice(peer.out.as_slice());
+    let pongs = wire::frames(&sent).into_iter().filter(|(header, _)| header.opcode == OpCode::Pong);
+    let expected = (0..1_000u32).map(|n| n.to_be_bytes().to_vec());
+    assert!(pongs.map(|(_, payload)| payload).eq(expected));
+}
+
+#[test]
 fn pieces_may_be_limited_too() {
     let config = Config { pieces: true, ..SMALL };
     let mut peer = Peer::new(config);

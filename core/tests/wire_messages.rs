@@ -307,3 +307,17 @@ fn an_assembly_buffer_with_a_message_in_it_is_not_given_to_another_connection() 
     assert!(peer.wire.receive(&mut input, &mut peer.assembly, &mut peer.out).is_none());
     assert!(peer.wire.is_at_rest() && peer.assembly.is_empty());
 }
+
+#[test]
+fn what_a_connection_left_of_its_last_message_does_not_reach_another() {
+    let half = frame(false, OpCode::Text, b"secret");
+    for end in [frame(true, OpCode::Close, b""), vec![0x83, 0], frame(true, OpCode::Continuation, b"\xFF")] {
+        let mut ended = Peer::new(Config::default());
+        ended.feed(&[&half[..], &end].concat());
+        assert!(ended.wire.is_at_rest() && ended.wire.is_closed());
+        let mut other = Peer::new(Config::default());
+        other.assembly = ended.assembly;
+        let bytes = [frame(false, OpCode::Text, b"o"), frame(true, OpCode::Continuation, b"wn")].concat();
+        assert_eq!(other.feed(&bytes), [Seen::Message(Message::text("own"))]);
+    }
+}

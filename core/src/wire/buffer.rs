@@ -22,13 +22,15 @@ pub struct Buffer {
     storage: Vec<u8>,
     start: usize,
     end: usize,
+    /// How many bytes were ever taken from the front or forgotten there.
+    gone: u64,
 }
 
 impl Buffer {
     /// An empty buffer that has not allocated.
     #[must_use]
     pub const fn new() -> Self {
-        Self { storage: Vec::new(), start: 0, end: 0 }
+        Self { storage: Vec::new(), start: 0, end: 0, gone: 0 }
     }
 
     /// What is in it.
@@ -57,7 +59,9 @@ impl Buffer {
 
     /// Takes bytes from the front: no more than there are.
     pub fn consume(&mut self, bytes: usize) {
-        self.start += bytes.min(self.len());
+        let bytes = bytes.min(self.len());
+        self.gone += bytes as u64;
+        self.start += bytes;
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
         }
@@ -65,6 +69,7 @@ impl Buffer {
 
     /// Forgets what is in it, and keeps the memory.
     pub const fn clear(&mut self) {
+        self.gone += self.len() as u64;
         (self.start, self.end) = (0, 0);
     }
 
@@ -77,7 +82,12 @@ impl Buffer {
 
     /// Gives the memory back, and forgets what was in it.
     pub fn release(&mut self) {
-        *self = Self::new();
+        *self = Self { gone: self.gone + self.len() as u64, ..Self::new() };
+    }
+
+    /// How many bytes ever left it.
+    pub(super) const fn gone(&self) -> u64 {
+        self.gone
     }
 
     /// Appends a copy of these bytes.
@@ -119,7 +129,7 @@ impl Buffer {
     /// The bytes as a vector, without a copy unless some were taken from the front.
     #[must_use]
     pub fn into_vec(self) -> Vec<u8> {
-        let Self { mut storage, start, end } = self;
+        let Self { mut storage, start, end, .. } = self;
         storage.truncate(end);
         storage.drain(..start);
         storage
@@ -156,7 +166,7 @@ impl From<Vec<u8>> for Buffer {
     /// The vector's bytes, and its memory, without a copy.
     fn from(storage: Vec<u8>) -> Self {
         let end = storage.len();
-        Self { storage, start: 0, end }
+        Self { storage, start: 0, end, gone: 0 }
     }
 }
 

@@ -157,9 +157,9 @@ impl Wire {
         match &event {
             Some(Ok(Event::Ping(payload))) => self.sender.answer(payload, out),
             // §5.5.1: the reply says what the frame said.
-            Some(Ok(Event::Close(frame))) => self.sender.close(frame, out),
+            Some(Ok(Event::Close(frame))) => self.sender.end(frame, out),
             // §7.1.7
-            Some(Err(violation)) => self.sender.close(&CloseFrame::new(violation.close_code(), ""), out),
+            Some(Err(violation)) => self.sender.end(&CloseFrame::new(violation.close_code(), ""), out),
             Some(Ok(Event::Message(_) | Event::Piece(_) | Event::Pong(_))) | None => {}
         }
         event
@@ -221,14 +221,14 @@ impl Wire {
     }
 
     /// Begins the closing handshake: writes a close frame, unless one was written. Nothing can be sent behind it;
-    /// messages still come in until the server's close frame. A code that may not stand on the wire (1005, say) is left
+    /// messages still come in until the server's close frame, and pings are still answered. A code that may not stand on the wire (1005, say) is left
     /// out, together with the reason.
     pub fn close(&mut self, frame: &CloseFrame, out: &mut Buffer) {
         self.sender.close(frame, out);
     }
 
-    /// Writes what waits for `out` to be emptied: the pong of a ping that came when too many were in it. To be called
-    /// when everything was written.
+    /// Writes the pong of a ping that came when too many were in `out`, if they have left it. To be called when something
+    /// was written; it is next to nothing when there is no such ping.
     #[inline]
     pub fn pull(&mut self, out: &mut Buffer) {
         self.sender.pull(out);
@@ -251,11 +251,11 @@ impl Wire {
         self.receiver.is_over() && self.sender.is_closed()
     }
 
-    /// Whether it stands between two messages: nothing is assembled, and the assembly buffer may be given to another
-    /// connection.
+    /// Whether it stands between two messages, or nothing more comes: nothing is assembled, and the assembly buffer may be
+    /// given to another connection. What is left in it then has no meaning, and is forgotten by whoever uses it next.
     #[must_use]
     pub const fn is_at_rest(&self) -> bool {
-        self.receiver.is_between_messages()
+        self.receiver.is_at_rest()
     }
 
     /// What it was made with.

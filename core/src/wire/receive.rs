@@ -114,12 +114,14 @@ impl Receiver {
         self.stage == Stage::Over
     }
 
-    /// Whether it stands between two messages, and nothing that was handed out is left in the assembly buffer.
-    pub(super) const fn is_between_messages(&self) -> bool {
-        self.message.is_none()
+    /// Whether it needs nothing of what is in the assembly buffer: it stands between two messages and nothing of it is
+    /// handed out, or nothing more comes.
+    pub(super) const fn is_at_rest(&self) -> bool {
+        let between_messages = self.message.is_none()
             && matches!(self.stage, Stage::Head)
             && self.head_len == 0
-            && matches!(self.handed, Handed::Nothing)
+            && matches!(self.handed, Handed::Nothing);
+        between_messages || matches!(self.stage, Stage::Over)
     }
 
     /// The short way: an unfragmented and uncompressed message that lies in the input as a whole. `None` if it is
@@ -170,6 +172,10 @@ impl Receiver {
             Handed::Front(bytes) => assembly.consume(bytes),
             Handed::Behind(bytes) => assembly.truncate(bytes),
         }
+        if self.is_at_rest() {
+            // What another connection left, when it ended in the middle of a message.
+            assembly.clear();
+        }
         let event = match self.advance(config, input, assembly) {
             Ok(Some(found)) => Some(self.hand_out(found, assembly)),
             Ok(None) => None,
@@ -179,7 +185,7 @@ impl Receiver {
             self.stage = Stage::Over;
             *input = &[];
         }
-        self.at_rest = self.is_between_messages() && !config.pieces;
+        self.at_rest = self.is_at_rest() && !self.is_over() && !config.pieces;
         event
     }
 

@@ -13,7 +13,7 @@ use crate::{CloseFrame, Message};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum SendError {
-    /// A close frame was written, and nothing may follow it (RFC 6455 §5.5.1).
+    /// A close frame was written, behind which no message may follow (RFC 6455 §5.5.1), and no ping has a use.
     Closed,
     /// Pieces of another message are under way, and it has to end first (RFC 6455 §5.4).
     MessageUnderWay,
@@ -35,7 +35,7 @@ pub(super) struct Sender {
     /// The message whose pieces are under way.
     under_way: Option<UnderWay>,
     masks: Masks,
-    /// How many pongs were written since the buffer was last seen empty.
+    /// How many pongs were written, of which it is not known that they left the buffer.
     pongs: u8,
     /// The payload of the last ping, if its pong has to wait for room.
     waiting_pong: Option<Box<Waiting>>,
@@ -46,6 +46,8 @@ pub(super) struct Sender {
 
 /// The payload of a ping.
 struct Waiting {
+    /// When so many bytes have left the buffer, the pongs before it have.
+    behind: u64,
     len: usize,
     payload: [u8; MAX_CONTROL],
 }
@@ -200,32 +202,39 @@ impl Sender {
         Ok(())
     }
 
-    /// Answers a ping. While the buffer is not emptied only so many are answered one by one, and then the latest, as RFC
-    /// 6455 §5.5.3 allows: a server that pings and does not read must not fill the memory.
+    /// Answers a ping, even behind a close frame of ours (RFC 6455 §5.5.2: unless the server's came). While what is in the
+    /// buffer does not leave only so many are answered one by one, and then the latest, as §5.5.3 allows: a server that
+    /// pings and does not read must not fill the memory.
     pub(super) fn answer(&mut self, ping: &[u8], out: &mut Buffer) {
         if out.is_empty() {
             self.pongs = 0;
         }
         if self.pongs < MAX_PONGS {
             self.pongs += 1;
-            // Nothing answers after a close frame.
-            let _ = self.control(OpCode::Pong, ping, out);
+            self.frame(FIN | OpCode::Pong as u8, ping, out);
         } else {
-            let waiting =
-                self.waiting_pong.get_or_insert_with(|| Box::new(Waiting { len: 0, payload: [0; MAX_CONTROL] }));
+            let behind = out.gone() + out.len() as u64;
+            let waiting = self
+                .waiting_pong
+                .get_or_insert_with(|| Box::new(Waiting { behind, len: 0, payload: [0; MAX_CONTROL] }));
             waiting.len = ping.len();
             waiting.payload[..ping.len()].copy_from_slice(ping);
         }
     }
 
-    /// Writes what waited for the buffer to be emptied.
+    /// Writes what waited for what was in the buffer to leave it.
     #[inline]
     pub(super) fn pull(&mut self, out: &mut Buffer) {
-        if out.is_empty()
-            && let Some(ping) = self.waiting_pong.take()
-        {
+        if let Some(ping) = self.waiting_pong.take_if(|ping| out.is_empty() || out.gone() >= ping.behind) {
+            self.pongs = 0;
             self.answer(&ping.payload[..ping.len], out);
         }
+    }
+
+    /// The server's close frame came, or it broke the protocol: nothing is answered any more.
+    pub(super) fn end(&mut self, frame: &CloseFrame, out: &mut Buffer) {
+        self.waiting_pong = None;
+        self.close(frame, out);
     }
 
     /// Writes a close frame, unless one was written.
@@ -233,7 +242,7 @@ impl Sender {
         let (payload, len) = control::close_payload(frame);
         // The only error is the one that makes it superfluous.
         let _ = self.control(OpCode::Close, &payload[..len], out);
-        (self.closed, self.plain, self.waiting_pong) = (true, false, None);
+        (self.closed, self.plain) = (true, false);
     }
 
     /// Writes a frame.
@@ -277,7 +286,7 @@ impl fmt::Debug for Sender {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Closed => f.write_str("a close frame was sent, and nothing may follow it"),
+            Self::Closed => f.write_str("a close frame was sent, and no message may follow it"),
             Self::MessageUnderWay => f.write_str("another message is under way, and its last piece has to come first"),
             Self::NoMessageUnderWay => f.write_str("no message is under way that this piece could belong to"),
             Self::KindChanged => f.write_str("a message is text or binary, and cannot be both"),
@@ -296,5 +305,5 @@ const RSV1: u8 = 0x40;
 const SHORT_HEAD: usize = 6;
 /// The most payload in a control frame (RFC 6455 §5.5).
 const MAX_CONTROL: usize = 125;
-/// How many pongs may lie in a buffer that is not emptied.
+/// How many pongs may lie in a buffer.
 const MAX_PONGS: u8 = 64;

@@ -265,8 +265,8 @@ impl Connection {
     pub(super) fn write(&mut self) -> (u64, Result<(), Cause>) {
         let mut written = 0;
         while self.writable {
+            self.engine.pull(&mut self.out.buffer);
             if self.out.pending().is_empty() {
-                self.engine.pull(&mut self.out.buffer);
                 if written < FED_AT_ONCE {
                     self.out.feed(&mut self.engine);
                 }

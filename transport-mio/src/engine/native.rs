@@ -9,7 +9,12 @@ use super::{Incoming, WireOptions};
 
 /// A WebSocket of our own, open.
 #[derive(Debug)]
-pub(super) struct Native(Wire);
+pub(super) struct Native {
+    wire: Wire,
+    /// Whether memory that compression needs is given back when nothing is sent.
+    #[cfg(feature = "deflate")]
+    releases: bool,
+}
 
 impl Native {
     #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "no extension can be agreed on"))]
@@ -29,9 +34,13 @@ impl Native {
         };
         #[cfg(feature = "deflate")]
         if let Some(agreed) = accepted.deflate() {
-            return Self(Wire::with_deflate(config, agreed, mask_seed));
+            return Self { wire: Wire::with_deflate(config, agreed, mask_seed), releases: agreed.release_when_idle() };
         }
-        Self(Wire::new(config, mask_seed))
+        Self {
+            wire: Wire::new(config, mask_seed),
+            #[cfg(feature = "deflate")]
+            releases: false,
+        }
     }
 
     #[inline]
@@ -41,7 +50,7 @@ impl Native {
         assembly: &'b mut Buffer,
         out: &mut Buffer,
     ) -> Option<Incoming<'b>> {
-        Some(match self.0.receive(input, assembly, out)? {
+        Some(match self.wire.receive(input, assembly, out)? {
             Ok(Event::Message(message)) => Incoming::Message(message.into_message()),
             // Anything else answers no ping of ours (RFC 6455 §5.5.3 allows it).
             Ok(Event::Pong(payload)) => PingPayload::from_slice(payload).map_or(Incoming::Nothing, Incoming::Pong),
@@ -53,50 +62,85 @@ impl Native {
     }
 
     pub(super) fn space<'b>(&self, assembly: &'b mut Buffer) -> Option<&'b mut [u8]> {
-        self.0.space(assembly)
+        self.wire.space(assembly)
     }
 
     pub(super) fn filled(&mut self, bytes: usize, assembly: &mut Buffer) {
-        self.0.filled(bytes, assembly);
+        self.wire.filled(bytes, assembly);
     }
 
     pub(super) const fn is_at_rest(&self) -> bool {
-        self.0.is_at_rest()
+        self.wire.is_at_rest()
     }
 
     pub(super) fn tick(&mut self, now: Timestamp) {
-        self.0.tick(now);
+        self.wire.tick(now);
     }
 
     #[inline]
     pub(super) fn send(&mut self, message: &Message<'_>, out: &mut Buffer) -> bool {
-        self.0.send(message, out).is_ok()
+        self.wire.send(message, out).is_ok()
     }
 
     pub(super) const fn fragments(&self, len: usize) -> bool {
-        matches!(self.0.config().fragment_bytes, Some(most) if len > most)
+        matches!(self.wire.config().fragment_bytes, Some(most) if len > most)
     }
 
     pub(super) fn send_from(&mut self, message: &Message<'_>, from: usize, out: &mut Buffer) -> Option<usize> {
-        self.0.send_from(message, from, out).ok()
+        self.wire.send_from(message, from, out).ok()
     }
 
     pub(super) fn ping(&mut self, payload: PingPayload, out: &mut Buffer) -> bool {
-        self.0.ping(&payload.0, out).is_ok()
+        self.wire.ping(&payload.0, out).is_ok()
     }
 
     pub(super) fn close(&mut self, frame: &CloseFrame, out: &mut Buffer) {
-        self.0.close(frame, out);
+        self.wire.close(frame, out);
     }
 
     #[inline]
     pub(super) fn pull(&mut self, out: &mut Buffer) {
-        self.0.pull(out);
+        self.wire.pull(out);
     }
 
     #[cfg_attr(not(feature = "deflate"), expect(clippy::unused_self, clippy::needless_pass_by_ref_mut))]
     pub(super) fn release(&mut self) {
         #[cfg(feature = "deflate")]
-        self.0.release();
+        if self.releases {
+            self.wire.release();
+        }
+    }
+}
+
+#[cfg(all(test, feature = "deflate"))]
+mod tests {
+    use steadfast_core::wire::deflate::{Offer, Options};
+
+    use super::*;
+    use crate::engine::{Engine, Phase, Socket, testing};
+
+    #[test]
+    fn memory_of_compression_is_given_back_if_that_is_wished_for() {
+        for release_when_idle in [true, false] {
+            let offer = Offer::new(Options { release_when_idle, ..Options::default() }).expect("in range");
+            let mut engine = testing::open(WireOptions { compression: Some(offer), ..WireOptions::default() });
+            let mut out = Buffer::new();
+            assert!(engine.send(&Message::text("much of the same, ".repeat(100)), &mut out));
+            let held = memory(&engine);
+            assert!(held > 200_000, "{held} B");
+            engine.release();
+            if release_when_idle {
+                assert!(memory(&engine) < 1_000, "{} B", memory(&engine));
+            } else {
+                assert_eq!(memory(&engine), held);
+            }
+        }
+    }
+
+    fn memory(engine: &Engine) -> usize {
+        match &engine.phase {
+            Phase::Open(Socket::Native(native)) => native.wire.compression_memory(),
+            other => panic!("not open: {other:?}"),
+        }
     }
 }

@@ -23,7 +23,7 @@ pub struct Options {
     /// Messages of fewer bytes are sent as they are, and so are larger ones that compression does not make smaller. With
     /// 0 every message is compressed, whatever becomes of it.
     pub threshold: usize,
-    /// Whether a connection at rest gives the memory of its compression back. On.
+    /// Whether a transport gives the memory of its compression back while nothing is sent. On.
     pub release_when_idle: bool,
 }
 
