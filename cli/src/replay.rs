@@ -56,7 +56,7 @@ fn replay(trace: &Trace, out: &mut impl Write, paint: Paint) -> io::Result<Exit>
         let begin = *first.get_or_insert(last);
         for action in &step.actions {
             if let OwnedAction::Notify(notice) = action {
-                show(out, paint, begin, narrator.tell(last, notice))?;
+                show(out, paint, begin, narrator.tell(last, notice, None))?;
             }
         }
     }

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use steadfast_core::{Cause, Decided, DecidedBy, Decision, Notice, State, Timestamp, Verdict, Watermark};
+use steadfast_core::{
+    Cause, Decided, DecidedBy, Decision, IoKind, Notice, State, StopCause, Timestamp, Verdict, Watermark,
+};
+use steadfast_mio::Failure;
 
 use crate::{
     paint::{Paint, Tone},
@@ -46,8 +49,8 @@ pub(crate) struct Narrator {
 }
 
 impl Narrator {
-    /// The lines that this notice is worth.
-    pub(crate) fn tell(&mut self, at: Timestamp, notice: &Notice) -> Vec<Line> {
+    /// The lines that this notice is worth; `failure` is what the driver saw behind it.
+    pub(crate) fn tell(&mut self, at: Timestamp, notice: &Notice, failure: Option<&Failure>) -> Vec<Line> {
         let told = match notice {
             Notice::Verdict { verdict, .. } => {
                 self.count(*verdict);
@@ -57,7 +60,7 @@ impl Narrator {
                 *self.unsent.entry(format!("refused: {why:?}")).or_default() += 1;
                 return Vec::new();
             }
-            Notice::State(change) => self.state(at, &change.to, change.decided),
+            Notice::State(change) => self.state(at, &change.to, change.decided, failure),
             Notice::NotCancelled { id, why } => {
                 Some(("outbox", Tone::Warn, format!("{id} was not cancelled: {why:?}")))
             }
@@ -116,7 +119,14 @@ impl Narrator {
         }
     }
 
-    fn state(&mut self, at: Timestamp, to: &State, decided: Option<Decided>) -> Option<(&'static str, Tone, String)> {
+    fn state(
+        &mut self,
+        at: Timestamp,
+        to: &State,
+        decided: Option<Decided>,
+        failure: Option<&Failure>,
+    ) -> Option<(&'static str, Tone, String)> {
+        let detail = failure.and_then(detail).unwrap_or_default();
         match to {
             State::Idle => None,
             State::Connecting { attempt, .. } => {
@@ -142,17 +152,19 @@ impl Narrator {
                 self.leave(at);
                 let (label, tone) = self.ending();
                 let wait = span(*until - at);
-                Some((label, tone, format!("{cause} → {}attempt {attempt} in {wait}", decision(decided))))
+                Some((label, tone, format!("{cause}{detail} → {}attempt {attempt} in {wait}", decision(decided))))
             }
             State::Offline { cause, .. } => {
                 self.leave(at);
                 self.was_open = false;
-                let why = cause.as_ref().map(|cause| format!(" ({cause})")).unwrap_or_default();
+                let why = cause.as_ref().map(|cause| format!(" ({cause}{detail})")).unwrap_or_default();
                 Some(("offline", Tone::Warn, format!("waiting for a network{why}")))
             }
             State::Stopped { cause } => {
                 self.was_open = false;
-                Some(("stopped", Tone::Strong, cause.to_string()))
+                // What came after the application's word is nobody's concern.
+                let detail = if *cause == StopCause::Application { String::new() } else { detail };
+                Some(("stopped", Tone::Strong, format!("{cause}{detail}")))
             }
             other => Some(("state", Tone::Plain, other.to_string())),
         }
@@ -173,6 +185,14 @@ impl Narrator {
 
 fn line(at: Timestamp, label: &'static str, tone: Tone, text: String) -> Line {
     Line { at: at - Timestamp::ZERO, label, tone, text }
+}
+
+/// What the cause does not say, ready to stand behind it.
+fn detail(failure: &Failure) -> Option<String> {
+    // Of most failures of a stream the kind says it all.
+    let vague = [IoKind::Other, IoKind::Unreachable, IoKind::Exhausted];
+    let said = matches!(failure, Failure::Io { kind, .. } if !vague.contains(kind));
+    (!said).then(|| format!(": {failure}"))
 }
 
 /// What was decided, ready to stand before "attempt 2 in 180 ms".
@@ -209,7 +229,7 @@ mod tests {
     }
 
     fn told(narrator: &mut Narrator, at: Timestamp, notice: &Notice) -> Vec<String> {
-        narrator.tell(at, notice).iter().map(|line| line.show(Paint::OFF)).collect()
+        narrator.tell(at, notice, None).iter().map(|line| line.show(Paint::OFF)).collect()
     }
 
     #[test]
@@ -277,6 +297,22 @@ mod tests {
             ]
         );
         assert!(narrator.crowds(at(3)).is_empty());
+    }
+
+    #[test]
+    fn what_exactly_was_wrong_stands_behind_the_cause() {
+        let mut narrator = Narrator::default();
+        let cause = Cause::Protocol(CloseCode::PROTOCOL_ERROR);
+        let failure = Failure::Protocol(steadfast_core::wire::Violation::Masked);
+        let notice = change(StateKind::Open, State::Waiting { until: at(300), attempt: 1, cause });
+        let lines = narrator.tell(at(100), &notice, Some(&failure));
+        assert_eq!(
+            lines[0].text,
+            "the server broke the protocol, told so with 1002: a masked frame: expected none from a server (RFC 6455 \
+             §5.1) → retry, attempt 1 in 200 ms"
+        );
+        let failure = Failure::Io { kind: IoKind::Reset, text: String::from("os error 104") };
+        assert!(!narrator.tell(at(100), &notice, Some(&failure))[0].text.contains("104"));
     }
 
     #[test]

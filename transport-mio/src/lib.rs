@@ -56,6 +56,12 @@
 //! reaches the server behind the back of the next one. After a close frame from the server, the answer is flushed and
 //! the stream closed; after one from us, the server is left to close the stream first, within the close timeout.
 //!
+//! # What went wrong
+//! The session decides by a [`Cause`](core::Cause): small, comparable, the same in every replay. Beside the state that it
+//! leads to comes a [`Failure`], which says what exactly the driver saw: what was expected, what came instead, and the
+//! clause that forbids it; for a rejected upgrade the status, the headers and the beginning of the body. See
+//! [`Noticed::failure`], [`Client::last_failure`] and [`Application::failed`].
+//!
 //! # Engines
 //! What turns bytes into messages and back is the [`Wire`](core::wire::Wire) of `steadfast-core`. With the feature
 //! `tungstenite` that crate can be [chosen](EngineKind) instead, endpoint by endpoint.
@@ -73,6 +79,7 @@ mod driver;
 mod endpoint;
 mod engine;
 mod event_loop;
+mod failure;
 mod stream;
 
 pub use steadfast_core as core;
@@ -87,6 +94,7 @@ pub use crate::{
     endpoint::{Endpoint, EndpointError},
     engine::{EngineKind, WireOptions},
     event_loop::EventLoop,
+    failure::Failure,
 };
 
 /// The example of the repository's first page compiles.

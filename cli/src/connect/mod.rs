@@ -108,9 +108,9 @@ fn attend(
             Err(RecvTimeoutError::Disconnected) => return None,
         };
         let drain = match event {
-            Told::Noticed(Noticed { at, notice }) => {
+            Told::Noticed(Noticed { at, notice, failure }) => {
                 tally.take(&notice);
-                output.notice(at, &notice, &mut narrator);
+                output.notice(at, &notice, failure.as_deref(), &mut narrator);
                 if let Notice::State(change) = notice
                     && let State::Stopped { cause } = change.to
                 {

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 use steadfast_core::{Message, Notice, Timestamp};
-use steadfast_mio::Receiver;
+use steadfast_mio::{Failure, Receiver};
 
 use super::tally::Tally;
 use crate::{
@@ -40,6 +40,9 @@ enum Json<'a> {
         at_us: u64,
         #[serde(flatten)]
         notice: &'a Notice,
+        /// What exactly was wrong, where the notice's cause does not say it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        failure: Option<String>,
     },
     /// It is over.
     End(&'a Tally),
@@ -75,13 +78,14 @@ impl Output {
     }
 
     /// Shows a notice: as a line of the timeline where it is worth one, and always as JSON.
-    pub(super) fn notice(self, at: Timestamp, notice: &Notice, narrator: &mut Narrator) {
+    pub(super) fn notice(self, at: Timestamp, notice: &Notice, failure: Option<&Failure>, narrator: &mut Narrator) {
         if self.json {
             // The printer finds out, and ends the program.
-            let _ = write_json(&Json::Notice { at_us: at.as_micros(), notice });
+            let _ =
+                write_json(&Json::Notice { at_us: at.as_micros(), notice, failure: failure.map(ToString::to_string) });
             return;
         }
-        for mut line in narrator.tell(at, notice) {
+        for mut line in narrator.tell(at, notice, failure) {
             line.at = line.at.saturating_sub(self.started.1 - Timestamp::ZERO);
             say(&line.show(self.paint));
         }

@@ -146,9 +146,9 @@ impl Show {
 
     fn take(&mut self, told: Told) {
         match told {
-            Told::Client(Noticed { at, notice }) => {
+            Told::Client(Noticed { at, notice, failure }) => {
                 self.keep(at, &notice);
-                for line in self.narrator.tell(at, &notice) {
+                for line in self.narrator.tell(at, &notice, failure.as_deref()) {
                     self.show(line);
                 }
             }

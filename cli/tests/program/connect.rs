@@ -117,6 +117,20 @@ fn as_json_every_line_is_an_object() {
 }
 
 #[test]
+fn what_exactly_was_wrong_is_told_to_people_and_programs() {
+    let url = server_that_answers(b"HTTP/1.1 101 Go\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n");
+    let wrong = "`Upgrade` is `h2c`: expected `websocket` (RFC 6455 §4.1)";
+    assert_typed(&url, &["not a WebSocket handshake", wrong]);
+    let mut connect = Running::start(["connect", &url, "--json", "--drain", "0s"]);
+    let line = connect.out_line(|line| line.contains("failure"));
+    let line: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(line["notice"]["failure"], wrong);
+    assert_eq!(line["notice"]["state"]["to"]["waiting"]["cause"]["handshake"], "not-upgraded", "{line}");
+    connect.end_input();
+    connect.end();
+}
+
+#[test]
 #[cfg(unix)]
 fn ctrl_c_closes_cleanly() {
     let (_server, url) = Running::echo_server(&[]);

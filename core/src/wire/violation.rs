@@ -111,24 +111,36 @@ impl Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ReservedBits(bits) => write!(f, "reserved bits are set ({bits:03b}), and no extension uses them"),
-            Self::ReservedOpcode(opcode) => write!(f, "opcode {opcode:#x} is reserved"),
-            Self::Masked => f.write_str("a frame from the server is masked"),
-            Self::LengthNotMinimal(len) => write!(f, "a length of {len} was not written in the fewest bytes"),
-            Self::LengthOverflow(len) => write!(f, "a length of {len} does not fit into 63 bits"),
-            Self::ControlFragmented => f.write_str("a control frame is fragmented"),
-            Self::ControlTooLong => f.write_str("a control frame says that it carries more than 125 B"),
-            Self::UnexpectedContinuation => f.write_str("a continuation, and no message under way"),
-            Self::ExpectedContinuation => f.write_str("a new message, and another still under way"),
-            Self::CloseTooShort => f.write_str("a close frame with half a code"),
-            Self::CloseCode(code) => write!(f, "close code {code} may not stand on the wire"),
-            Self::CloseReason => f.write_str("the reason of a close frame is not UTF-8"),
-            Self::Utf8 => f.write_str("a text message is not UTF-8"),
-            Self::Deflate => f.write_str("a compressed message cannot be inflated"),
-            Self::FrameTooBig { bytes, limit } => write!(f, "a frame of {bytes} B, where {limit} are allowed"),
-            Self::MessageTooBig { limit } => write!(f, "a message of more than the {limit} B allowed"),
-            Self::EmptyFragments { limit } => write!(f, "more than {limit} empty fragments in one message"),
-            Self::ControlFlood { per_second } => write!(f, "more control frames than {per_second} a second"),
+            Self::ReservedBits(bits) => {
+                write!(f, "reserved bits {bits:03b}: expected 000, but for extensions that were agreed on")
+            }
+            Self::ReservedOpcode(opcode) => {
+                write!(f, "opcode {opcode:#x}: expected one that is not reserved, 0x0 to 0x2 or 0x8 to 0xa")
+            }
+            Self::Masked => f.write_str("a masked frame: expected none from a server"),
+            Self::LengthNotMinimal(len) => {
+                write!(f, "a length of {len} in more bytes than it needs: expected the fewest")
+            }
+            Self::LengthOverflow(len) => write!(f, "a length of {len} B: expected less than 2^63"),
+            Self::ControlFragmented => f.write_str("a fragment of a control frame: expected it whole"),
+            Self::ControlTooLong => f.write_str("a control frame of more than 125 B: expected no more"),
+            Self::UnexpectedContinuation => {
+                f.write_str("a continuation, and no message under way: expected the beginning of one")
+            }
+            Self::ExpectedContinuation => f.write_str("a new message within another: expected a continuation"),
+            Self::CloseTooShort => f.write_str("a close frame with one byte: expected none, or a code of two"),
+            Self::CloseCode(code) => write!(f, "close code {code}: expected one that may stand on the wire"),
+            Self::CloseReason => f.write_str("a close reason that is not UTF-8: expected UTF-8"),
+            Self::Utf8 => f.write_str("a text message that is not UTF-8: expected UTF-8"),
+            Self::Deflate => f.write_str("a compressed message that cannot be inflated: expected DEFLATE"),
+            Self::FrameTooBig { bytes, limit } => write!(f, "a frame of {bytes} B: expected at most {limit}"),
+            Self::MessageTooBig { limit } => write!(f, "a message of more than {limit} B: expected no more"),
+            Self::EmptyFragments { limit } => {
+                write!(f, "more than {limit} empty fragments in one message: expected no more")
+            }
+            Self::ControlFlood { per_second } => {
+                write!(f, "more control frames than {per_second} a second: expected no more in the long run")
+            }
         }?;
         write!(f, " ({})", self.clause())
     }

@@ -32,6 +32,7 @@ pub use self::{
 use crate::{
     driver::{Remote, SendError},
     endpoint::Endpoint,
+    failure::Failure,
 };
 
 /// A WebSocket client that holds on: a session on a thread of its own.
@@ -186,6 +187,13 @@ impl Client {
     #[must_use]
     pub fn subprotocol(&self) -> Option<String> {
         self.shared.subprotocol()
+    }
+
+    /// What exactly was wrong with the last connection, or attempt, that failed; `None` before the first such. With the
+    /// [notices](ClientBuilder::notices) it comes [beside the state](Noticed::failure) that it led to.
+    #[must_use]
+    pub fn last_failure(&self) -> Option<Arc<Failure>> {
+        self.shared.last_failure()
     }
 
     /// The time on the clock of [`Noticed::at`] and of [`State::Waiting`].

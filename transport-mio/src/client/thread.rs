@@ -19,6 +19,7 @@ use crate::{
     driver::{Application, Reads, Requests},
     endpoint::Endpoint,
     event_loop::EventLoop,
+    failure::Failure,
 };
 
 /// What the handles and the thread share.
@@ -34,6 +35,8 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 struct Told {
     subprotocol: Option<String>,
+    /// What was wrong with the last connection that failed.
+    failure: Option<Arc<Failure>>,
     /// The messages that end in doubt or dropped, from the moment when somebody wants to know.
     unsettled: Option<Vec<Unsettled>>,
 }
@@ -53,7 +56,7 @@ impl Client {
         let close_timeout = builder.config.close_timeout;
 
         let mut event_loop = EventLoop::new()?;
-        let voice = Voice(Arc::clone(&shared));
+        let voice = Voice { shared: Arc::clone(&shared), failure: None };
         #[cfg(feature = "trace")]
         let session = match builder.recording {
             Some(recording) => {
@@ -96,6 +99,10 @@ impl Shared {
         self.told().subprotocol.clone()
     }
 
+    pub(super) fn last_failure(&self) -> Option<Arc<Failure>> {
+        self.told().failure.clone()
+    }
+
     pub(super) fn collect_unsettled(&self) {
         self.told().unsettled = Some(Vec::new());
     }
@@ -128,29 +135,44 @@ impl Shared {
 }
 
 /// The session's voice on the client's thread.
-struct Voice(Arc<Shared>);
+struct Voice {
+    shared: Arc<Shared>,
+    /// What was wrong with the connection that is about to be over.
+    failure: Option<Arc<Failure>>,
+}
 
 impl Application for Voice {
     fn deliver(&mut self, message: Message<'_>, _requests: &mut Requests<'_>) -> Reads {
-        if self.0.inbox.deliver(message) { Reads::Pause } else { Reads::Continue }
+        if self.shared.inbox.deliver(message) { Reads::Pause } else { Reads::Continue }
     }
 
     fn notify(&mut self, at: Timestamp, notice: Notice, _requests: &mut Requests<'_>) {
-        self.0.settle(&notice);
-        self.0.subscribers.tell(at, &notice);
+        let shared = &self.shared;
+        shared.settle(&notice);
+        let failure = match &notice {
+            Notice::State(transition) if transition.to.conn().is_none() => self.failure.take(),
+            _ => None,
+        };
+        shared.subscribers.tell(at, &notice, failure.as_ref());
         if let Notice::State(transition) = notice {
             // First the doors: whoever sees the state finds them as it says.
             let stopped = transition.to.kind() == StateKind::Stopped;
             if stopped || transition.from == StateKind::Stopped {
-                self.0.ledger.set_stopped(stopped);
+                shared.ledger.set_stopped(stopped);
             }
-            self.0.inbox.set_ended(stopped);
-            self.0.watched.set(transition.to);
+            shared.inbox.set_ended(stopped);
+            shared.watched.set(transition.to);
         }
     }
 
     fn opened(&mut self, _conn: ConnId, accepted: &Accepted, _requests: &mut Requests<'_>) {
-        self.0.told().subprotocol = accepted.subprotocol().map(str::to_owned);
+        self.shared.told().subprotocol = accepted.subprotocol().map(str::to_owned);
+    }
+
+    fn failed(&mut self, _conn: ConnId, failure: &Failure, _requests: &mut Requests<'_>) {
+        let failure = Arc::new(failure.clone());
+        self.shared.told().failure = Some(Arc::clone(&failure));
+        self.failure = Some(failure);
     }
 }
 

@@ -8,7 +8,10 @@ use std::{
 
 use steadfast_core::{Notice, State, Timestamp};
 
-use crate::client::{FOREVER, receiver::ReceiveError};
+use crate::{
+    client::{FOREVER, receiver::ReceiveError},
+    failure::Failure,
+};
 
 /// The state of a session: its current value, and a wait for changes. Each clone remembers what it has seen.
 ///
@@ -107,6 +110,9 @@ pub struct Noticed {
     pub at: Timestamp,
     /// What.
     pub notice: Notice,
+    /// With the state in which a connection, or an attempt, is over: what exactly was wrong with it, if the driver saw
+    /// it. A close frame and a timeout say all there is to say in the state's [`Cause`](steadfast_core::Cause).
+    pub failure: Option<Arc<Failure>>,
 }
 
 /// Every [`Notice`] of a session from the subscription on: states, verdicts, refusals, watermarks.
@@ -178,9 +184,10 @@ impl Subscribers {
         Notices(receiver)
     }
 
-    pub(crate) fn tell(&self, at: Timestamp, notice: &Notice) {
+    pub(crate) fn tell(&self, at: Timestamp, notice: &Notice, failure: Option<&Arc<Failure>>) {
         if let Some(list) = &mut *self.lock() {
-            list.retain(|subscriber| subscriber.send(Noticed { at, notice: notice.clone() }).is_ok());
+            let noticed = || Noticed { at, notice: notice.clone(), failure: failure.cloned() };
+            list.retain(|subscriber| subscriber.send(noticed()).is_ok());
         }
     }
 

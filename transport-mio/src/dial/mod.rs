@@ -5,18 +5,18 @@ mod resolver;
 use std::{collections::VecDeque, io, net::SocketAddr};
 
 use mio::{Interest, Registry, Token, net::TcpStream};
-use steadfast_core::{Cause, IoKind};
+use steadfast_core::IoKind;
 
 pub(crate) use self::resolver::{Answer, Resolver, in_turn};
-use crate::{cause, stream::Stream};
+use crate::{cause, failure::Failure, stream::Stream};
 
 /// An attempt to connect to one address after the other.
 #[derive(Debug)]
 pub(crate) struct Dial {
     addresses: VecDeque<SocketAddr>,
-    socket: Option<TcpStream>,
+    socket: Option<(SocketAddr, TcpStream)>,
     /// The most telling of the failures so far.
-    failure: Option<IoKind>,
+    failure: Option<Box<(IoKind, Failure)>>,
 }
 
 /// How an attempt stands.
@@ -27,7 +27,7 @@ pub(crate) enum Progress {
     /// Connected.
     Connected(Stream),
     /// No address is left.
-    Failed(Cause),
+    Failed(Failure),
 }
 
 impl Dial {
@@ -39,40 +39,40 @@ impl Dial {
     /// time.
     pub(crate) fn advance(&mut self, registry: &Registry, token: Token) -> Progress {
         loop {
-            if let Some(socket) = &self.socket {
+            if let Some((address, socket)) = &self.socket {
                 match outcome(socket) {
                     Ok(false) => return Progress::Pending,
                     Ok(true) => {
-                        let socket = self.socket.take().expect("it was there just now");
+                        let (_, socket) = self.socket.take().expect("it was there just now");
                         return Progress::Connected(Stream::tcp(socket));
                     }
                     Err(error) => {
-                        self.failed(&error);
+                        self.failed(*address, &error);
                         self.close(registry);
                     }
                 }
             }
             let Some(address) = self.addresses.pop_front() else {
-                return Progress::Failed(Cause::Io(self.failure.unwrap_or(IoKind::Other)));
+                return Progress::Failed(self.failure.take().map_or_else(no_address, |failure| failure.1));
             };
             match start(address, registry, token) {
-                Ok(socket) => self.socket = Some(socket),
-                Err(error) => self.failed(&error),
+                Ok(socket) => self.socket = Some((address, socket)),
+                Err(error) => self.failed(address, &error),
             }
         }
     }
 
     /// Drops the connect under way.
     pub(crate) fn close(&mut self, registry: &Registry) {
-        if let Some(mut socket) = self.socket.take() {
+        if let Some((_, mut socket)) = self.socket.take() {
             let _ = registry.deregister(&mut socket);
         }
     }
 
-    fn failed(&mut self, error: &io::Error) {
+    fn failed(&mut self, address: SocketAddr, error: &io::Error) {
         let kind = cause::io_kind(error);
-        if self.failure.is_none_or(|known| telling(kind) > telling(known)) {
-            self.failure = Some(kind);
+        if self.failure.as_ref().is_none_or(|known| telling(kind) > telling(known.0)) {
+            self.failure = Some(Box::new((kind, Failure::dial(address, error))));
         }
     }
 }
@@ -95,6 +95,10 @@ fn start(address: SocketAddr, registry: &Registry, token: Token) -> io::Result<T
     Ok(socket)
 }
 
+fn no_address() -> Failure {
+    Failure::Io { kind: IoKind::Other, text: String::from("the name has no address") }
+}
+
 /// A host that answers says more than a network that does not know it.
 const fn telling(kind: IoKind) -> u8 {
     match kind {
@@ -113,6 +117,7 @@ mod tests {
     };
 
     use mio::{Events, Poll};
+    use steadfast_core::Cause;
 
     use super::*;
 
@@ -147,12 +152,14 @@ mod tests {
     #[test]
     fn when_none_is_left_the_most_telling_failure_counts() {
         let unreachable = SocketAddr::from(([255, 255, 255, 255], 9));
-        let Progress::Failed(cause) = dial(&[refused(), unreachable]) else { panic!("nobody listens there") };
-        assert_eq!(cause, Cause::Io(IoKind::Refused));
+        let closed = refused();
+        let Progress::Failed(failure) = dial(&[closed, unreachable]) else { panic!("nobody listens there") };
+        assert_eq!(failure.cause(), Cause::Io(IoKind::Refused));
+        assert!(failure.to_string().starts_with(&closed.to_string()), "{failure}");
     }
 
     #[test]
     fn an_attempt_without_addresses_fails() {
-        assert!(matches!(dial(&[]), Progress::Failed(Cause::Io(IoKind::Other))));
+        assert!(matches!(dial(&[]), Progress::Failed(Failure::Io { kind: IoKind::Other, .. })));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    io,
+    fmt, io,
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     thread,
@@ -11,7 +11,10 @@ use std::{
 use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType};
 use steadfast_core::DnsKind;
 
-use crate::driver::{Command, Mailbox};
+use crate::{
+    driver::{Command, Mailbox},
+    failure::Failure,
+};
 
 /// A few threads for the whole loop. Each goes away when no name is left to resolve, so that a loop at rest has none.
 #[derive(Debug)]
@@ -26,7 +29,7 @@ pub(crate) struct Resolver {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) name: Arc<str>,
-    pub(crate) found: Result<Vec<IpAddr>, DnsKind>,
+    pub(crate) found: Result<Vec<IpAddr>, Failure>,
 }
 
 #[derive(Debug, Default)]
@@ -61,7 +64,9 @@ impl Resolver {
         }
         if queue.threads == 0 {
             queue.names.clear();
-            self.mailbox.post(Command::Resolved(Answer { name, found: Err(DnsKind::Unavailable) }));
+            let text = format!("`{name}`: no thread to resolve it on");
+            let found = Err(Failure::Dns { kind: DnsKind::Unavailable, text });
+            self.mailbox.post(Command::Resolved(Answer { name, found }));
         }
     }
 
@@ -99,11 +104,15 @@ fn work(queue: &Mutex<Queue>, mailbox: &Weak<Mailbox>) {
     }
 }
 
-fn resolve(name: &str) -> Result<Vec<IpAddr>, DnsKind> {
+fn resolve(name: &str) -> Result<Vec<IpAddr>, Failure> {
+    let failure = |kind, why: &dyn fmt::Display| Failure::Dns { kind, text: format!("`{name}`: {why}") };
     let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
-    let found = dns_lookup::getaddrinfo(Some(name), None, Some(hints)).map_err(|error| match error.kind() {
-        LookupErrorKind::NoName | LookupErrorKind::NoData => DnsKind::NotFound,
-        _ => DnsKind::Unavailable,
+    let found = dns_lookup::getaddrinfo(Some(name), None, Some(hints)).map_err(|error| {
+        let kind = match error.kind() {
+            LookupErrorKind::NoName | LookupErrorKind::NoData => DnsKind::NotFound,
+            _ => DnsKind::Unavailable,
+        };
+        failure(kind, &io::Error::from(error))
     })?;
     let mut addresses = Vec::new();
     for info in found.filter_map(io::Result::ok) {
@@ -111,7 +120,7 @@ fn resolve(name: &str) -> Result<Vec<IpAddr>, DnsKind> {
             addresses.push(info.sockaddr.ip());
         }
     }
-    if addresses.is_empty() { Err(DnsKind::NotFound) } else { Ok(addresses) }
+    if addresses.is_empty() { Err(failure(DnsKind::NotFound, &"it has no addresses")) } else { Ok(addresses) }
 }
 
 /// Alternates between the families, beginning with that of the first (RFC 8305 §4), so that a broken one costs one

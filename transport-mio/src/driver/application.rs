@@ -7,11 +7,10 @@ use std::{
 };
 
 use steadfast_core::{
-    CloseFrame, ConnId, Event, Message, MessageId, Notice, SendOptions, Timestamp,
-    wire::handshake::{Accepted, Rejected},
+    CloseFrame, ConnId, Event, Message, MessageId, Notice, SendOptions, Timestamp, wire::handshake::Accepted,
 };
 
-use crate::driver::SessionId;
+use crate::{driver::SessionId, failure::Failure};
 
 /// What a session's messages and notices are given to. Called on the loop's thread; whoever takes long holds up every
 /// session of the loop.
@@ -31,10 +30,13 @@ pub trait Application {
         let _ = (conn, accepted, requests);
     }
 
-    /// The server refused a connection, with a status of HTTP and perhaps a reason in the body: as much of it as came with
-    /// the head, and at most 4 KiB. Comes before the state says so.
-    fn refused(&mut self, conn: ConnId, rejected: &Rejected, requests: &mut Requests<'_>) {
-        let _ = (conn, rejected, requests);
+    /// A connection failed, or could not be made: this is what exactly was wrong with it. Comes before the state says so,
+    /// with the [`Cause`](steadfast_core::Cause) that the session makes of it.
+    ///
+    /// Not for a connection that a close frame ended, nor for one that the session gave up (a timeout): there the cause
+    /// says everything.
+    fn failed(&mut self, conn: ConnId, failure: &Failure, requests: &mut Requests<'_>) {
+        let _ = (conn, failure, requests);
     }
 }
 
@@ -117,7 +119,7 @@ impl<T: Application + ?Sized> Application for Box<T> {
         (**self).opened(conn, accepted, requests);
     }
 
-    fn refused(&mut self, conn: ConnId, rejected: &Rejected, requests: &mut Requests<'_>) {
-        (**self).refused(conn, rejected, requests);
+    fn failed(&mut self, conn: ConnId, failure: &Failure, requests: &mut Requests<'_>) {
+        (**self).failed(conn, failure, requests);
     }
 }

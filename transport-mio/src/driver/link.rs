@@ -3,14 +3,20 @@
 use std::{io, mem};
 
 use mio::{Registry, Token};
-use steadfast_core::{Cause, CloseFrame, ConnId, Event, Message, MessageId, PingPayload, wire::Buffer};
+use steadfast_core::{
+    Cause, CloseFrame, ConnId, Event, Message, MessageId, PingPayload,
+    wire::{
+        Buffer,
+        handshake::{BodyState, Rejected},
+    },
+};
 
 use crate::{
-    cause,
     dial::{Dial, Progress},
     driver::outgoing::Outgoing,
     endpoint::Endpoint,
     engine::Engine,
+    failure::Failure,
     stream::Stream,
 };
 
@@ -64,7 +70,7 @@ pub(super) enum Read {
     Bytes(usize),
     WouldBlock,
     /// The stream has ended, in this way.
-    Ended(Cause),
+    Ended(Failure),
 }
 
 impl Link {
@@ -91,25 +97,25 @@ impl Link {
         }
     }
 
-    /// Takes the connect under way a step further; its cause, if it failed for good.
+    /// Takes the connect under way a step further; why, if it failed for good.
     pub(super) fn dial(
         &mut self,
         registry: &Registry,
         token: Token,
         endpoint: &Endpoint,
         max_message_bytes: usize,
-    ) -> Option<Cause> {
+    ) -> Option<Failure> {
         let Self::Dialing(conn, dial) = self else { return None };
         match dial.advance(registry, token) {
             Progress::Pending => None,
-            Progress::Failed(cause) => Some(cause),
+            Progress::Failed(failure) => Some(failure),
             Progress::Connected(stream) => {
                 let mut out = Outgoing::default();
                 let engine = match Engine::begin(endpoint, max_message_bytes, &mut out.buffer) {
                     Ok(engine) => engine,
-                    Err(cause) => {
+                    Err(failure) => {
                         stream.close(registry);
-                        return Some(cause);
+                        return Some(failure);
                     }
                 };
                 *self = Self::Up(Box::new(Connection::new(*conn, stream, engine, out)));
@@ -254,15 +260,36 @@ impl Connection {
                         (self.readable, self.may_have_ended) = (false, false);
                         return Read::WouldBlock;
                     }
-                    _ => return Read::Ended(Cause::Io(cause::io_kind(&error))),
+                    _ => return Read::Ended(Failure::io(&error)),
                 },
+            }
+        }
+    }
+
+    /// Takes what has come in of a rejection's body by now. It is not waited for: that the server says no is news, and the
+    /// reason may never be complete.
+    pub(super) fn collect(&mut self, rejected: &mut Rejected) {
+        let mut buffer = [0; 1 << 10];
+        for _ in 0..COLLECTED {
+            if rejected.body_state() != BodyState::Pending {
+                return;
+            }
+            match self.stream.read(&mut [], &mut buffer) {
+                Ok(0) => {
+                    rejected.ended();
+                }
+                Ok(read) => {
+                    rejected.receive(&mut &buffer[..read]);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
             }
         }
     }
 
     /// Writes until everything is out, the operating system takes no more, or reading wants its turn between fragments;
     /// how many bytes it took.
-    pub(super) fn write(&mut self) -> (u64, Result<(), Cause>) {
+    pub(super) fn write(&mut self) -> (u64, Result<(), Failure>) {
         let mut written = 0;
         while self.writable {
             self.engine.pull(&mut self.out.buffer);
@@ -286,7 +313,7 @@ impl Connection {
                 Err(error) => match error.kind() {
                     io::ErrorKind::Interrupted => {}
                     io::ErrorKind::WouldBlock => self.writable = false,
-                    _ => return (written, Err(Cause::Io(cause::io_kind(&error)))),
+                    _ => return (written, Err(Failure::io(&error))),
                 },
             }
         }
@@ -294,6 +321,8 @@ impl Connection {
     }
 }
 
+/// How many reads of a kibibyte a rejection's body is worth: more than is kept of it, for what surrounds its chunks.
+const COLLECTED: u32 = 16;
 /// After how many bytes of fragments reading, and then the other sessions, have their turn.
 const FED_AT_ONCE: u64 = 256 << 10;
 
@@ -306,6 +335,8 @@ mod tests {
     };
 
     use mio::{Events, Interest, Poll};
+
+    use steadfast_core::wire::handshake::Progress;
 
     use super::*;
 
@@ -355,6 +386,37 @@ mod tests {
     }
 
     #[test]
+    fn what_has_come_of_a_rejections_body_is_collected_and_no_more_is_waited_for() {
+        let request = Endpoint::parse("ws://localhost/").expect("a URL").request().clone();
+        let mut handshake = request.begin([0; 16], &mut Buffer::new());
+        let mut head = &b"HTTP/1.1 503 Busy\r\nContent-Length: 12\r\n\r\ncome"[..];
+        let Progress::Rejected(mut rejected) = handshake.receive(&mut head) else { panic!("a rejection") };
+        let mut pair = Pair::new();
+        pair.drain();
+        pair.server.write_all(b" back ").expect("room");
+        pair.wait();
+        pair.connection.collect(&mut rejected);
+        assert_eq!((rejected.body(), rejected.body_state()), (&b"come back "[..], BodyState::Pending));
+    }
+
+    #[test]
+    fn a_body_without_an_end_is_not_collected_for_ever() {
+        let request = Endpoint::parse("ws://localhost/").expect("a URL").request().clone();
+        let mut handshake = request.begin([0; 16], &mut Buffer::new());
+        let mut head = &b"HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n1;"[..];
+        let Progress::Rejected(mut rejected) = handshake.receive(&mut head) else { panic!("a rejection") };
+        let mut pair = Pair::new();
+        let mut server = pair.server.try_clone().expect("a handle");
+        // What stands behind a chunk's size means nothing, however long it is.
+        let talker = std::thread::spawn(move || while server.write_all(&[b'x'; 1 << 10]).is_ok() {});
+        pair.wait();
+        pair.connection.collect(&mut rejected);
+        assert_eq!(rejected.body(), b"");
+        drop(pair);
+        talker.join().expect("no panic");
+    }
+
+    #[test]
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn after_a_short_read_an_event_tells_of_more() {
         let mut pair = Pair::new();
@@ -379,7 +441,7 @@ mod tests {
         }
         assert!(matches!(pair.read(), Read::Bytes(3)));
         assert!(pair.connection.readable);
-        assert!(matches!(pair.read(), Read::Ended(Cause::Io(_))));
+        assert!(matches!(pair.read(), Read::Ended(Failure::Io { .. })));
     }
 
     #[test]
@@ -391,7 +453,7 @@ mod tests {
         assert!(matches!(pair.read(), Read::Bytes(3)));
         pair.server.shutdown(std::net::Shutdown::Write).expect("an end");
         pair.wait();
-        assert!(matches!(pair.read(), Read::Ended(Cause::Io(_))));
+        assert!(matches!(pair.read(), Read::Ended(Failure::Io { .. })));
     }
 
     #[test]
@@ -405,6 +467,6 @@ mod tests {
         }
         assert!(matches!(pair.read(), Read::Bytes(5)));
         assert!(pair.connection.readable);
-        assert!(matches!(pair.read(), Read::Ended(Cause::Io(_))));
+        assert!(matches!(pair.read(), Read::Ended(Failure::Io { .. })));
     }
 }

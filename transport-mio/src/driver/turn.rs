@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, mem, net::IpAddr};
 
 use mio::{Registry, Token};
-use steadfast_core::{Action, Cause, ConnId, DnsKind, Event, Timestamp, wire::Buffer};
+use steadfast_core::{Action, Cause, ConnId, Event, Timestamp, wire::Buffer};
 
 use crate::{
     dial::{Dial, Resolver, in_turn},
@@ -14,7 +14,8 @@ use crate::{
         outgoing::keep,
     },
     endpoint::Endpoint,
-    engine::{self, Incoming},
+    engine::Incoming,
+    failure::Failure,
 };
 
 /// What all sessions of a loop share.
@@ -139,15 +140,15 @@ impl<A: Application> Turn<'_, A> {
     }
 
     /// The addresses are known, or are not to be had.
-    pub(super) fn resolved(&mut self, found: &Result<Vec<IpAddr>, DnsKind>) {
+    pub(super) fn resolved(&mut self, found: &Result<Vec<IpAddr>, Failure>) {
         let Link::Resolving(conn) = self.slot.link else { return };
         match found {
             Ok(addresses) => {
                 let addresses = in_turn(addresses.clone(), self.slot.endpoint.port(), self.slot.attempt);
                 self.slot.link = Link::Dialing(conn, Dial::new(addresses));
             }
-            Err(kind) => {
-                self.end(Ending::Because(Cause::Dns(*kind)));
+            Err(failure) => {
+                self.fail(failure);
                 self.follow();
             }
         }
@@ -156,8 +157,8 @@ impl<A: Application> Turn<'_, A> {
     fn dial(&mut self) {
         let Slot { link, endpoint, machine, .. } = &mut *self.slot;
         let max_message_bytes = machine.session().config().max_message_bytes;
-        if let Some(cause) = link.dial(&self.shared.registry, self.token, endpoint, max_message_bytes) {
-            self.end(Ending::Because(cause));
+        if let Some(failure) = link.dial(&self.shared.registry, self.token, endpoint, max_message_bytes) {
+            self.fail(&failure);
         }
     }
 
@@ -206,8 +207,8 @@ impl<A: Application> Turn<'_, A> {
                 self.take_in(conn, &buffer[..read]);
             }
             Read::WouldBlock => return false,
-            Read::Ended(cause) => {
-                self.end(Ending::Because(cause));
+            Read::Ended(failure) => {
+                self.fail(&failure);
                 return false;
             }
         }
@@ -260,17 +261,15 @@ impl<A: Application> Turn<'_, A> {
                     self.ask(|application, requests| application.opened(conn, &accepted, requests));
                     self.apply(Event::Opened { conn, can_ping: true });
                 }
-                Incoming::Refused(rejected) => {
-                    connection.over = Some(engine::cause_of(&rejected));
-                    self.ask(|application, requests| application.refused(conn, &rejected, requests));
-                    self.end(Ending::Because(Cause::Aborted));
+                Incoming::Refused(mut rejected) => {
+                    connection.collect(&mut rejected);
+                    self.fail(&Failure::Rejected(rejected));
                 }
                 Incoming::Closed(frame) => connection.over = Some(Cause::Closed(frame)),
-                Incoming::Failed(cause) => {
-                    connection.over = Some(cause);
+                Incoming::Failed(failure) => {
                     // What it is told may get out or not: nothing it says matters any more.
                     let _ = connection.write();
-                    self.end(Ending::Because(Cause::Aborted));
+                    self.fail(&failure);
                 }
             }
         }
@@ -297,19 +296,29 @@ impl<A: Application> Turn<'_, A> {
         // The closing handshake is complete (RFC 6455 §7.1.4). Where the session asked for it, and so has a timer, the
         // server is left to close the stream first (§7.1.1).
         let complete = connection.out.pending().is_empty() && connection.over.is_some() && !connection.closing;
-        if let Err(cause) = result {
+        if let Err(failure) = result {
             // What came in before tells more: a close frame, most of all. And before that comes what had left.
             connection.readable = true;
             self.follow();
             self.read(READS);
             // It may be gone by now, and another in its place.
             if self.slot.link.conn() == Some(conn) {
-                self.end(Ending::Because(cause));
+                self.fail(&failure);
             }
         } else if complete {
             self.end(Ending::Because(Cause::Aborted));
         }
         bytes > 0
+    }
+
+    /// Ends the connection, or the attempt, and tells the application what exactly was wrong with it.
+    fn fail(&mut self, failure: &Failure) {
+        let Some(conn) = self.slot.link.conn() else { return };
+        // A close frame that came in says more than what ended the stream after it.
+        if !matches!(&self.slot.link, Link::Up(connection) if connection.over.is_some()) {
+            self.ask(|application, requests| application.failed(conn, failure, requests));
+        }
+        self.end(Ending::Because(failure.cause()));
     }
 
     fn end(&mut self, ending: Ending) {

@@ -10,10 +10,8 @@ pub(crate) mod testing;
 #[cfg(feature = "tungstenite")]
 mod tungstenite;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use steadfast_core::{
-    Cause, CloseFrame, IoKind, Message, PingPayload, Timestamp,
+    CloseFrame, Message, PingPayload, Timestamp,
     wire::{
         Buffer,
         handshake::{Accepted, Handshake, Progress, Rejected},
@@ -22,7 +20,7 @@ use steadfast_core::{
 
 pub use self::kind::{EngineKind, WireOptions};
 use self::native::Native;
-use crate::endpoint::Endpoint;
+use crate::{endpoint::Endpoint, failure::Failure};
 
 /// The client side of one WebSocket, from the upgrade request to the close frame.
 #[derive(Debug)]
@@ -73,16 +71,16 @@ pub(crate) enum Incoming<'b> {
     /// The server's close frame (1005: one without a code). It is answered.
     Closed(CloseFrame),
     /// The server did what it must not. What it is to be told is appended.
-    Failed(Cause),
+    Failed(Box<Failure>),
 }
 
 impl Engine {
     /// Begins a WebSocket: appends the upgrade request. Fails if the operating system has no random numbers.
-    pub(crate) fn begin(endpoint: &Endpoint, max_message_bytes: usize, out: &mut Buffer) -> Result<Self, Cause> {
+    pub(crate) fn begin(endpoint: &Endpoint, max_message_bytes: usize, out: &mut Buffer) -> Result<Self, Failure> {
         let (mut nonce, mut mask_seed) = ([0; 16], [0; 32]);
         getrandom::fill(&mut nonce)
             .and_then(|()| getrandom::fill(&mut mask_seed))
-            .map_err(|_| Cause::Io(IoKind::Other))?;
+            .map_err(|error| Failure::io(&error.into()))?;
         let handshake = begin(endpoint, nonce, out);
         Ok(Self {
             phase: Phase::Upgrading(Box::new(handshake)),
@@ -130,7 +128,7 @@ impl Engine {
                 Incoming::Opened(Box::new(accepted))
             }
             Progress::Rejected(rejected) => Incoming::Refused(Box::new(rejected)),
-            Progress::Failed(violation) => Incoming::Failed(violation.cause()),
+            Progress::Failed(violation) => Incoming::Failed(Box::new(Failure::Handshake(violation))),
         })
     }
 
@@ -247,18 +245,13 @@ impl Engine {
     }
 
     /// What it means that the stream ended here.
-    pub(crate) fn ended(&self) -> Cause {
-        match &self.phase {
-            Phase::Upgrading(handshake) => handshake.ended(),
-            Phase::Open(_) | Phase::Over => Cause::Io(IoKind::Eof),
-        }
+    pub(crate) fn ended(&self) -> Failure {
+        let truncated = match &self.phase {
+            Phase::Upgrading(handshake) => handshake.truncated(),
+            Phase::Open(_) | Phase::Over => None,
+        };
+        truncated.map_or_else(Failure::end_of_stream, Failure::Handshake)
     }
-}
-
-/// What the session is told of a refusal. The clock counts only if the server names a date and does not say what time it
-/// has itself.
-pub(crate) fn cause_of(rejected: &Rejected) -> Cause {
-    rejected.cause(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
 }
 
 #[cfg(feature = "deflate")]

@@ -1,11 +1,12 @@
 //! The native wire behind the engine's door.
 
 use steadfast_core::{
-    Cause, CloseFrame, Message, PingPayload, Timestamp,
+    CloseFrame, Message, PingPayload, Timestamp,
     wire::{Buffer, Config, Event, Wire, handshake::Accepted},
 };
 
 use super::{Incoming, WireOptions};
+use crate::failure::Failure;
 
 /// A WebSocket of our own, open.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ impl Native {
             Ok(Event::Close(frame)) => Incoming::Closed(frame),
             // A ping is answered already. Pieces come only to those who ask for them.
             Ok(_) => Incoming::Nothing,
-            Err(violation) => Incoming::Failed(Cause::Protocol(violation.close_code())),
+            Err(violation) => Incoming::Failed(Box::new(Failure::Protocol(violation))),
         })
     }
 

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use steadfast_core::{Cause, CloseCode, CloseFrame, Message, PingPayload, Text, wire::Buffer};
+use steadfast_core::{CloseCode, CloseFrame, Message, PingPayload, Text, wire::Buffer};
 use tungstenite::{
     Error, Message as Inner, Utf8Bytes,
     protocol::{
@@ -20,6 +20,7 @@ use tungstenite::{
 };
 
 use super::Incoming;
+use crate::failure::Failure;
 
 /// A WebSocket of tungstenite's, open.
 pub(super) struct Tungstenite(WebSocketContext);
@@ -51,7 +52,7 @@ impl Tungstenite {
             match self.0.read(&mut pipe) {
                 Ok(Inner::Text(text)) => match text_of(text) {
                     Some(text) => return Some(Incoming::Message(Message::text(text))),
-                    None => return Some(self.fail(CloseCode::INVALID_PAYLOAD, out)),
+                    None => return Some(self.fail(CloseCode::INVALID_PAYLOAD, "text that is not UTF-8", out)),
                 },
                 Ok(Inner::Binary(bytes)) => return Some(Incoming::Message(Message::binary(bytes))),
                 Ok(Inner::Pong(payload)) => {
@@ -68,7 +69,7 @@ impl Tungstenite {
                     return Some(Incoming::Closed(close_frame(frame)));
                 }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                Err(error) => return Some(self.fail(code_of(&error), out)),
+                Err(error) => return Some(self.fail(code_of(&error), &error, out)),
             }
         }
     }
@@ -96,9 +97,9 @@ impl Tungstenite {
     }
 
     /// Tells the server what it did (RFC 6455 §7.1.7).
-    fn fail(&mut self, code: CloseCode, out: &mut Buffer) -> Incoming<'static> {
+    fn fail(&mut self, code: CloseCode, why: impl fmt::Display, out: &mut Buffer) -> Incoming<'static> {
         self.close(&CloseFrame::new(code, ""), out);
-        Incoming::Failed(Cause::Protocol(code))
+        Incoming::Failed(Box::new(Failure::Engine { code, text: why.to_string() }))
     }
 }
 

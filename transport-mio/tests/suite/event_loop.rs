@@ -11,7 +11,7 @@ use std::{
 use super::common::{self, SOON, Server, config};
 use mio::{Events, Interest, Poll, Token, Waker};
 use steadfast_mio::{
-    Accepted, Application, Driver, Endpoint, EventLoop, Reads, Rejected, Requests, SessionId,
+    Accepted, Application, Driver, Endpoint, EventLoop, Failure, Reads, Requests, SessionId,
     core::{Cause, ConnId, Delivery, IoKind, Message, Notice, SendOptions, State, StateKind, Timestamp, Verdict},
 };
 
@@ -336,9 +336,9 @@ fn a_driver_shares_a_poll_with_strangers() {
     }
 }
 
-/// Keeps what a server says that refuses.
+/// Keeps what was wrong.
 #[derive(Default)]
-struct Curious(Option<Rejected>);
+struct Curious(Option<Failure>);
 
 impl Application for Curious {
     fn deliver(&mut self, _message: Message<'_>, _requests: &mut Requests<'_>) -> Reads {
@@ -347,8 +347,8 @@ impl Application for Curious {
 
     fn notify(&mut self, _at: Timestamp, _notice: Notice, _requests: &mut Requests<'_>) {}
 
-    fn refused(&mut self, _conn: ConnId, rejected: &Rejected, _requests: &mut Requests<'_>) {
-        self.0 = Some(rejected.clone());
+    fn failed(&mut self, _conn: ConnId, failure: &Failure, _requests: &mut Requests<'_>) {
+        self.0 = Some(failure.clone());
     }
 }
 
@@ -361,7 +361,9 @@ fn a_refusal_is_shown_with_its_headers_and_its_reason() {
     let config = config().build().expect("a good configuration");
     let id = sessions.add(endpoint(&server), config, 1, Curious::default());
     run_until(&mut sessions, |sessions| sessions.driver_mut().application(id).is_some_and(|known| known.0.is_some()));
-    let rejected = sessions.driver_mut().remove(id).and_then(|known| known.0).expect("a refusal");
+    let failure = sessions.driver_mut().remove(id).and_then(|known| known.0).expect("a refusal");
+    assert_eq!(failure.to_string(), "expected status 101, found `403 No` with `you!` (RFC 6455 §4.1)");
+    let Failure::Rejected(rejected) = failure else { panic!("{failure:?}") };
     assert_eq!((rejected.status(), rejected.body()), (403, &b"you!"[..]));
     assert_eq!(rejected.headers().get("x-why"), Some(&b"banned"[..]));
 }

@@ -5,6 +5,7 @@ pub(crate) mod common;
 mod echo;
 mod endings;
 mod event_loop;
+mod failures;
 mod hostile;
 mod lifecycle;
 mod races;

@@ -96,9 +96,15 @@ impl Handshake {
     /// What it means that the stream ended before the answer was complete.
     #[must_use]
     pub fn ended(&self) -> Cause {
+        self.truncated().map_or(Cause::Io(IoKind::Eof), |violation| violation.cause())
+    }
+
+    /// What is wrong with an answer of which no more comes; `None` if nothing of it came.
+    #[must_use]
+    pub fn truncated(&self) -> Option<Violation> {
         match self.head.len() + self.interim {
-            0 => Cause::Io(IoKind::Eof),
-            bytes => Violation::Truncated { bytes }.cause(),
+            0 => None,
+            bytes => Some(Violation::Truncated { bytes }),
         }
     }
 

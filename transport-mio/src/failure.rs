@@ -1,0 +1,124 @@
+//! What exactly was wrong with a connection, for people.
+
+use std::{
+    error, fmt, io,
+    net::SocketAddr,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use steadfast_core::{
+    Cause, CloseCode, DnsKind, IoKind,
+    wire::{
+        Violation,
+        handshake::{self, Rejected},
+    },
+};
+
+use crate::cause;
+
+/// What exactly ended a connection, or an attempt: what was expected, what came instead, and the clause that forbids it.
+///
+/// The session decides by the [`Cause`], which is small, comparable and the same in every replay. This is what the driver
+/// saw behind it, for people and their logs. It shows no more than a few bytes of what the server sent, and of these
+/// nothing unprintable; [`Rejected`] has the whole of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The server answered the upgrade with another status than 101: which, with what headers, and as much of the body as
+    /// had come by then, at most 4 KiB.
+    Rejected(Box<Rejected>),
+    /// The server answered the upgrade, but not as RFC 6455 §4 demands.
+    Handshake(handshake::Violation),
+    /// The server broke RFC 6455 or RFC 7692, or one of our limits.
+    Protocol(Violation),
+    /// The server broke the protocol, by the judgement of another engine than the native one.
+    Engine {
+        /// What the server was told.
+        code: CloseCode,
+        /// What the engine says.
+        text: String,
+    },
+    /// The stream ended, failed, or could not be made.
+    Io {
+        /// What kind of failure it is.
+        kind: IoKind,
+        /// What the operating system says, and of which address if the connection could not be made.
+        text: String,
+    },
+    /// The name could not be resolved.
+    Dns {
+        /// What kind of failure it is.
+        kind: DnsKind,
+        /// What the resolver says.
+        text: String,
+    },
+}
+
+impl Failure {
+    /// A stream that failed.
+    pub(crate) fn io(error: &io::Error) -> Self {
+        Self::Io { kind: cause::io_kind(error), text: error.to_string() }
+    }
+
+    /// An address that could not be connected to.
+    pub(crate) fn dial(address: SocketAddr, error: &io::Error) -> Self {
+        Self::Io { kind: cause::io_kind(error), text: format!("{address}: {error}") }
+    }
+
+    /// A stream that ended without a close frame.
+    pub(crate) fn end_of_stream() -> Self {
+        Self::Io { kind: IoKind::Eof, text: String::from("the stream ended without a close frame") }
+    }
+
+    /// What the session is told. The clock counts only if the server names a date and does not say what time it has itself.
+    pub(crate) fn cause(&self) -> Cause {
+        match self {
+            Self::Rejected(rejected) => {
+                rejected.cause(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
+            }
+            Self::Handshake(violation) => violation.cause(),
+            Self::Protocol(violation) => Cause::Protocol(violation.close_code()),
+            Self::Engine { code, .. } => Cause::Protocol(*code),
+            Self::Io { kind, .. } => Cause::Io(*kind),
+            Self::Dns { kind, .. } => Cause::Dns(*kind),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rejected(rejected) => show_rejected(rejected, f),
+            Self::Handshake(violation) => fmt::Display::fmt(violation, f),
+            Self::Protocol(violation) => fmt::Display::fmt(violation, f),
+            Self::Engine { text, .. } | Self::Io { text, .. } | Self::Dns { text, .. } => f.write_str(text),
+        }
+    }
+}
+
+impl error::Error for Failure {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Handshake(violation) => Some(violation),
+            Self::Protocol(violation) => Some(violation),
+            Self::Rejected(_) | Self::Engine { .. } | Self::Io { .. } | Self::Dns { .. } => None,
+        }
+    }
+}
+
+/// ``expected status 101, found `503 Busy` with `come back later` (RFC 6455 §4.1)``
+fn show_rejected(rejected: &Rejected, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let reason: String = rejected.reason().chars().take(SHOWN).flat_map(char::escape_debug).collect();
+    write!(f, "expected status 101, found `{}", rejected.status())?;
+    write!(f, "{}{reason}`", if reason.is_empty() { "" } else { " " })?;
+    let body = String::from_utf8_lossy(rejected.body());
+    let body = body.trim();
+    if !body.is_empty() {
+        let shown: String = body.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+        write!(f, " with `{shown}{}`", if body.chars().nth(SHOWN).is_some() { "…" } else { "" })?;
+    }
+    f.write_str(" (RFC 6455 §4.1)")
+}
+
+/// How many characters of a page are shown.
+const SHOWN: usize = 80;
