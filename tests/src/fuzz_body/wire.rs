@@ -76,10 +76,11 @@ fn same(once: &Feed, again: &Feed, cuts: Cuts) {
     assert_eq!(once.wire.is_closed(), again.wire.is_closed(), "{cuts:?}");
 }
 
-/// Pongs for pings, as many as may lie there, and one close frame at most, which says the right thing and is the last.
+/// Pongs for pings, as many as may lie there, and one close frame at most, which says the right thing and is the last, or
+/// the first if it is ours.
 fn answered_well(feed: &Feed, written: &[u8], we_close: bool, most_pongs: usize) {
     let pings = feed.seen.iter().filter_map(|seen| match seen {
-        Seen::Ping(payload) if !we_close => Some((0x8A, payload.clone())),
+        Seen::Ping(payload) => Some((0x8A, payload.clone())),
         _ => None,
     });
     let mut expected: Vec<(u8, Vec<u8>)> = pings.take(most_pongs).collect();
@@ -91,7 +92,7 @@ fn answered_well(feed: &Feed, written: &[u8], we_close: bool, most_pongs: usize)
     };
     if let Some((code, reason)) = close {
         let payload = if code == 1005 { Vec::new() } else { [&code.to_be_bytes(), reason.as_bytes()].concat() };
-        expected.push((0x88, payload));
+        expected.insert(if we_close { 0 } else { expected.len() }, (0x88, payload));
     }
     assert_eq!(plain_frames::read(written), expected);
 }
