@@ -135,6 +135,20 @@ fn bad_text_fails_while_it_is_inflated() {
 }
 
 #[test]
+fn bad_text_is_told_before_its_length_however_it_comes() {
+    let config = Config { max_message_bytes: 1, ..Config::default() };
+    let bytes = marked(true, OpCode::Text, &compressed(&mut server(), b"\xFFxx"));
+    assert_eq!(receive(config, &bytes), [Seen::Broken(Violation::Utf8)]);
+}
+
+#[test]
+fn what_lies_behind_the_limit_is_not_judged_in_pieces_either() {
+    let config = Config { pieces: true, max_message_bytes: 0, ..Config::default() };
+    let bytes = marked(true, OpCode::Text, &compressed(&mut server(), b"x\xFF"));
+    assert_eq!(receive(config, &bytes), [Seen::Broken(Violation::MessageTooBig { limit: 0 })]);
+}
+
+#[test]
 fn a_frame_s_limit_is_one_on_what_is_sent() {
     let config = Config { max_frame_bytes: 200, ..Config::default() };
     let bytes = marked(true, OpCode::Binary, &compressed(&mut server(), &[0; 5_000]));
