@@ -66,7 +66,7 @@ proptest! {
 
     #[test]
     fn how_the_bytes_are_cut_never_matters(
-        head: [u8; 8],
+        head: [u8; 10],
         frames in vec(prop_oneof![frame(), fragments()], 0..8),
         cut in any::<prop::sample::Index>(),
         noise in proptest::option::of((any::<prop::sample::Index>(), any::<u8>())),

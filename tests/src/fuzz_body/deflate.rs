@@ -1,15 +1,11 @@
 //! The target `deflate`: bombs and corrupt streams stay inside their limit, and valid ones are what they are elsewhere.
 
-#[expect(dead_code, reason = "what the codec's own tests need besides")]
-#[path = "../../../core/tests/deflate/mod.rs"]
-mod plain;
-
 use steadfast_core::wire::{
     Buffer,
     deflate::{Corrupt, Deflater, Inflater, Options, Progress},
 };
 
-use self::plain::{PlainDeflater, PlainInflater, agreed, agreed_with};
+use super::plain_deflate::{PlainDeflater, PlainInflater, agreed, agreed_with};
 
 /// The first bytes say what is agreed, how the rest is cut and what it is: messages as a server sends them, or messages
 /// to be compressed.
@@ -72,8 +68,11 @@ fn converse(head: [u8; 8], texts: &[&[u8]]) {
     let (mut inflater, mut deflater) = (Inflater::new(&agreed), Deflater::new(&agreed).expect("a window"));
     let (mut hears, mut says) = (PlainInflater::new(window), PlainDeflater::new(level));
     let mut draw = Draw(u64::from_be_bytes(head));
-    for text in texts {
-        let text = text.repeat(1 + draw.below(usize::from(times) + 1));
+    // More than the window, and no more than is quickly done.
+    let mut left = 5 << (window - 1);
+    for text in texts.iter().take(TEXTS) {
+        let text = text.repeat(1 + draw.below(usize::from(times) + 1).min(left / text.len().max(1)));
+        left = left.saturating_sub(text.len());
         if let Some(payload) = said(&mut deflater, &text, flags & 8 != 0, &mut draw) {
             assert_eq!(hears.message(&payload), text, "another implementation reads something else");
         }
@@ -123,12 +122,13 @@ impl Hear for Inflater {
     fn message(&mut self, payload: &[u8], limit: usize, cut: Option<(&mut Draw, usize)>) -> Result<Vec<u8>, Lost> {
         let mut message = Buffer::new();
         let (mut rest, mut cut) = (payload, cut);
-        let mut most = |of: usize| match &mut cut {
-            Some((draw, most)) => (1 + draw.below(*most)).min(of),
+        // The pieces of much are larger, so that there are some hundreds at most.
+        let mut most = |of: usize, much: usize| match &mut cut {
+            Some((draw, most)) => (1 + draw.below(*most)).max(much / 64).min(of),
             None => of,
         };
         while !rest.is_empty() {
-            let (mut piece, behind) = rest.split_at(most(rest.len()));
+            let (mut piece, behind) = rest.split_at(most(rest.len(), rest.len()));
             rest = behind;
             within(limit, &mut message, &mut most, |out, max| self.inflate(&mut piece, out, max))?;
         }
@@ -141,11 +141,11 @@ impl Hear for Inflater {
 fn within(
     limit: usize,
     message: &mut Buffer,
-    most: &mut impl FnMut(usize) -> usize,
+    most: &mut impl FnMut(usize, usize) -> usize,
     mut inflate: impl FnMut(&mut Buffer, usize) -> Result<Progress, Corrupt>,
 ) -> Result<(), Lost> {
     loop {
-        let (before, max) = (message.len(), most(limit + 1 - message.len()));
+        let (before, max) = (message.len(), most(limit + 1 - message.len(), message.len()));
         let progress = inflate(message, max).map_err(Lost::Corrupt)?;
         assert!(message.len() <= before + max, "more than was asked for");
         assert!(message.capacity() <= (2 * (limit + 1)).max(256), "{message:?} for {limit} B");
@@ -177,3 +177,6 @@ impl Draw {
         usize::try_from((self.0 >> 33) % end as u64).expect("below a number of its kind")
     }
 }
+
+/// How many texts a conversation has at most: what compresses them takes its memory, or clears it, for each.
+const TEXTS: usize = 16;

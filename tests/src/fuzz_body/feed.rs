@@ -2,7 +2,7 @@
 
 use steadfast_core::{
     CloseFrame,
-    wire::{Buffer, Config, Event, Violation, Wire},
+    wire::{Buffer, Config, Event, Violation, Wire, deflate::Agreed},
 };
 
 /// How the bytes come in.
@@ -55,29 +55,71 @@ pub struct Feed {
     pub assembly: Buffer,
     /// What it wrote and was not taken away.
     pub out: Buffer,
-    /// What it wrote and was taken away after each event; `None` if nothing ever is.
-    pub written: Option<Vec<u8>>,
+    /// Who takes away what it wrote; `None` if nobody ever does.
+    pub taker: Option<Taker>,
+    /// Whether what compression does not need is given back behind each chunk.
+    pub releases: bool,
     /// What it made of the bytes.
     pub seen: Vec<Seen>,
     /// How it ended, if it ended badly.
     pub violation: Option<Violation>,
     /// How many bytes came in.
     came_in: u64,
+    /// Whether they may be compressed.
+    deflate: bool,
+}
+
+/// A socket that now and then takes all that there is.
+#[derive(Debug)]
+pub struct Taker {
+    /// After how many events it does.
+    pub every: usize,
+    /// What it took.
+    pub bytes: Vec<u8>,
+    /// How many pings had come in each time that it did, up to the server's close frame.
+    pub pings: Vec<usize>,
+    events: usize,
+}
+
+impl Taker {
+    /// One that takes what was written after each so many events.
+    #[must_use]
+    pub const fn new(every: usize) -> Self {
+        Self { every, bytes: Vec::new(), pings: Vec::new(), events: 0 }
+    }
 }
 
 impl Feed {
     /// An open connection, whose buffer is never emptied.
     #[must_use]
     pub fn new(config: Config) -> Self {
+        Self::over(Wire::new(config, SEED), false)
+    }
+
+    /// The same, on which compression was agreed.
+    #[must_use]
+    pub fn with_deflate(config: Config, agreed: &Agreed) -> Self {
+        Self::over(Wire::with_deflate(config, agreed, SEED), true)
+    }
+
+    fn over(wire: Wire, deflate: bool) -> Self {
         Self {
-            wire: Wire::new(config, [7; 32]),
+            wire,
             assembly: Buffer::new(),
             out: Buffer::new(),
-            written: None,
+            taker: None,
+            releases: false,
             seen: Vec::new(),
             violation: None,
             came_in: 0,
+            deflate,
         }
+    }
+
+    /// How many bytes came in.
+    #[must_use]
+    pub const fn came_in(&self) -> u64 {
+        self.came_in
     }
 
     /// Feeds all of it, and holds it to what is true of any bytes: nothing comes behind the end, and memory is bounded.
@@ -100,7 +142,14 @@ impl Feed {
             };
             let (chunk, rest) = bytes.split_at(len.min(bytes.len()));
             bytes = rest;
-            if directly { self.directly(chunk) } else { self.chunk(chunk) }
+            if directly {
+                self.directly(chunk);
+            } else {
+                self.chunk(chunk);
+            }
+            if self.releases {
+                self.wire.release();
+            }
         }
     }
 
@@ -122,10 +171,7 @@ impl Feed {
             }
             assert!(input.len() <= left);
             self.bounded();
-            if let Some(written) = &mut self.written {
-                written.extend(self.out.as_slice());
-                self.out.clear();
-            }
+            self.take();
         }
         assert!(input.is_empty(), "None is said when all is taken");
         self.bounded();
@@ -145,12 +191,28 @@ impl Feed {
         }
     }
 
+    /// An event is over: perhaps what was written is taken away.
+    fn take(&mut self) {
+        let Some(taker) = &mut self.taker else { return };
+        taker.events += 1;
+        if taker.events.is_multiple_of(taker.every) {
+            taker.bytes.extend(self.out.as_slice());
+            self.out.clear();
+            self.wire.pull(&mut self.out);
+            if !self.wire.is_closed() {
+                taker.pings.push(self.seen.iter().filter(|seen| matches!(seen, Seen::Ping(_))).count());
+            }
+        }
+    }
+
     /// Memory follows what came in, and the limits; never what a header says will come.
     fn bounded(&self) {
         let config = self.wire.config();
         let most = self.came_in.min(config.max_message_bytes + 125);
         let space = config.max_frame_bytes.min(most.max(64 << 10));
-        let bound = usize::try_from(2 * (most + space) + 256).unwrap_or(usize::MAX);
+        let limit = if config.pieces { PIECE } else { config.max_message_bytes + 1 };
+        let inflated = if self.deflate { limit.min(self.came_in * INFLATES_TO + ROOM) } else { 0 };
+        let bound = usize::try_from(2 * (most + space + inflated) + 256).unwrap_or(usize::MAX);
         let held = self.assembly.capacity();
         assert!(self.out.len() <= 65 * (6 + 125), "{} B wait to be written", self.out.len());
         assert!(held <= bound, "{held} B are held to assemble {} B, where {bound} are enough", self.came_in);
@@ -194,3 +256,12 @@ fn note(seen: &mut Vec<Seen>, event: Event<'_>) {
     };
     seen.push(event);
 }
+
+/// What the masks are made of.
+const SEED: [u8; 32] = [7; 32];
+/// How much one byte can become (RFC 1951 §3.2.5: 258 bytes for two bits).
+const INFLATES_TO: u64 = 1_032;
+/// How much room is made to inflate into, at most.
+const ROOM: u64 = 64 << 10;
+/// How much of a piece is inflated at once, with an incomplete character before it.
+const PIECE: u64 = (16 << 10) + 3;

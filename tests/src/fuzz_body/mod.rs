@@ -6,6 +6,9 @@ pub mod feed;
 mod frame;
 mod handshake;
 mod message;
+#[expect(dead_code, reason = "what the codec's own tests need besides")]
+#[path = "../../../core/tests/deflate/mod.rs"]
+mod plain_deflate;
 pub mod plain_frames;
 mod session;
 pub mod tungstenite_peer;

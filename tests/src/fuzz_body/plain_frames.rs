@@ -44,9 +44,20 @@ pub fn read(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
         };
         let (key, rest) = rest.split_first_chunk::<4>().expect("a whole frame");
         let (payload, rest) = rest.split_at(len);
-        frames.push((*first, payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect()));
+        frames.push((*first, unmasked(payload, *key)));
         bytes = rest;
     }
     assert!(bytes.is_empty(), "half a frame");
     frames
+}
+
+/// Four bytes at a time, as that is how long the key is.
+fn unmasked(payload: &[u8], key: [u8; 4]) -> Vec<u8> {
+    let mut plain = payload.to_vec();
+    let (words, rest) = plain.as_chunks_mut::<4>();
+    for word in words {
+        *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(key)).to_ne_bytes();
+    }
+    rest.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
+    plain
 }

@@ -1,79 +1,181 @@
 //! The target `wire`: any bytes, cut in any way, come to the same, within bounds.
 
 use steadfast_core::{
-    CloseFrame, Message,
-    wire::{Config, ControlRate, SendError, Violation},
+    CloseFrame, Message, Timestamp,
+    wire::{
+        Config, ControlRate, SendError, Violation,
+        deflate::{Agreed, Options},
+    },
 };
 
 use super::{
-    feed::{Cuts, Feed, Seen},
+    feed::{Cuts, Feed, Seen, Taker},
+    plain_deflate::agreed_with,
     plain_frames,
 };
 
 /// The first bytes say with which configuration and how the others are fed, all in all five times: the last time, what
-/// is written is taken away at once, and every ping is answered.
+/// is written is taken away now and then.
 ///
 /// # Panics
 /// When the cuts matter, memory is not bounded, something comes after the end, or the wrong thing is answered.
 pub fn wire(bytes: &[u8]) {
-    let Some((&head, bytes)) = bytes.split_first_chunk::<8>() else { return };
-    let config = config(head);
-    let we_close = head[0] & 2 != 0;
-    let seed = u64::from_be_bytes(head);
-    let whole = run(config, we_close, bytes, Cuts::None);
+    let Some((&head, bytes)) = bytes.split_first_chunk::<10>() else { return };
+    let setting = Setting::new(head);
+    let seed = u64::from_be_bytes([head[0], head[1], head[2], head[3], head[4], head[5], head[6], head[7]]);
+    let whole = setting.run(bytes, Cuts::None);
     for cuts in [Cuts::Every(1), Cuts::Every(usize::from(head[7])), Cuts::Drawn(seed)] {
-        same(&whole, &run(config, we_close, bytes, cuts), cuts);
+        same(&whole, &setting.run(bytes, cuts), cuts);
     }
-    let mut emptied = Feed::new(config);
-    emptied.written = Some(Vec::new());
-    emptied.all(bytes, Cuts::Drawn(seed));
-    assert!(emptied.out.is_empty(), "nothing is written without an event");
-    answered_well(&emptied, &emptied.written.clone().unwrap_or_default(), false, usize::MAX);
+    let mut emptied = setting.feed();
+    if setting.we_close {
+        emptied.wire.close(&CloseFrame::NORMAL, &mut emptied.out);
+    }
+    emptied.taker = Some(Taker::new(1 + usize::from(head[6])));
+    setting.give(&mut emptied, bytes, Cuts::Drawn(seed));
+    all_answered(emptied);
 }
 
-/// Limits so small that they are reached.
-fn config(head: [u8; 8]) -> Config {
-    let limit = |byte: u8| match byte {
-        0..=239 => u64::from(byte) * 4,
-        240..=247 => 66_000,
-        248..=254 => 1 << 24,
-        255 => u64::MAX / 4,
-    };
-    Config {
-        pieces: head[0] & 1 != 0,
-        max_message_bytes: limit(head[1]),
-        max_frame_bytes: limit(head[2]),
-        max_empty_fragments: u32::from(head[3]),
-        control_rate: (head[4] < 128).then(|| ControlRate { per_second: 1, burst: u32::from(head[4]) }),
-        fragment_bytes: (head[5] < 128).then(|| usize::from(head[5])),
-    }
+/// How the connection is made and what happens to it besides the bytes.
+struct Setting {
+    /// Limits so small that they are reached.
+    config: Config,
+    deflate: Option<Agreed>,
+    we_close: bool,
+    /// After how many bytes the clock goes on; never if it is 0.
+    tick: usize,
 }
 
-fn run(config: Config, we_close: bool, bytes: &[u8], cuts: Cuts) -> Feed {
-    let mut feed = Feed::new(config);
-    if we_close {
-        feed.wire.close(&CloseFrame::NORMAL, &mut feed.out);
+impl Setting {
+    fn new(head: [u8; 10]) -> Self {
+        let deflate = (head[8] & 1 != 0).then(|| {
+            let reset = if head[8] & 2 == 0 { "" } else { "; server_no_context_takeover" };
+            agreed_with(Options::default(), &format!("{reset}; server_max_window_bits={}", 8 + head[8] / 4 % 8))
+        });
+        let limit = |byte: u8| match byte {
+            0..=239 => u64::from(byte) * 4,
+            240..=247 => 66_000,
+            // Enough for a few bytes to become a lot, which takes its time.
+            _ if deflate.is_some() => 200_000,
+            248..=254 => 1 << 24,
+            255 => u64::MAX / 4,
+        };
+        let config = Config {
+            pieces: head[0] & 1 != 0,
+            max_message_bytes: limit(head[1]),
+            max_frame_bytes: limit(head[2]),
+            max_empty_fragments: u32::from(head[3]),
+            control_rate: (head[4] < 128).then(|| ControlRate { per_second: 1, burst: u32::from(head[4]) }),
+            fragment_bytes: (head[5] < 128).then(|| usize::from(head[5])),
+        };
+        Self { config, deflate, we_close: head[0] & 2 != 0, tick: head[9].into() }
     }
-    feed.all(bytes, cuts);
-    answered_well(&feed, feed.out.as_slice(), we_close, PONGS);
-    ended_well(&mut feed);
-    feed
+
+    fn feed(&self) -> Feed {
+        self.deflate.as_ref().map_or_else(|| Feed::new(self.config), |agreed| Feed::with_deflate(self.config, agreed))
+    }
+
+    fn run(&self, bytes: &[u8], cuts: Cuts) -> Feed {
+        let mut feed = self.feed();
+        // A server that refers back beyond the window it promised is found out by memory that was given back.
+        feed.releases = matches!(cuts, Cuts::Drawn(_)) && self.window() == 1 << 15;
+        if self.we_close {
+            feed.wire.close(&CloseFrame::NORMAL, &mut feed.out);
+        }
+        self.give(&mut feed, bytes, cuts);
+        answered_well(&feed, feed.out.as_slice(), self.we_close, PONGS);
+        self.few_controls(&feed);
+        assert!(feed.wire.compression_memory() <= STREAM + self.window(), "{:?}", feed.wire);
+        ended_well(&mut feed);
+        feed
+    }
+
+    /// The bytes, with the clock going on between them, at the same bytes for any cuts.
+    fn give(&self, feed: &mut Feed, bytes: &[u8], cuts: Cuts) {
+        if self.tick == 0 {
+            return feed.all(bytes, cuts);
+        }
+        for (part, n) in bytes.chunks(self.tick).zip(0..) {
+            feed.wire.tick(Timestamp::from_micros(n * TICK_MICROS));
+            feed.all(part, cuts);
+        }
+    }
+
+    /// No more control frames than at once, and those that each second adds.
+    fn few_controls(&self, feed: &Feed) {
+        let Some(rate) = self.config.control_rate else { return };
+        let ticks = feed.came_in().checked_div(self.tick as u64).unwrap_or(0);
+        let allowed = u64::from(rate.burst) + (ticks + 1) * TICK_MICROS / 1_000_000 * u64::from(rate.per_second);
+        let controls = feed.seen.iter().filter(|seen| matches!(seen, Seen::Ping(_) | Seen::Pong(_) | Seen::Close(_)));
+        assert!(controls.count() as u64 <= allowed, "more than {allowed} control frames");
+    }
+
+    /// How many bytes of what came the server may refer back to.
+    fn window(&self) -> usize {
+        self.deflate.as_ref().map_or(0, |agreed| 1 << agreed.server_max_window_bits().max(9))
+    }
 }
 
 /// The same events, the same end, and the same bytes to the server.
 fn same(once: &Feed, again: &Feed, cuts: Cuts) {
     assert_eq!(once.violation, again.violation, "{cuts:?}");
     assert_eq!(once.out.as_slice(), again.out.as_slice(), "{cuts:?}");
-    if (once.violation, once.wire.config().pieces) == (Some(Violation::Utf8), true) {
-        // How much of a bad text comes out before it is found to be bad depends on how much of it was there.
-        let all =
-            |feed: &Feed| feed.seen.iter().filter(|seen| !matches!(seen, Seen::Piece { last: false, .. })).count();
-        assert_eq!(all(once), all(again), "{cuts:?}");
+    let as_far_as_it_goes = matches!(
+        once.violation,
+        Some(Violation::Utf8 | Violation::Deflate | Violation::MessageTooBig { .. }) if once.wire.config().pieces
+    );
+    if as_far_as_it_goes {
+        // How much of a bad message comes out before it is found to be bad depends on how much of it was there.
+        let ((all, rest), (all_again, rest_again)) = (complete(&once.seen), complete(&again.seen));
+        assert_eq!(all, all_again, "{cuts:?}");
+        assert!(rest.starts_with(rest_again) || rest_again.starts_with(rest), "{rest:?}, {rest_again:?}, {cuts:?}");
     } else {
         assert_eq!(once.seen, again.seen, "{cuts:?}");
     }
     assert_eq!(once.wire.is_at_rest(), again.wire.is_at_rest(), "{cuts:?}");
     assert_eq!(once.wire.is_closed(), again.wire.is_closed(), "{cuts:?}");
+}
+
+/// All that came in, and what came last of a message that did not end.
+fn complete(seen: &[Seen]) -> (&[Seen], &[u8]) {
+    match seen {
+        [all @ .., Seen::Piece { last: false, bytes, .. }] => (all, bytes),
+        all => (all, &[]),
+    }
+}
+
+/// A pong for each ping, while there is room, and behind that for the latest that had to wait.
+fn all_answered(mut feed: Feed) {
+    let Taker { bytes: mut written, pings: emptied, .. } = feed.taker.take().expect("what was written is taken");
+    written.extend(feed.out.as_slice());
+    feed.out.clear();
+    feed.wire.pull(&mut feed.out);
+    written.extend(feed.out.as_slice());
+    let pings = feed.seen.iter().filter_map(|seen| match seen {
+        Seen::Ping(payload) => Some(payload),
+        _ => None,
+    });
+    let (mut lie_there, mut waiting, mut answered) = (0, None, Vec::new());
+    let mut emptied = emptied.into_iter().peekable();
+    for (n, ping) in pings.enumerate() {
+        while emptied.next_if(|before| *before <= n).is_some() {
+            lie_there = usize::from(waiting.is_some());
+            answered.extend(waiting.take());
+        }
+        if lie_there < PONGS {
+            lie_there += 1;
+            answered.push(ping);
+        } else {
+            waiting = Some(ping);
+        }
+    }
+    // When the server closed or broke the protocol, nothing is answered any more.
+    answered.extend(waiting.filter(|_| !feed.wire.is_closed() || emptied.next().is_some()));
+    let frames = plain_frames::read(&written);
+    let (answers, others): (Vec<_>, Vec<_>) = frames.iter().partition(|(first, _)| *first == 0x8A);
+    assert!(answers.iter().map(|(_, payload)| payload).eq(answered), "{answers:?}");
+    let closing: &[u8] = if feed.wire.is_open() { &[] } else { &[0x88] };
+    assert!(others.iter().map(|(first, _)| first).eq(closing), "{others:?}");
 }
 
 /// Pongs for pings, as many as may lie there, and one close frame at most, which says the right thing and is the last, or
@@ -106,6 +208,7 @@ fn ended_well(feed: &mut Feed) {
         feed.chunk(b"\x89\x00\x81\x02hi\xFF\xFF\xFF");
         assert_eq!(feed.wire.space(&mut feed.assembly), None);
     }
+    feed.wire.release();
     if !feed.wire.is_open() {
         assert_eq!(feed.wire.send(&Message::text("late"), &mut feed.out), Err(SendError::Closed));
         assert_eq!(feed.wire.ping(b"late", &mut feed.out), Err(SendError::Closed));
@@ -117,3 +220,7 @@ fn ended_well(feed: &mut Feed) {
 
 /// How many pongs may lie in a buffer that is not emptied.
 const PONGS: usize = 64;
+/// How far the clock goes on at a time.
+const TICK_MICROS: u64 = 700_000;
+/// What compression holds besides the window of what came: a stream of zlib-rs and what is around it.
+const STREAM: usize = 48_000;
