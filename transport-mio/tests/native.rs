@@ -1,9 +1,12 @@
 //! The suite on the native engine.
 
+#[path = "native/bad_input.rs"]
+mod bad_input;
+#[cfg(feature = "deflate")]
+#[path = "native/compressed.rs"]
+mod compressed;
 #[path = "native/fragments.rs"]
 mod fragments;
-#[path = "suite/frames.rs"]
-mod frames;
 mod suite;
 
 use steadfast_mio::EngineKind;

@@ -8,9 +8,9 @@ use std::{
     time::Instant,
 };
 
-use crate::{
+use crate::suite::{
+    common::{self, SOON, Server, config, next_message, open, reset, upgrade},
     frames::{frame, next_frame},
-    suite::common::{self, SOON, Server, config, next_message, open, reset, upgrade},
 };
 use steadfast_mio::{
     Client, EngineKind, Outcome, WireOptions,

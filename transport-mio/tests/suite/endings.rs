@@ -6,7 +6,7 @@ use super::common::{
     self, Server, answer, build, close_frame, config, connect, drain, finish, first_failure, how_it_ends, open,
     read_head, reset,
 };
-use steadfast_mio::core::{Cause, CloseCode, Decision, DnsKind, HandshakeKind, IoKind, StateKind, config::Match};
+use steadfast_mio::core::{Cause, Decision, DnsKind, IoKind, StateKind, config::Match};
 use tungstenite::{
     Message,
     protocol::{CloseFrame, Role, WebSocket},
@@ -136,18 +136,6 @@ fn a_server_that_says_nothing_and_ends_is_an_end() {
 }
 
 #[test]
-fn half_a_head_is_a_truncated_handshake() {
-    let cause = how_it_ends(|stream, _| answer(stream, b"HTTP/1.1 101 Switching Protocols\r\nUpgr"));
-    assert_eq!(cause, Cause::Handshake(HandshakeKind::Truncated));
-}
-
-#[test]
-fn html_without_a_head_is_not_http() {
-    let cause = how_it_ends(|stream, _| answer(stream, b"<!DOCTYPE html><html><body>Welcome!</body></html>"));
-    assert_eq!(cause, Cause::Handshake(HandshakeKind::NotHttp));
-}
-
-#[test]
 fn a_page_is_a_rejection_with_200() {
     let page = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>";
     let cause = how_it_ends(|stream, _| answer(stream, page));
@@ -159,14 +147,6 @@ fn a_busy_server_says_when_to_come_back() {
     let busy = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n";
     let cause = how_it_ends(|stream, _| answer(stream, busy));
     assert_eq!(cause, Cause::Rejected { status: 503, retry_after: Some(Duration::from_mins(2)) });
-}
-
-#[test]
-fn a_wrong_accept_key_is_told_as_such() {
-    let wrong = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                  Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n";
-    let cause = how_it_ends(|stream, _| answer(stream, wrong));
-    assert_eq!(cause, Cause::Handshake(HandshakeKind::BadAcceptKey));
 }
 
 #[test]
@@ -188,46 +168,6 @@ fn a_head_that_trickles_in_is_understood() {
     });
     let client = connect(&server.url());
     assert_eq!(client.receive_timeout(common::SOON).expect("a message").as_text(), Some("hello"));
-}
-
-/// Lets the server send these bytes as frames, and says how that ends and what code the server was told.
-fn told_for(frames: &'static [u8]) -> (Cause, Option<u16>) {
-    let (told, heard) = std::sync::mpsc::channel();
-    let cause = how_it_ends(move |stream, _| {
-        let mut socket = tungstenite::accept(stream).expect("a client");
-        socket.get_mut().write_all(frames).expect("frames");
-        let code = loop {
-            match socket.read() {
-                Ok(Message::Close(frame)) => break frame.map(|frame| frame.code.into()),
-                Ok(_) => {}
-                Err(_) => break None,
-            }
-        };
-        let _ = told.send(code);
-    });
-    (cause, heard.recv_timeout(common::SOON).expect("an end"))
-}
-
-#[test]
-fn text_that_is_not_utf8_is_told_1007() {
-    assert_eq!(told_for(&[0x81, 2, 0xc3, 0x28]), (Cause::Protocol(CloseCode::INVALID_PAYLOAD), Some(1007)));
-}
-
-#[test]
-fn a_reserved_bit_is_told_1002() {
-    assert_eq!(told_for(&[0xc2, 1, 0]), (Cause::Protocol(CloseCode::PROTOCOL_ERROR), Some(1002)));
-}
-
-#[test]
-fn a_masked_frame_is_told_1002() {
-    assert_eq!(told_for(&[0x82, 0x81, 1, 2, 3, 4, 5]), (Cause::Protocol(CloseCode::PROTOCOL_ERROR), Some(1002)));
-}
-
-#[test]
-fn a_message_above_the_limit_is_told_1009() {
-    // 16 MiB and 1 byte, by the word of the header alone.
-    let frame = &[0x82, 0x7f, 0, 0, 0, 0, 1, 0, 0, 1];
-    assert_eq!(told_for(frame), (Cause::Protocol(CloseCode::TOO_BIG), Some(1009)));
 }
 
 #[test]

@@ -7,13 +7,8 @@ use std::{
     time::Duration,
 };
 
-use super::common::{
-    self, SOON, Server, answer, build, config, connect, first_failure, how_it_ends, open, read_head, upgrade,
-};
-use steadfast_mio::{
-    Notices,
-    core::{Cause, HandshakeKind, StateKind},
-};
+use super::common::{SOON, Server, answer, build, connect, first_failure, how_it_ends, open, upgrade};
+use steadfast_mio::core::Cause;
 
 /// Sends pings, as fast as they are taken, and reads all that comes.
 fn pings_without_end() -> Server {
@@ -69,41 +64,9 @@ fn an_answer_that_comes_before_the_request_is_judged_like_any_other() {
 }
 
 #[test]
-fn a_head_without_end_has_a_limit() {
-    let cause = how_it_ends(|mut stream, _| {
-        read_head(&mut stream);
-        let _ = stream.write_all(b"HTTP/1.1 101 Go\r\n");
-        while stream.write_all(b"X-Filler: nothing to see here\r\n").is_ok() {}
-    });
-    assert_eq!(cause, Cause::Handshake(HandshakeKind::TooLarge));
-}
-
-#[test]
 fn hints_before_the_answer_are_passed_over() {
     let cause = how_it_ends(|stream, _| {
         answer(stream, b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 403 Forbidden\r\n\r\n");
     });
     assert_eq!(cause, Cause::Rejected { status: 403, retry_after: None });
-}
-
-/// Connects with little patience to a server that says this much and no more.
-fn how_silence_ends(begun: &'static [u8]) -> Cause {
-    let server = Server::start(move |mut stream, _| {
-        read_head(&mut stream);
-        let _ = stream.write_all(begun);
-        let _ = stream.read_to_end(&mut Vec::new());
-    });
-    let config = config().connect_timeout(Duration::from_millis(100)).build().expect("a good configuration");
-    let mut builder = common::builder(&server.url()).config(config);
-    let notices: Notices = builder.notices();
-    let client = builder.connect().expect("a client");
-    let cause = first_failure(&notices);
-    assert_ne!(client.state().current().kind(), StateKind::Open);
-    cause
-}
-
-#[test]
-fn half_a_head_and_then_silence_runs_into_the_connect_timeout() {
-    assert_eq!(how_silence_ends(b"HTTP/1.1 101 Switching Protocols\r\nUpgr"), Cause::ConnectTimeout);
-    assert_eq!(how_silence_ends(b"HTTP/1.1 100 Continue\r\n\r\n"), Cause::ConnectTimeout);
 }

@@ -1,13 +1,17 @@
 //! What a client does on real sockets, whatever its engine is.
 
 mod backpressure;
+pub(crate) mod bad_input;
 pub(crate) mod common;
 mod echo;
 mod endings;
 mod event_loop;
 mod failures;
+pub(crate) mod frames;
 mod hostile;
 mod lifecycle;
 mod races;
+pub(crate) mod silence;
 #[cfg(feature = "trace")]
 mod trace;
+pub(crate) mod victim;
