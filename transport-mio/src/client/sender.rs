@@ -3,7 +3,6 @@
 use std::{
     fmt,
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -116,7 +115,7 @@ impl Sender {
                     message = error.message;
                     if !self.ledger.wait_for_room(message.len(), until) {
                         // There was room all along: it is the loop's mailbox that is full.
-                        thread::sleep(MAILBOX_PAUSE);
+                        self.remote.wait_for_room(until);
                     }
                 }
                 result => return result,
@@ -166,9 +165,6 @@ impl fmt::Debug for Receipt {
         f.debug_struct("Receipt").field("id", &self.id).finish_non_exhaustive()
     }
 }
-
-/// How long to leave a loop that does not keep up to its work.
-const MAILBOX_PAUSE: Duration = Duration::from_millis(1);
 
 /// Where a message was refused: at the ledger, or by the loop's mailbox.
 enum Refused {

@@ -3,10 +3,10 @@
 use std::{
     fmt, mem,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use mio::Waker;
@@ -39,6 +39,8 @@ pub struct SendError {
 /// The way into a loop: a list, and a waker for a loop that sleeps.
 pub(crate) struct Mailbox {
     inner: Mutex<Inner>,
+    /// The loop has taken what came in, or is gone.
+    taken: Condvar,
 }
 
 struct Inner {
@@ -46,6 +48,8 @@ struct Inner {
     /// Messages among the commands, and their bytes.
     messages: usize,
     bytes: usize,
+    /// Threads that wait for room.
+    waiting: usize,
     /// Whether the loop is about to sleep, or sleeps, and must be woken.
     asleep: bool,
     /// `None` once the loop is gone.
@@ -85,6 +89,11 @@ impl Remote {
     /// `Stopped` when the loop is gone, `Full` when it has not kept up: 65,536 messages or 64 MiB wait for it already.
     pub fn send(&self, message: impl Into<Message<'static>>, options: SendOptions) -> Result<MessageId, SendError> {
         self.mailbox.send(self.session, &self.ids, message.into(), options)
+    }
+
+    /// Waits until the loop has taken messages that were too many for it, or is gone.
+    pub(crate) fn wait_for_room(&self, until: Option<Instant>) {
+        self.mailbox.wait_for_room(until);
     }
 
     /// Starts the session; see [`Event::Start`].
@@ -149,8 +158,8 @@ impl Remote {
 
 impl Mailbox {
     pub(crate) const fn new(waker: Arc<Waker>) -> Self {
-        let inner = Inner { commands: Vec::new(), messages: 0, bytes: 0, asleep: true, waker: Some(waker) };
-        Self { inner: Mutex::new(inner) }
+        let inner = Inner { commands: Vec::new(), messages: 0, bytes: 0, waiting: 0, asleep: true, waker: Some(waker) };
+        Self { inner: Mutex::new(inner), taken: Condvar::new() }
     }
 
     /// Hands a command in, if the loop is there to take it.
@@ -171,7 +180,7 @@ impl Mailbox {
         if inner.waker.is_none() {
             return Err(SendError { message, why: Refusal::Stopped });
         }
-        if inner.messages >= MAX_MESSAGES || inner.bytes >= MAX_BYTES {
+        if inner.is_full() {
             return Err(SendError { message, why: Refusal::Full });
         }
         inner.messages += 1;
@@ -183,6 +192,19 @@ impl Mailbox {
         Ok(id)
     }
 
+    fn wait_for_room(&self, until: Option<Instant>) {
+        let mut inner = self.lock();
+        inner.waiting += 1;
+        while inner.is_full() && inner.waker.is_some() {
+            inner = match until.map(|until| until.saturating_duration_since(Instant::now())) {
+                Some(Duration::ZERO) => break,
+                Some(left) => self.taken.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.taken.wait(inner).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+        inner.waiting -= 1;
+    }
+
     /// Moves what came in to the end of `commands`. If that is nothing, the loop may go to sleep, and is woken by the
     /// next command.
     pub(crate) fn take(&self, commands: &mut Vec<Command>) {
@@ -190,6 +212,9 @@ impl Mailbox {
         inner.asleep = inner.commands.is_empty();
         inner.messages = 0;
         inner.bytes = 0;
+        if inner.waiting > 0 {
+            self.taken.notify_all();
+        }
         if commands.is_empty() {
             mem::swap(commands, &mut inner.commands);
         } else {
@@ -202,6 +227,7 @@ impl Mailbox {
         let commands = {
             let mut inner = self.lock();
             inner.waker = None;
+            self.taken.notify_all();
             mem::take(&mut inner.commands)
         };
         // Outside the lock: a command may own something whose drop wants to post.
@@ -214,6 +240,10 @@ impl Mailbox {
 }
 
 impl Inner {
+    const fn is_full(&self) -> bool {
+        self.messages >= MAX_MESSAGES || self.bytes >= MAX_BYTES
+    }
+
     /// Hands a command in, or gives it back.
     fn post(&mut self, command: Command) -> Option<Command> {
         let Some(waker) = &self.waker else { return Some(command) };
@@ -251,3 +281,59 @@ impl std::error::Error for SendError {}
 const MAX_MESSAGES: usize = 1 << 16;
 /// How many bytes of them.
 const MAX_BYTES: usize = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use mio::{Poll, Token};
+
+    use super::*;
+
+    /// A mailbox that takes no more messages, a way to it, and the poll that keeps its waker.
+    fn full() -> (Arc<Mailbox>, Remote, Poll) {
+        let poll = Poll::new().expect("a poll");
+        let waker = Arc::new(Waker::new(poll.registry(), Token(0)).expect("a waker"));
+        let mailbox = Arc::new(Mailbox::new(waker));
+        let remote = Remote::new(Arc::clone(&mailbox), SessionId { slot: 0, serial: 1 }, Arc::default());
+        remote.send(vec![0; MAX_BYTES], SendOptions::default()).expect("room for one more");
+        assert_eq!(send(&remote), Err(Refusal::Full));
+        (mailbox, remote, poll)
+    }
+
+    fn send(remote: &Remote) -> Result<(), Refusal> {
+        remote.send("m", SendOptions::default()).map(drop).map_err(|error| error.why)
+    }
+
+    /// What a send that waited for room comes to, after this was done to the mailbox.
+    fn after_waiting(act: impl FnOnce(&Mailbox)) -> Result<(), Refusal> {
+        let (mailbox, remote, _poll) = full();
+        let sender = thread::spawn(move || {
+            remote.wait_for_room(None);
+            send(&remote)
+        });
+        while mailbox.lock().waiting == 0 {
+            thread::yield_now();
+        }
+        act(&mailbox);
+        sender.join().expect("no panic")
+    }
+
+    #[test]
+    fn who_waits_for_room_is_woken_when_the_loop_takes_what_came() {
+        assert_eq!(after_waiting(|mailbox| mailbox.take(&mut Vec::new())), Ok(()));
+    }
+
+    #[test]
+    fn who_waits_for_room_is_woken_when_the_loop_is_gone() {
+        assert_eq!(after_waiting(Mailbox::close), Err(Refusal::Stopped));
+    }
+
+    #[test]
+    fn nobody_waits_for_room_longer_than_it_has_patience() {
+        let (mailbox, remote, _poll) = full();
+        let until = Instant::now() + Duration::from_millis(10);
+        remote.wait_for_room(Some(until));
+        assert!(Instant::now() >= until && mailbox.lock().is_full());
+    }
+}
