@@ -1,5 +1,7 @@
 //! The suite on the native engine.
 
+#[path = "native/at_rest.rs"]
+mod at_rest;
 #[path = "native/bad_input.rs"]
 mod bad_input;
 #[cfg(feature = "deflate")]
