@@ -1,4 +1,5 @@
 //! What a session takes when nothing happens. Counted by an allocator that counts.
+#![cfg(feature = "wire")]
 
 #[expect(dead_code, reason = "each of its users takes what it needs")]
 mod steady;

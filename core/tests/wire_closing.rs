@@ -1,4 +1,5 @@
 //! RFC 6455 §5.5.1, §7.1 and §7.4: the closing handshake.
+#![cfg(feature = "wire")]
 
 mod wire;
 

@@ -240,11 +240,47 @@ fn fragments_of_a_compressed_message_are_marked_once() {
     let mut written = peer.written();
     assert_eq!(written.pop().expect("the ping").0.opcode, OpCode::Ping);
     assert!(written.len() > 1);
-    for (at, (header, _)) in written.iter().enumerate() {
+    for (at, (header, payload)) in written.iter().enumerate() {
+        assert!(payload.len() <= 2_000, "{} B", payload.len());
         assert_eq!((header.rsv1, header.fin), (at == 0, at + 1 == written.len()));
         assert_eq!(header.opcode, if at == 0 { OpCode::Text } else { OpCode::Continuation });
     }
     assert_eq!(inflated(&mut reader(), &written), message.as_bytes());
+}
+
+#[test]
+fn what_compression_makes_in_one_lump_is_cut_into_fragments_too() {
+    for threshold in [0, 10] {
+        let mut peer = Peer::new(Config::default());
+        let options = Options { threshold, ..Options::default() };
+        let config = Config { fragment_bytes: Some(100), ..Config::default() };
+        peer.wire = Wire::with_deflate(config, &agreed(options, "permessage-deflate"), [7; 32]);
+        // Nothing that could be shortened: a compressor keeps it back, and gives it out at once.
+        let noise: Vec<u8> = (0..10_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+        let mut reader = reader();
+        for len in [50, 100, 10_000] {
+            peer.wire.send(&Message::binary(noise[..len].to_vec()), &mut peer.out).expect("open");
+            let written = peer.written();
+            for (at, (header, payload)) in written.iter().enumerate() {
+                assert!(payload.len() <= 100, "{} B of {len}", payload.len());
+                assert_eq!(header.fin, at + 1 == written.len());
+            }
+            let sent = if written[0].0.rsv1 {
+                inflated(&mut reader, &written)
+            } else {
+                written.into_iter().flat_map(|(_, payload)| payload).collect()
+            };
+            assert_eq!(sent, noise[..len]);
+        }
+    }
+}
+
+#[test]
+fn a_large_message_leaves_no_memory_behind_in_the_compressor() {
+    let mut peer = peer(Config::default());
+    let noise: Vec<u8> = (0..4_u32 << 20).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+    peer.wire.send(&Message::binary(noise), &mut peer.out).expect("open");
+    assert!(peer.wire.compression_memory() < 400 << 10, "{}", peer.wire.compression_memory());
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! RFC 6455 §5.1, §5.2 and §5.5: frames, one by one.
+#![cfg(feature = "wire")]
 
 #[expect(dead_code, reason = "each of its users takes what it needs")]
 mod wire;

@@ -193,3 +193,16 @@ proptest! {
         prop_assert_eq!(feed(handshake.clone(), chunks), feed(handshake, [&answer[..]]));
     }
 }
+
+#[test]
+fn a_broken_chunk_is_no_end_of_the_body() {
+    let chunked = "HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for broken in ["0x2\r\nhi\r\n", "2G\r\nhi\r\n", "2\r\nhi\r\r\n0\r\n", "2\r\nhi\rx"] {
+        let rejected = feed(begin(&request()), [chunked.as_bytes(), broken.as_bytes()]).rejected();
+        assert_eq!(rejected.body_state(), BodyState::Cut, "{broken:?}");
+    }
+    for good in ["2;x=y\r\nhi\r\n0\r\n", "2 \r\nhi\n0\n"] {
+        let rejected = feed(begin(&request()), [chunked.as_bytes(), good.as_bytes()]).rejected();
+        assert_eq!((rejected.body_state(), rejected.body()), (BodyState::Whole, &b"hi"[..]), "{good:?}");
+    }
+}

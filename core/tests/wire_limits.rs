@@ -1,11 +1,12 @@
 //! RFC 6455 §10.4: nothing that a server sends costs more than the limits allow.
+#![cfg(feature = "wire")]
 
 #[expect(dead_code, reason = "each of its users takes what it needs")]
 mod wire;
 
 use steadfast_core::{
-    Message, Timestamp,
-    wire::{Config, ControlRate, OpCode, Violation},
+    CloseFrame, Message, Timestamp,
+    wire::{Config, ControlRate, FrameHeader, OpCode, Violation},
 };
 use wire::{Peer, Seen, frame, receive_with};
 
@@ -55,10 +56,37 @@ fn nothing_is_reserved_on_the_word_of_a_length() {
     assert_eq!(peer.feed(&[0x82, 127, 0, 0, 0, 0xFF, 0, 0, 0, 0]), []);
     assert_eq!(peer.feed(&[1; 1_000]), []);
     assert!(peer.assembly.capacity() <= 2_048, "{}", peer.assembly.capacity());
-    // Room to read into is no more than 64 KiB, or as much as came in.
-    let space = peer.wire.space(&mut peer.assembly).expect("much is missing").len();
-    assert!(space <= 128 << 10, "{space}");
-    assert!(peer.assembly.capacity() <= 128 << 10, "{}", peer.assembly.capacity());
+    // Room to read into is no more than came in.
+    assert_eq!(peer.wire.space(&mut peer.assembly), None);
+    let mut came_in = 1_000;
+    while came_in < 1 << 20 {
+        if let Some(space) = peer.wire.space(&mut peer.assembly) {
+            let len = space.len();
+            space.fill(1);
+            peer.wire.filled(len, &mut peer.assembly);
+            came_in += len;
+        } else {
+            assert_eq!(peer.feed(&[1; 500]), []);
+            came_in += 500;
+        }
+        assert_eq!(peer.assembly.len(), came_in);
+        assert!(peer.assembly.capacity() <= 2 * came_in, "{} B for {came_in}", peer.assembly.capacity());
+    }
+}
+
+#[test]
+fn what_was_not_read_into_the_space_is_not_counted() {
+    let mut peer = Peer::new(Config::default());
+    peer.wire.filled(10, &mut peer.assembly);
+    let header = FrameHeader { fin: true, rsv1: false, opcode: OpCode::Binary, mask: None, len: 20_000 };
+    let (head, len) = header.to_bytes();
+    assert_eq!(peer.feed(&[&head[..len], &[1; 10_000]].concat()), []);
+    let space = peer.wire.space(&mut peer.assembly).expect("half is missing");
+    space.fill(1);
+    let len = space.len();
+    peer.wire.filled(usize::MAX, &mut peer.assembly);
+    assert_eq!(peer.assembly.len(), 10_000 + len);
+    assert_eq!(peer.feed(&vec![1; 10_000 - len]), [Seen::Message(Message::binary(vec![1; 20_000]))]);
 }
 
 #[test]
@@ -90,6 +118,15 @@ fn a_flood_of_control_frames_is_refused() {
     assert_eq!(peer.feed(&ping.repeat(10)).len(), 10);
     let seen = peer.feed(&ping);
     assert_eq!(seen, [Seen::Broken(Violation::ControlFlood { per_second: 10 })]);
+}
+
+#[test]
+fn the_close_frame_at_the_end_of_a_flood_counts() {
+    let config = Config { control_rate: Some(ControlRate { per_second: 1, burst: 2 }), ..SMALL };
+    let mut peer = Peer::new(config);
+    let ping = frame(true, OpCode::Ping, b"");
+    let seen = peer.feed(&[ping.repeat(2), frame(true, OpCode::Close, &1000u16.to_be_bytes())].concat());
+    assert_eq!(seen.last(), Some(&Seen::Close(CloseFrame::NORMAL)));
 }
 
 #[test]

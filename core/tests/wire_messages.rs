@@ -1,4 +1,5 @@
 //! RFC 6455 §5.4, §6.2 and §8.1: fragments, messages, text.
+#![cfg(feature = "wire")]
 
 #[expect(dead_code, reason = "each of its users takes what it needs")]
 mod wire;
@@ -177,8 +178,8 @@ fn a_large_message_may_be_read_to_where_it_is_assembled() {
         let payload: Vec<u8> = (0..300_000u32).map(|at| b'a' + (at % 26) as u8).collect();
         let stream = [frame(true, opcode, &payload), text("next")].concat();
         let mut peer = Peer::new(Config::default());
-        assert_eq!(peer.feed(&stream[..1_000]), []);
-        let mut rest = &stream[1_000..];
+        assert_eq!(peer.feed(&stream[..5_000]), []);
+        let mut rest = &stream[5_000..];
         let mut direct = 0;
         while let Some(space) = peer.wire.space(&mut peer.assembly) {
             let len = space.len().min(10_000);
@@ -187,7 +188,7 @@ fn a_large_message_may_be_read_to_where_it_is_assembled() {
             direct += len;
             peer.wire.filled(len, &mut peer.assembly);
         }
-        assert_eq!(direct, payload.len() + 10 - 1_000);
+        assert_eq!(direct, payload.len() + 10 - 5_000);
         let expected = match opcode {
             OpCode::Text => Message::text(String::from_utf8(payload).expect("ASCII")),
             _ => Message::binary(payload),
@@ -200,9 +201,9 @@ fn a_large_message_may_be_read_to_where_it_is_assembled() {
 #[test]
 fn bad_text_that_was_read_to_its_place_fails_with_the_next_call() {
     let mut peer = Peer::new(Config::default());
-    assert_eq!(peer.feed(&[0x81, 126, 0x10, 0, b'a']), []);
+    assert_eq!(peer.feed(&[&[0x81, 126, 0x50, 0][..], &[b'a'; 0x4800]].concat()), []);
     let space = peer.wire.space(&mut peer.assembly).expect("much is missing");
-    assert_eq!(space.len(), 0x1000 - 1);
+    assert_eq!(space.len(), 0x800);
     space[..2].copy_from_slice(b"a\xFF");
     peer.wire.filled(2, &mut peer.assembly);
     assert_eq!(peer.feed(b""), [Seen::Broken(Violation::Utf8)]);
@@ -320,4 +321,31 @@ fn what_a_connection_left_of_its_last_message_does_not_reach_another() {
         let bytes = [frame(false, OpCode::Text, b"o"), frame(true, OpCode::Continuation, b"wn")].concat();
         assert_eq!(other.feed(&bytes), [Seen::Message(Message::text("own"))]);
     }
+}
+
+#[test]
+fn an_event_shows_the_beginning_of_its_message_only() {
+    let mut peer = Peer::new(Config::default());
+    let bytes = text(&"secret ".repeat(1_000));
+    let event = peer.wire.receive(&mut &bytes[..], &mut peer.assembly, &mut peer.out);
+    assert!(format!("{event:?}").len() < 200, "{event:?}");
+}
+
+#[test]
+fn a_message_that_is_kept_does_not_keep_much_more_than_itself() {
+    let mut peer = Peer::new(Config::default());
+    let bytes = frame(true, OpCode::Binary, &vec![1; (1 << 20) + 1]);
+    let mut kept = None;
+    let held = allocation_counter::measure(|| {
+        for mut chunk in bytes.chunks(16 << 10) {
+            while let Some(event) = peer.wire.receive(&mut chunk, &mut peer.assembly, &mut peer.out) {
+                match event {
+                    Ok(Event::Message(message)) => kept = Some(message.into_owned()),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+    });
+    assert_eq!(kept.map(|message| message.len()), Some((1 << 20) + 1));
+    assert!(held.bytes_current < 5 << 18, "{held:?}");
 }

@@ -1,4 +1,5 @@
 //! RFC 6455 §5.3 and §6.1: what goes out.
+#![cfg(feature = "wire")]
 
 #[expect(dead_code, reason = "each of its users takes what it needs")]
 mod wire;

@@ -3,7 +3,7 @@
 use super::{
     Buffer,
     deflate::{Agreed, Deflater},
-    send::Sender,
+    send::{FIN, Sender},
 };
 
 /// What compresses, and where it puts what comes out.
@@ -25,6 +25,15 @@ impl Compressor {
         self.deflater.memory() + self.compressed.capacity()
     }
 
+    /// What was compressed is written. The memory for the next message stays, unless it is much.
+    fn clear(&mut self) {
+        if self.compressed.capacity() > KEPT {
+            self.compressed.release();
+        } else {
+            self.compressed.clear();
+        }
+    }
+
     pub(super) fn release(&mut self) {
         self.deflater.release();
         self.compressed.release();
@@ -39,7 +48,7 @@ impl Sender {
 
     /// Compresses a whole message and writes it, unless that would not make it shorter; whether it did. With a threshold
     /// of 0 it does in any case.
-    pub(super) fn compressed_message(&mut self, head: u8, bytes: &[u8], out: &mut Buffer) -> bool {
+    pub(super) fn compressed_message(&mut self, head: u8, bytes: &[u8], most: usize, out: &mut Buffer) -> bool {
         let Some(mut compressor) = self.compressor.take() else { return false };
         let shorter = if compressor.threshold > 0 {
             compressor.deflater.shorten(bytes, &mut compressor.compressed)
@@ -48,23 +57,27 @@ impl Sender {
             true
         };
         if shorter {
-            self.frame(head, compressor.compressed.as_slice(), out);
-            compressor.compressed.clear();
+            self.frames(head, compressor.compressed.as_slice(), most, out);
         }
+        compressor.clear();
         self.compressor = Some(compressor);
         shorter
     }
 
-    /// Compresses a part of a message, and writes what came of it as a frame; whether anything did.
-    pub(super) fn compressed_frame(&mut self, head: u8, bytes: &[u8], last: bool, out: &mut Buffer) -> bool {
+    /// Compresses a part of a message, and writes what came of it in frames of at most `most` bytes; whether anything did.
+    pub(super) fn compressed_part(&mut self, head: u8, bytes: &[u8], most: usize, out: &mut Buffer) -> bool {
+        let last = head & FIN != 0;
         let mut compressor = self.compressor.take().expect("a message is compressed only where it is agreed on");
         compressor.deflater.deflate(bytes, last, &mut compressor.compressed);
         let anything = last || !compressor.compressed.is_empty();
         if anything {
-            self.frame(head, compressor.compressed.as_slice(), out);
-            compressor.compressed.clear();
+            self.frames(head, compressor.compressed.as_slice(), most, out);
         }
+        compressor.clear();
         self.compressor = Some(compressor);
         anything
     }
 }
+
+/// What of a compressed message's memory is kept for the next.
+const KEPT: usize = 64 << 10;

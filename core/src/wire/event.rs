@@ -1,7 +1,7 @@
 //! What bytes come to.
 
 use alloc::string::String;
-use core::mem;
+use core::{fmt, mem};
 
 use bytes::Bytes;
 
@@ -37,10 +37,8 @@ pub struct Piece<'b> {
 }
 
 /// A message as it came in: borrowed from what was read, or from where it was assembled.
-#[derive(Debug)]
 pub struct Received<'b>(Source<'b>);
 
-#[derive(Debug)]
 pub(super) enum Source<'b> {
     Text(&'b str),
     Binary(&'b [u8]),
@@ -86,13 +84,21 @@ impl<'b> Received<'b> {
         }
     }
 
-    /// The message, to keep. A binary one that was assembled takes its buffer along; others are copied once.
+    /// The message, to keep. A binary one that was assembled takes its buffer along, without what of it would be wasted;
+    /// others are copied once. (Text that was assembled, too: without a copy it would have to be judged again, which takes
+    /// longer wherever it is not all ASCII.)
     #[must_use]
     pub fn into_owned(self) -> Message<'static> {
         match self.0 {
             Source::Text(text) => Message::text(String::from(text)),
             Source::Binary(bytes) => Message::binary(bytes.to_vec()),
-            Source::Assembled(buffer) => Message::binary(mem::take(buffer).into_vec()),
+            Source::Assembled(buffer) => {
+                let mut bytes = mem::take(buffer).into_vec();
+                if bytes.capacity() - bytes.len() > WASTE.max(bytes.len() / 4) {
+                    bytes.shrink_to_fit();
+                }
+                Message::binary(bytes)
+            }
         }
     }
 
@@ -110,8 +116,22 @@ impl<'b> Received<'b> {
     }
 }
 
+impl fmt::Debug for Received<'_> {
+    /// As a [`Message`]: its length and its beginning.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Source::Text(text) => Message::text(*text).fmt(f),
+            Source::Binary(bytes) => Message::binary(*bytes).fmt(f),
+            Source::Assembled(buffer) => Message::binary(buffer.as_slice()).fmt(f),
+        }
+    }
+}
+
 /// Whether `part` is a piece of `whole`'s memory.
 fn lies_within(part: &[u8], whole: &[u8]) -> bool {
     let (part, whole) = (part.as_ptr_range(), whole.as_ptr_range());
     whole.start <= part.start && part.end <= whole.end
 }
+
+/// So much memory too much is not worth a call of the allocator.
+const WASTE: usize = 64 << 10;

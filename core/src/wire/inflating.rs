@@ -75,7 +75,7 @@ impl Receiver {
         if whole == 0 && !last {
             return Ok(None);
         }
-        Ok(Some(Found::AssembledPiece { text, bytes: whole, first: self.first(last), last }))
+        Ok(Some(Found::AssembledPiece { text, bytes: whole, first: self.hand_over(last), last }))
     }
 }
 

@@ -166,16 +166,16 @@ impl Wire {
     }
 
     /// Where the rest of a message may be read to directly, so that it is not copied: in the middle of a plain message
-    /// that is not whole. Say with [`filled`](Self::filled) how many bytes came, and then ask again, or call
+    /// that is not whole, and as far as there is memory, or as much of the message as came in, 4 KiB at least. Say with [`filled`](Self::filled) how many bytes came, and then ask again, or call
     /// [`receive`](Self::receive), with whatever else there is or nothing: it hands the message out once it is whole, and
     /// judges a text as far as it is there. Call it before waiting for more, or bad text is found later than it could be.
     pub fn space<'b>(&self, assembly: &'b mut Buffer) -> Option<&'b mut [u8]> {
         self.receiver.space(&self.config, assembly)
     }
 
-    /// So many bytes were read into the [`space`](Self::space); not more than it had.
+    /// So many bytes were read into the [`space`](Self::space); more than it has are not counted.
     pub fn filled(&mut self, bytes: usize, assembly: &mut Buffer) {
-        self.receiver.filled(bytes, assembly);
+        self.receiver.filled(&self.config, bytes, assembly);
     }
 
     /// Writes a message, in one frame or, with [`Config::fragment_bytes`], in as many as it takes.

@@ -36,7 +36,7 @@ impl Receiver {
         } else {
             Message::binary(payload)
         };
-        Ok((last || !payload.is_empty()).then(|| Found::Piece { payload, first: self.first(last), last }))
+        Ok((last || !payload.is_empty()).then(|| Found::Piece { payload, first: self.hand_over(last), last }))
     }
 
     /// Completes the character that waits, byte by byte: at most three are needed.
@@ -53,7 +53,7 @@ impl Receiver {
             missing -= byte.len() as u64;
             let whole = utf8::judge(assembly.as_slice()).map_err(|_| Violation::Utf8)?;
             if !whole.is_empty() {
-                let first = self.first(last);
+                let first = self.hand_over(last);
                 return Ok(Some(Found::AssembledPiece { text: true, bytes: assembly.len(), first, last }));
             }
             if last {
@@ -65,8 +65,8 @@ impl Receiver {
         }
     }
 
-    /// Whether the piece that is handed out now is the first of its message. With the last, the message is over.
-    pub(super) fn first(&mut self, last: bool) -> bool {
+    /// Takes note that a piece is handed out; whether it is the first of its message. With the last, the message is over.
+    pub(super) fn hand_over(&mut self, last: bool) -> bool {
         if last {
             self.message = None;
         }

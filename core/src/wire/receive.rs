@@ -266,7 +266,10 @@ impl Receiver {
             return Err(Violation::ReservedBits(4));
         }
         if opcode.is_control() {
-            self.allowance.take(config.control_rate)?;
+            // A close frame ends the flood.
+            if opcode != OpCode::Close {
+                self.allowance.take(config.control_rate)?;
+            }
             let missing = u8::try_from(len).expect("the header's parser refuses long control frames");
             self.stage = Stage::Control { opcode, missing, at };
             return Ok(());
@@ -419,16 +422,17 @@ impl Receiver {
             return None;
         }
         let missing = usize::try_from(missing).unwrap_or(usize::MAX);
-        // As much as came in so far, at least: not a byte on the word of the header alone.
-        let room = assembly.room(missing.min(assembly.len().max(SPACE)));
+        // What memory there is, or as much as came in so far: not a byte on the word of the header.
+        let room = assembly.room(missing.min(assembly.len()));
         let len = room.len().min(missing);
-        Some(&mut room[..len])
+        (len >= missing.min(SPACE)).then(|| &mut room[..len])
     }
 
     /// So many bytes were read into the space.
-    pub(super) fn filled(&mut self, bytes: usize, assembly: &mut Buffer) {
-        if let Stage::Data(missing) = self.stage {
-            let bytes = bytes.min(usize::try_from(missing).unwrap_or(usize::MAX));
+    pub(super) fn filled(&mut self, config: &Config, bytes: usize, assembly: &mut Buffer) {
+        let space = self.space(config, assembly).map_or(0, |space| space.len());
+        if let (Stage::Data(missing), 1..) = (self.stage, space) {
+            let bytes = bytes.min(space);
             assembly.fill(bytes);
             // The frame ends with the next call, even if nothing is missing any more.
             self.stage = Stage::Data(missing - bytes as u64);
@@ -453,7 +457,7 @@ pub(super) fn take<'i>(input: &mut &'i [u8], most: u64) -> &'i [u8] {
 const TEXT: u8 = 0x81;
 /// The first byte of an unfragmented binary message.
 const BINARY: u8 = 0x82;
-/// The least that is offered for the rest of a message, if that much is missing.
-const SPACE: usize = 64 << 10;
+/// The least that is offered for the rest of a message, if that much is missing: less is not worth a read of its own.
+const SPACE: usize = 4 << 10;
 /// So many bytes may any compressed message have.
 const SLACK: u64 = 64 << 10;

@@ -37,7 +37,7 @@ pub(super) struct Sender {
     masks: Masks,
     /// How many pongs were written, of which it is not known that they left the buffer.
     pongs: u8,
-    /// The payload of the last ping, if its pong has to wait for room.
+    /// The ping whose pong has to wait for room, once there was one.
     waiting_pong: Option<Box<Waiting>>,
     /// What compresses, once it was agreed on.
     #[cfg(feature = "deflate")]
@@ -46,10 +46,24 @@ pub(super) struct Sender {
 
 /// The payload of a ping.
 struct Waiting {
+    /// Whether it waits. If not, this is memory for the next.
+    now: bool,
     /// When so many bytes have left the buffer, the pongs before it have.
     behind: u64,
     len: usize,
     payload: [u8; MAX_CONTROL],
+}
+
+/// A part of a message: a fragment, or a piece.
+struct Part<'m> {
+    text: bool,
+    bytes: &'m [u8],
+    first: bool,
+    last: bool,
+    /// How long the message is, as far as that is known.
+    len: usize,
+    /// The most payload of one frame.
+    most: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -117,28 +131,24 @@ impl Sender {
     ) -> Result<usize, SendError> {
         let len = message.len();
         let from = from.min(len);
-        let to = config.fragment_bytes.map_or(len, |most| len.min(from.saturating_add(most.max(1))));
-        self.part(message.is_text(), &message.as_bytes()[from..to], from == 0, to == len, len, out)?;
+        let most = config.fragment_bytes.map_or(usize::MAX, |most| most.max(1));
+        let to = len.min(from.saturating_add(most));
+        let bytes = &message.as_bytes()[from..to];
+        self.part(&Part { text: message.is_text(), bytes, first: from == 0, last: to == len, len, most }, out)?;
         Ok(to)
     }
 
     pub(super) fn send_piece(&mut self, piece: &Piece<'_>, out: &mut Buffer) -> Result<(), SendError> {
-        let Piece { payload, first, last } = piece;
+        let &Piece { ref payload, first, last } = piece;
         // How long it will be is not known, but for one that ends at once.
-        let len = if *last { payload.len() } else { usize::MAX };
-        self.part(payload.is_text(), payload.as_bytes(), *first, *last, len, out)
+        let len = if last { payload.len() } else { usize::MAX };
+        let (text, bytes) = (payload.is_text(), payload.as_bytes());
+        self.part(&Part { text, bytes, first, last, len, most: usize::MAX }, out)
     }
 
-    /// Writes a part of a message of about `len` bytes as a frame.
-    fn part(
-        &mut self,
-        text: bool,
-        bytes: &[u8],
-        first: bool,
-        last: bool,
-        len: usize,
-        out: &mut Buffer,
-    ) -> Result<(), SendError> {
+    /// Writes a part of a message.
+    fn part(&mut self, part: &Part<'_>, out: &mut Buffer) -> Result<(), SendError> {
+        let &Part { text, bytes, first, last, len, most } = part;
         if self.closed {
             return Err(SendError::Closed);
         }
@@ -155,15 +165,15 @@ impl Sender {
             (false, false) => OpCode::Binary,
         };
         if first && last && message.compressed {
-            // In one frame, and only if it is worth it.
-            if self.compressed_message(FIN | RSV1 | opcode as u8, bytes, out) {
+            // Only if it is worth it.
+            if self.compressed_message(FIN | RSV1 | opcode as u8, bytes, most, out) {
                 return Ok(());
             }
             message.compressed = false;
         }
         let head = u8::from(last) << 7 | u8::from(message.compressed && !message.begun) << 6 | opcode as u8;
         if message.compressed {
-            message.begun |= self.compressed_frame(head, bytes, last, out);
+            message.begun |= self.compressed_part(head, bytes, most, out);
         } else {
             self.frame(head, bytes, out);
             message.begun = true;
@@ -180,14 +190,14 @@ impl Sender {
     }
 
     #[cfg(not(feature = "deflate"))]
-    const fn compressed_message(&mut self, _: u8, _: &[u8], _: &mut Buffer) -> bool {
+    const fn compressed_message(&mut self, _: u8, _: &[u8], _: usize, _: &mut Buffer) -> bool {
         let _ = self;
         false
     }
 
     #[cfg(not(feature = "deflate"))]
-    fn compressed_frame(&mut self, head: u8, bytes: &[u8], _: bool, out: &mut Buffer) -> bool {
-        self.frame(head, bytes, out);
+    fn compressed_part(&mut self, head: u8, bytes: &[u8], most: usize, out: &mut Buffer) -> bool {
+        self.frames(head, bytes, most, out);
         true
     }
 
@@ -216,7 +226,10 @@ impl Sender {
             let behind = out.gone() + out.len() as u64;
             let waiting = self
                 .waiting_pong
-                .get_or_insert_with(|| Box::new(Waiting { behind, len: 0, payload: [0; MAX_CONTROL] }));
+                .get_or_insert_with(|| Box::new(Waiting { now: false, behind: 0, len: 0, payload: [0; MAX_CONTROL] }));
+            if !waiting.now {
+                (waiting.now, waiting.behind) = (true, behind);
+            }
             waiting.len = ping.len();
             waiting.payload[..ping.len()].copy_from_slice(ping);
         }
@@ -225,10 +238,18 @@ impl Sender {
     /// Writes what waited for what was in the buffer to leave it.
     #[inline]
     pub(super) fn pull(&mut self, out: &mut Buffer) {
-        if let Some(ping) = self.waiting_pong.take_if(|ping| out.is_empty() || out.gone() >= ping.behind) {
-            self.pongs = 0;
+        if self.waiting_pong.is_some() {
+            self.pull_pong(out);
+        }
+    }
+
+    fn pull_pong(&mut self, out: &mut Buffer) {
+        let Some(mut ping) = self.waiting_pong.take() else { return };
+        if ping.now && (out.is_empty() || out.gone() >= ping.behind) {
+            (self.pongs, ping.now) = (0, false);
             self.answer(&ping.payload[..ping.len], out);
         }
+        self.waiting_pong = Some(ping);
     }
 
     /// The server's close frame came, or it broke the protocol: nothing is answered any more.
@@ -243,6 +264,15 @@ impl Sender {
         // The only error is the one that makes it superfluous.
         let _ = self.control(OpCode::Close, &payload[..len], out);
         (self.closed, self.plain) = (true, false);
+    }
+
+    /// Writes a part of a message in frames of at most `most` bytes of payload, the first of which begins with `head`.
+    pub(super) fn frames(&mut self, mut head: u8, mut payload: &[u8], most: usize, out: &mut Buffer) {
+        while let Some((fragment, rest @ [_, ..])) = payload.split_at_checked(most) {
+            self.frame(head & !FIN, fragment, out);
+            (head, payload) = (head & FIN | OpCode::Continuation as u8, rest);
+        }
+        self.frame(head, payload, out);
     }
 
     /// Writes a frame.
@@ -298,7 +328,7 @@ impl fmt::Display for SendError {
 impl error::Error for SendError {}
 
 /// The last frame of a message.
-const FIN: u8 = 0x80;
+pub(super) const FIN: u8 = 0x80;
 /// The mark of a compressed message, on its first frame (RFC 7692 §6).
 const RSV1: u8 = 0x40;
 /// The length of the header of a masked frame of up to 125 bytes.

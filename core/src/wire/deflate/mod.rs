@@ -14,12 +14,12 @@
 //! ```
 
 mod agreed;
-mod answer;
 mod deflater;
 mod history;
 mod inflater;
 mod offer;
 mod options;
+mod parameters;
 
 pub use self::{
     agreed::Agreed,

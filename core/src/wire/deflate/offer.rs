@@ -5,8 +5,8 @@ use core::{fmt, mem};
 
 use super::{
     agreed::Agreed,
-    answer::{Answer, Broken, Value},
     options::{ClientWindow, InvalidOption, Options, WINDOW_BITS},
+    parameters::{Broken, Parameters, Value},
 };
 
 /// The offer that a client makes in its handshake, with which the server's answer is judged (RFC 7692 §5, §7.1).
@@ -68,7 +68,7 @@ impl Offer {
     /// # Errors
     /// When the answer is not one to this offer: the connection has to be failed then (RFC 7692 §7.1, RFC 6455 §4.1).
     pub fn judge(&self, answer: &str) -> Result<Option<Agreed>, Refusal> {
-        let mut answer = Answer::new(answer);
+        let mut answer = Parameters::new(answer);
         let mut agreed = None;
         while let Some(name) = answer.extension()? {
             if name != NAME {
@@ -241,7 +241,7 @@ struct Answered {
 }
 
 impl Answered {
-    fn read(answer: &mut Answer<'_>) -> Result<Self, Refusal> {
+    fn read(answer: &mut Parameters<'_>) -> Result<Self, Refusal> {
         let mut answered = Self::default();
         while let Some((name, value)) = answer.parameter()? {
             let parameter = Parameter::named(name).ok_or_else(|| Refusal::UnknownParameter(cut(name.chars())))?;

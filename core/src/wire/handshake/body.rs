@@ -35,6 +35,8 @@ enum Framing {
     Chunk(u64),
     /// Before the line's end behind a chunk.
     ChunkEnd,
+    /// Behind its carriage return.
+    ChunkLineFeed,
     /// The body ends with the stream.
     UntilEnd,
     Over(BodyState),
@@ -112,7 +114,11 @@ impl Body {
                 Framing::Chunk(left) => Framing::Chunk(self.keep(left, input)),
                 Framing::ChunkSize(line) => line.receive(first(input)),
                 Framing::ChunkEnd => match first(input) {
-                    b'\r' => Framing::ChunkEnd,
+                    b'\r' => Framing::ChunkLineFeed,
+                    b'\n' => Framing::ChunkSize(SizeLine::default()),
+                    _ => Framing::Over(BodyState::Cut),
+                },
+                Framing::ChunkLineFeed => match first(input) {
                     b'\n' => Framing::ChunkSize(SizeLine::default()),
                     _ => Framing::Over(BodyState::Cut),
                 },
@@ -154,8 +160,9 @@ impl SizeLine {
                     None => broken,
                 }
             }
-            (_, None) => broken,
-            (_, Some(_)) => Framing::ChunkSize(Self { extension: true, ..self }),
+            (b';' | b' ' | b'\t' | b'\r', Some(_)) => Framing::ChunkSize(Self { extension: true, ..self }),
+            (_, Some(_)) if self.extension => Framing::ChunkSize(self),
+            (_, None | Some(_)) => broken,
         }
     }
 }

@@ -45,7 +45,7 @@ fn end_of_element(list: &[u8]) -> usize {
 }
 
 /// Whether a token may hold this byte (RFC 9110 §5.6.2): names of headers, subprotocols and extensions are tokens.
-pub(super) const fn is_token_byte(byte: u8) -> bool {
+pub(in crate::wire) const fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,

@@ -37,6 +37,8 @@ mod rejected;
 mod request;
 mod violation;
 
+#[cfg(feature = "deflate")]
+pub(super) use self::list::is_token_byte;
 pub use self::{
     answer::{Handshake, Limits, Progress},
     body::BodyState,

@@ -38,7 +38,7 @@ pub enum RequestPart {
 
 /// Why a request cannot be: which part of it, what was found there, and what was expected.
 ///
-/// Header values and queries may be secrets, and are not shown.
+/// Header values, queries and subprotocols may be secrets, and are not shown.
 ///
 /// ```
 /// use steadfast_core::wire::handshake::{Request, RequestPart, Scheme};
@@ -180,10 +180,13 @@ pub(super) fn origin(origin: &[u8]) -> Result<(), RequestError> {
 
 /// A name of a header or of a subprotocol (RFC 9110 §5.6.2).
 pub(super) fn token(part: RequestPart, name: &str) -> Result<(), RequestError> {
-    if name.is_empty() || find(name.as_bytes(), |byte| !is_token_byte(byte)).is_some() {
-        return Err(RequestError::new(part, quoted(name), "letters, digits and !#$%&'*+-.^_`|~"));
-    }
-    Ok(())
+    let found = match find(name.as_bytes(), |byte| !is_token_byte(byte)) {
+        Some((at, byte)) if part == RequestPart::Subprotocol => place(at, byte),
+        Some(_) => quoted(name),
+        None if name.is_empty() => quoted(""),
+        None => return Ok(()),
+    };
+    Err(RequestError::new(part, found, "letters, digits and !#$%&'*+-.^_`|~"))
 }
 
 /// What the value of a header may hold (RFC 9110 §5.5): no control characters but tabs. Bytes beyond ASCII are allowed,

@@ -119,7 +119,7 @@ impl Request {
     pub fn subprotocol(mut self, name: &str) -> Result<Self, RequestError> {
         part::token(RequestPart::Subprotocol, name)?;
         if self.offer.subprotocols.iter().any(|offered| offered == name) {
-            return Err(RequestError::new(RequestPart::Subprotocol, part::quoted(name), "each only once"));
+            return Err(RequestError::new(RequestPart::Subprotocol, "one that was offered before", "each only once"));
         }
         self.offer.subprotocols.push(name.to_string());
         Ok(self)
@@ -234,16 +234,20 @@ impl Request {
 }
 
 impl fmt::Debug for Request {
-    /// Header values and the query may hold secrets: they are left out.
+    /// Header values, the query and subprotocols (where tokens are passed by those who can set no header) may hold
+    /// secrets: they are left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request")
+        let mut request = f.debug_struct("Request");
+        #[cfg(feature = "deflate")]
+        request.field("deflate", &self.offer.deflate);
+        request
             .field("scheme", &self.scheme)
             .field("host", &self.host)
             .field("port", &self.port)
             .field("path", &self.target.split('?').next().unwrap_or_default())
             .field("authority", &self.authority)
             .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
-            .field("offer", &self.offer)
+            .field("subprotocols", &self.offer.subprotocols.len())
             .finish()
     }
 }

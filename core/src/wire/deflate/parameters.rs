@@ -1,7 +1,9 @@
 //! The grammar of `Sec-WebSocket-Extensions` (RFC 6455 §9.1), element by element and without a copy.
 
+use crate::wire::handshake::is_token_byte;
+
 /// Reads through a header field's value. Between tokens and separators there may be spaces and tabs (RFC 2616 §2.1).
-pub(super) struct Answer<'a> {
+pub(super) struct Parameters<'a> {
     text: &'a str,
     at: usize,
 }
@@ -17,7 +19,7 @@ pub(super) struct Value<'a> {
     raw: &'a str,
 }
 
-impl<'a> Answer<'a> {
+impl<'a> Parameters<'a> {
     pub(super) const fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
@@ -56,8 +58,10 @@ impl<'a> Answer<'a> {
                     self.at += 1;
                     return Ok(Value { raw: &self.text[start..end] });
                 }
-                (Some(b'\\'), at) if self.text.as_bytes().get(at + 1).is_some_and(|&b| is_token(b)) => self.at += 2,
-                (Some(byte), _) if is_token(byte) => self.at += 1,
+                (Some(b'\\'), at) if self.text.as_bytes().get(at + 1).is_some_and(|&b| is_token_byte(b)) => {
+                    self.at += 2;
+                }
+                (Some(byte), _) if is_token_byte(byte) => self.at += 1,
                 (_, at) => return Err(Broken(at)),
             }
         }
@@ -66,7 +70,7 @@ impl<'a> Answer<'a> {
     fn token(&mut self) -> Result<&'a str, Broken> {
         self.skip_space();
         let rest = &self.text[self.at..];
-        let len = rest.bytes().position(|byte| !is_token(byte)).unwrap_or(rest.len());
+        let len = rest.bytes().position(|byte| !is_token_byte(byte)).unwrap_or(rest.len());
         if len == 0 {
             return Err(Broken(self.at));
         }
@@ -111,30 +115,6 @@ impl Value<'_> {
     }
 }
 
-/// A character of a token (RFC 2616 §2.2): visible ASCII but for separators.
-const fn is_token(byte: u8) -> bool {
-    byte.is_ascii_graphic()
-        && !matches!(
-            byte,
-            b'(' | b')'
-                | b'<'
-                | b'>'
-                | b'@'
-                | b','
-                | b';'
-                | b':'
-                | b'\\'
-                | b'"'
-                | b'/'
-                | b'['
-                | b']'
-                | b'?'
-                | b'='
-                | b'{'
-                | b'}'
-        )
-}
-
 #[cfg(test)]
 mod tests {
     use alloc::{
@@ -144,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    type Parameters = Vec<(String, Option<String>)>;
+    type Found = Vec<(String, Option<String>)>;
 
     #[test]
     fn extensions_and_their_parameters_are_told_apart() {
@@ -207,8 +187,8 @@ mod tests {
         }
     }
 
-    fn read(text: &str) -> Result<Vec<(String, Parameters)>, Broken> {
-        let (mut answer, mut found) = (Answer::new(text), Vec::new());
+    fn read(text: &str) -> Result<Vec<(String, Found)>, Broken> {
+        let (mut answer, mut found) = (Parameters::new(text), Vec::new());
         while let Some(name) = answer.extension()? {
             let mut parameters = Vec::new();
             while let Some((name, value)) = answer.parameter()? {
