@@ -76,6 +76,10 @@ impl Connection {
         loop {
             let mut input = &self.read[self.left.clone()];
             while let Some(event) = self.wire.receive(&mut input, &mut self.assembly, &mut self.out) {
+                if event.is_err() {
+                    // The close frame that tells the server what it did wrong.
+                    write(&mut self.socket, &mut self.out)?;
+                }
                 match event? {
                     Event::Message(message) => {
                         take(message.into_message());

@@ -5,7 +5,7 @@
 mod wire;
 
 use steadfast_core::{
-    Message,
+    CloseFrame, Message,
     wire::{
         Buffer, Config, FrameHeader, OpCode, Piece, Violation, Wire,
         deflate::{Agreed, Deflater, Inflater, Offer, Options},
@@ -32,6 +32,18 @@ fn compressed(server: &mut Deflater, message: &[u8]) -> Vec<u8> {
     let mut payload = Buffer::new();
     server.deflate(message, true, &mut payload);
     payload.into_vec()
+}
+
+/// Bytes that cannot be compressed.
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut draw = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_be_bytes()[0]
+    };
+    (0..len).map(|_| draw()).collect()
 }
 
 fn marked(fin: bool, opcode: OpCode, payload: &[u8]) -> Vec<u8> {
@@ -99,6 +111,25 @@ fn the_limit_holds_for_what_is_inflated() {
     }
     let bomb = marked(true, OpCode::Binary, &compressed(&mut server(), &vec![0; 10_001]));
     assert_eq!(receive(config, &bomb), [Seen::Broken(Violation::MessageTooBig { limit: 10_000 })]);
+}
+
+#[test]
+fn what_compression_makes_longer_is_not_too_long_for_that() {
+    let noise = noise(10_000);
+    let payload = compressed(&mut server(), &noise);
+    assert!(payload.len() > noise.len());
+    let bytes = marked(true, OpCode::Binary, &payload);
+    assert_eq!(receive(Config::for_messages_of(10_000), &bytes), [Seen::Message(Message::binary(noise))]);
+}
+
+#[test]
+fn a_close_in_the_middle_of_a_message_lets_memory_go() {
+    let mut peer = peer(Config::default());
+    let piece = Piece { payload: Message::text("a piece"), first: true, last: false };
+    peer.wire.send_piece(&piece, &mut peer.out).expect("it is open");
+    assert!(peer.wire.compression_memory() > 100_000);
+    peer.wire.close(&CloseFrame::NORMAL, &mut peer.out);
+    assert!(peer.wire.compression_memory() < 1_000, "{}", peer.wire.compression_memory());
 }
 
 #[test]
@@ -256,7 +287,7 @@ fn what_compression_makes_in_one_lump_is_cut_into_fragments_too() {
         let config = Config { fragment_bytes: Some(100), ..Config::default() };
         peer.wire = Wire::with_deflate(config, &agreed(options, "permessage-deflate"), [7; 32]);
         // Nothing that could be shortened: a compressor keeps it back, and gives it out at once.
-        let noise: Vec<u8> = (0..10_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+        let noise = noise(10_000);
         let mut reader = reader();
         for len in [50, 100, 10_000] {
             peer.wire.send(&Message::binary(noise[..len].to_vec()), &mut peer.out).expect("open");
@@ -278,7 +309,7 @@ fn what_compression_makes_in_one_lump_is_cut_into_fragments_too() {
 #[test]
 fn a_large_message_leaves_no_memory_behind_in_the_compressor() {
     let mut peer = peer(Config::default());
-    let noise: Vec<u8> = (0..4_u32 << 20).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+    let noise = noise(4 << 20);
     peer.wire.send(&Message::binary(noise), &mut peer.out).expect("open");
     assert!(peer.wire.compression_memory() < 400 << 10, "{}", peer.wire.compression_memory());
 }

@@ -142,3 +142,31 @@ fn messages_and_control_frames_come_in_their_order() {
     ];
     assert_eq!(receive(&bytes), expected);
 }
+
+#[test]
+fn every_violation_has_its_code_and_names_its_clause() {
+    let table = [
+        (Violation::ReservedBits(1), 1002, "RFC 6455 §5.2"),
+        (Violation::ReservedOpcode(3), 1002, "RFC 6455 §5.2"),
+        (Violation::Masked, 1002, "RFC 6455 §5.1"),
+        (Violation::LengthNotMinimal(1), 1002, "RFC 6455 §5.2"),
+        (Violation::LengthOverflow(1 << 63), 1002, "RFC 6455 §5.2"),
+        (Violation::ControlFragmented, 1002, "RFC 6455 §5.5"),
+        (Violation::ControlTooLong, 1002, "RFC 6455 §5.5"),
+        (Violation::UnexpectedContinuation, 1002, "RFC 6455 §5.4"),
+        (Violation::ExpectedContinuation, 1002, "RFC 6455 §5.4"),
+        (Violation::CloseTooShort, 1002, "RFC 6455 §5.5.1"),
+        (Violation::CloseCode(1005), 1002, "RFC 6455 §7.4"),
+        (Violation::CloseReason, 1007, "RFC 6455 §5.5.1"),
+        (Violation::Utf8, 1007, "RFC 6455 §8.1"),
+        (Violation::Deflate, 1007, "RFC 7692 §7.2.2"),
+        (Violation::FrameTooBig { bytes: 2, limit: 1 }, 1009, "RFC 6455 §10.4"),
+        (Violation::MessageTooBig { limit: 1 }, 1009, "RFC 6455 §10.4"),
+        (Violation::EmptyFragments { limit: 1 }, 1008, "RFC 6455 §10.4"),
+        (Violation::ControlFlood { per_second: 1 }, 1008, "RFC 6455 §10.4"),
+    ];
+    for (violation, code, clause) in table {
+        assert_eq!((violation.close_code().0, violation.clause()), (code, clause), "{violation}");
+        assert!(violation.to_string().contains("expected") || code > 1007, "{violation}");
+    }
+}

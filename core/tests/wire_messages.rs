@@ -201,7 +201,7 @@ fn a_large_message_may_be_read_to_where_it_is_assembled() {
 #[test]
 fn bad_text_that_was_read_to_its_place_fails_with_the_next_call() {
     let mut peer = Peer::new(Config::default());
-    assert_eq!(peer.feed(&[&[0x81, 126, 0x50, 0][..], &[b'a'; 0x4800]].concat()), []);
+    assert_eq!(peer.feed(&[&[0x81, 126, 0x50, 0][..], &vec![b'a'; 0x4800]].concat()), []);
     let space = peer.wire.space(&mut peer.assembly).expect("much is missing");
     assert_eq!(space.len(), 0x800);
     space[..2].copy_from_slice(b"a\xFF");

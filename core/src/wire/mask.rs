@@ -16,7 +16,7 @@ impl Masks {
     /// A key that nobody who has seen all before it can tell.
     #[inline]
     pub(super) fn next(&mut self) -> [u8; 4] {
-        self.0.next_u32().to_ne_bytes()
+        self.0.next_u32().to_le_bytes()
     }
 }
 

@@ -30,9 +30,9 @@
 //! 2. **Strict.** Whatever RFC 6455 forbids a server is a [`Violation`], which names the clause and the close code that
 //!    it demands; the close frame is written by then. Text is judged byte by byte: bad text fails with its first bad byte.
 //! 3. **Bounded.** Messages, frames, empty fragments and control frames have limits ([`Config`]); nothing is reserved on
-//!    the word of a length; a server that pings and does not read gets the latest pong and no more.
+//!    the word of a length; a server that pings and does not read gets 64 pongs, and then the latest when they have left.
 //! 4. **Masks are unpredictable**: they come from a stream cipher that the caller seeds.
-//! 5. **No allocation for a message**, once the buffers have found their size.
+//! 5. **No allocation for a message** that is not compressed, once the buffers have found their size.
 //!
 //! # Map
 //! Bytes in: [`Wire::receive`], and [`Wire::space`] to read large messages straight to their place. Bytes out:
@@ -191,7 +191,8 @@ impl Wire {
     /// message's length, once all is written. Between two of them, control frames may be written, and no other message.
     ///
     /// # Errors
-    /// If a close frame was written, if `from` is 0 and a message is under way, or if it is not and none is.
+    /// If a close frame was written, if `from` is 0 and a message is under way, or if it is not and none is. `from` has to
+    /// be what the last call said.
     pub fn send_from(&mut self, message: &Message<'_>, from: usize, out: &mut Buffer) -> Result<usize, SendError> {
         self.sender.send_from(&self.config, message, from, out)
     }

@@ -2,6 +2,7 @@
 
 use super::{
     Buffer, Config, Event, FrameHeader, OpCode, Piece, Received, Violation,
+    config::most_compressed,
     control::{self, Allowance},
     event::Source,
     utf8,
@@ -290,7 +291,9 @@ impl Receiver {
         }
         self.announced = self.announced.saturating_add(len);
         let compressed = self.message.is_some_and(|kind| kind.compressed);
-        if self.announced > if compressed { most_compressed(config) } else { config.max_message_bytes } {
+        if self.announced
+            > if compressed { most_compressed(config.max_message_bytes) } else { config.max_message_bytes }
+        {
             return Err(Violation::MessageTooBig { limit: config.max_message_bytes });
         }
         if len == 0 && !fin {
@@ -440,12 +443,6 @@ impl Receiver {
     }
 }
 
-/// The most bytes that an allowed message may take when it is compressed. DEFLATE makes next to nothing longer, even
-/// where the server flushes after every few bytes; but blocks of nothing may follow each other without end.
-const fn most_compressed(config: &Config) -> u64 {
-    config.max_message_bytes.saturating_mul(2).saturating_add(SLACK)
-}
-
 /// Takes no more than `most` bytes from the front of the input.
 pub(super) fn take<'i>(input: &mut &'i [u8], most: u64) -> &'i [u8] {
     let (taken, rest) = input.split_at(usize::try_from(most).unwrap_or(usize::MAX).min(input.len()));
@@ -459,5 +456,3 @@ const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
 /// The least that is offered for the rest of a message, if that much is missing: less is not worth a read of its own.
 const SPACE: usize = 4 << 10;
-/// So many bytes may any compressed message have.
-const SLACK: u64 = 64 << 10;

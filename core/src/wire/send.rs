@@ -263,7 +263,9 @@ impl Sender {
         let (payload, len) = control::close_payload(frame);
         // The only error is the one that makes it superfluous.
         let _ = self.control(OpCode::Close, &payload[..len], out);
-        (self.closed, self.plain) = (true, false);
+        (self.closed, self.plain, self.under_way) = (true, false, None);
+        #[cfg(feature = "deflate")]
+        let _ = self.compressor.take();
     }
 
     /// Writes a part of a message in frames of at most `most` bytes of payload, the first of which begins with `head`.

@@ -25,13 +25,10 @@ impl Native {
         max_message_bytes: usize,
         mask_seed: [u8; 32],
     ) -> Self {
-        let limit = max_message_bytes as u64;
         let config = Config {
-            max_message_bytes: limit,
-            max_frame_bytes: limit,
             control_rate: options.control_rate,
             fragment_bytes: options.fragment_bytes,
-            ..Config::default()
+            ..Config::for_messages_of(max_message_bytes as u64)
         };
         #[cfg(feature = "deflate")]
         if let Some(agreed) = accepted.deflate() {
