@@ -69,11 +69,13 @@ pub struct Feed {
     deflate: bool,
 }
 
-/// A socket that now and then takes all that there is.
+/// A socket that now and then takes what there is, or some of it.
 #[derive(Debug)]
 pub struct Taker {
     /// After how many events it does.
     pub every: usize,
+    /// How many bytes it takes then, at most.
+    pub most: usize,
     /// What it took.
     pub bytes: Vec<u8>,
     /// How many pings had come in each time that it did, up to the server's close frame.
@@ -82,10 +84,10 @@ pub struct Taker {
 }
 
 impl Taker {
-    /// One that takes what was written after each so many events.
+    /// One that takes so many bytes of what was written, after each so many events.
     #[must_use]
-    pub const fn new(every: usize) -> Self {
-        Self { every, bytes: Vec::new(), pings: Vec::new(), events: 0 }
+    pub const fn new(every: usize, most: usize) -> Self {
+        Self { every, most, bytes: Vec::new(), pings: Vec::new(), events: 0 }
     }
 }
 
@@ -196,8 +198,9 @@ impl Feed {
         let Some(taker) = &mut self.taker else { return };
         taker.events += 1;
         if taker.events.is_multiple_of(taker.every) {
-            taker.bytes.extend(self.out.as_slice());
-            self.out.clear();
+            let bytes = self.out.len().min(taker.most);
+            taker.bytes.extend(&self.out.as_slice()[..bytes]);
+            self.out.consume(bytes);
             self.wire.pull(&mut self.out);
             if !self.wire.is_closed() {
                 taker.pings.push(self.seen.iter().filter(|seen| matches!(seen, Seen::Ping(_))).count());

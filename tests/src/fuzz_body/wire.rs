@@ -15,7 +15,7 @@ use super::{
 };
 
 /// The first bytes say with which configuration and how the others are fed, all in all five times: the last time, what
-/// is written is taken away now and then.
+/// is written is taken away now and then, all of it or a few bytes.
 ///
 /// # Panics
 /// When the cuts matter, memory is not bounded, something comes after the end, or the wrong thing is answered.
@@ -27,13 +27,12 @@ pub fn wire(bytes: &[u8]) {
     for cuts in [Cuts::Every(1), Cuts::Every(usize::from(head[7])), Cuts::Drawn(seed)] {
         same(&whole, &setting.run(bytes, cuts), cuts);
     }
-    let mut emptied = setting.feed();
-    if setting.we_close {
-        emptied.wire.close(&CloseFrame::NORMAL, &mut emptied.out);
+    let every = 1 + usize::from(head[6] / 2);
+    if head[6] & 1 == 0 {
+        all_answered(setting.run_taken(bytes, Cuts::Drawn(seed), Taker::new(every, usize::MAX)));
+    } else {
+        latest_answered(setting.run_taken(bytes, Cuts::Drawn(seed), Taker::new(every, every)));
     }
-    emptied.taker = Some(Taker::new(1 + usize::from(head[6])));
-    setting.give(&mut emptied, bytes, Cuts::Drawn(seed));
-    all_answered(emptied);
 }
 
 /// How the connection is made and what happens to it besides the bytes.
@@ -87,6 +86,17 @@ impl Setting {
         self.few_controls(&feed);
         assert!(feed.wire.compression_memory() <= STREAM + self.window(), "{:?}", feed.wire);
         ended_well(&mut feed);
+        feed
+    }
+
+    /// The same with what is written taken away.
+    fn run_taken(&self, bytes: &[u8], cuts: Cuts, taker: Taker) -> Feed {
+        let mut feed = self.feed();
+        if self.we_close {
+            feed.wire.close(&CloseFrame::NORMAL, &mut feed.out);
+        }
+        feed.taker = Some(taker);
+        self.give(&mut feed, bytes, cuts);
         feed
     }
 
@@ -146,18 +156,11 @@ fn complete(seen: &[Seen]) -> (&[Seen], &[u8]) {
 
 /// A pong for each ping, while there is room, and behind that for the latest that had to wait.
 fn all_answered(mut feed: Feed) {
-    let Taker { bytes: mut written, pings: emptied, .. } = feed.taker.take().expect("what was written is taken");
-    written.extend(feed.out.as_slice());
-    feed.out.clear();
-    feed.wire.pull(&mut feed.out);
-    written.extend(feed.out.as_slice());
-    let pings = feed.seen.iter().filter_map(|seen| match seen {
-        Seen::Ping(payload) => Some(payload),
-        _ => None,
-    });
+    let emptied = feed.taker.as_mut().map(|taker| std::mem::take(&mut taker.pings)).unwrap_or_default();
+    let (asked, pongs) = pings_and_pongs(&mut feed);
     let (mut lie_there, mut waiting, mut answered) = (0, None, Vec::new());
     let mut emptied = emptied.into_iter().peekable();
-    for (n, ping) in pings.enumerate() {
+    for (n, ping) in asked.iter().enumerate() {
         while emptied.next_if(|before| *before <= n).is_some() {
             lie_there = usize::from(waiting.is_some());
             answered.extend(waiting.take());
@@ -171,11 +174,38 @@ fn all_answered(mut feed: Feed) {
     }
     // When the server closed or broke the protocol, nothing is answered any more.
     answered.extend(waiting.filter(|_| !feed.wire.is_closed() || emptied.next().is_some()));
-    let frames = plain_frames::read(&written);
-    let (answers, others): (Vec<_>, Vec<_>) = frames.iter().partition(|(first, _)| *first == 0x8A);
-    assert!(answers.iter().map(|(_, payload)| payload).eq(answered), "{answers:?}");
+    assert!(pongs.iter().eq(answered), "{pongs:?}");
+}
+
+/// Pongs for some of the pings, in order, and in any case for the latest.
+fn latest_answered(mut feed: Feed) {
+    let (asked, pongs) = pings_and_pongs(&mut feed);
+    let mut left = asked.iter();
+    assert!(pongs.iter().all(|pong| left.any(|ping| ping == pong)), "{pongs:?}");
+    if !feed.wire.is_closed() {
+        assert_eq!(pongs.last(), asked.last());
+    }
+    if asked.len() <= PONGS {
+        assert_eq!(pongs.len(), asked.len());
+    }
+}
+
+/// What came in, and what is written in the end, besides one close frame at most.
+fn pings_and_pongs(feed: &mut Feed) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let mut written = feed.taker.take().expect("what was written is taken").bytes;
+    written.extend(feed.out.as_slice());
+    feed.out.clear();
+    feed.wire.pull(&mut feed.out);
+    written.extend(feed.out.as_slice());
+    let (pongs, others): (Vec<_>, Vec<_>) =
+        plain_frames::read(&written).into_iter().partition(|(first, _)| *first == 0x8A);
     let closing: &[u8] = if feed.wire.is_open() { &[] } else { &[0x88] };
     assert!(others.iter().map(|(first, _)| first).eq(closing), "{others:?}");
+    let came_in = feed.seen.iter().filter_map(|seen| match seen {
+        Seen::Ping(payload) => Some(payload.clone()),
+        _ => None,
+    });
+    (came_in.collect(), pongs.into_iter().map(|(_, payload)| payload).collect())
 }
 
 /// Pongs for pings, as many as may lie there, and one close frame at most, which says the right thing and is the last, or
