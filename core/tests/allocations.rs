@@ -64,3 +64,47 @@ fn messages_of_up_to_sixteen_kibibytes_pass_the_wire_without_an_allocation() {
         }
     }
 }
+
+#[cfg(feature = "deflate")]
+#[test]
+fn compressed_messages_of_up_to_sixteen_kibibytes_pass_the_wire_without_an_allocation() {
+    use steadfast_core::wire::deflate::{Deflater, Offer, Options};
+
+    let agreed = Offer::new(Options { threshold: 1, ..Options::default() })
+        .expect("in range")
+        .judge("permessage-deflate")
+        .expect("as offered")
+        .expect("the server compresses");
+    for len in [16, 128, 1_024, 16 << 10] {
+        let message = Message::text("much of the same, ".repeat(len / 18 + 1));
+        let (mut server, mut payload) = (Deflater::new(&agreed).expect("a window"), Buffer::new());
+        let mut wire = Wire::with_deflate(wire::Config::default(), &agreed, [1; 32]);
+        let (mut assembly, mut out) = (Buffer::new(), Buffer::new());
+        let mut frame = Vec::new();
+        let mut pass = || {
+            payload.clear();
+            server.deflate(message.as_bytes(), true, &mut payload);
+            let header =
+                FrameHeader { fin: true, rsv1: true, opcode: OpCode::Text, mask: None, len: payload.len() as u64 };
+            let (head, end) = header.to_bytes();
+            frame.clear();
+            frame.extend_from_slice(&head[..end]);
+            frame.extend_from_slice(payload.as_slice());
+            let mut seen = 0;
+            for mut chunk in frame.chunks(100) {
+                while let Some(event) = wire.receive(&mut chunk, &mut assembly, &mut out) {
+                    seen += usize::from(matches!(event, Ok(Event::Message(it)) if it.as_bytes() == message.as_bytes()));
+                }
+            }
+            wire.send(&message, &mut out).expect("open");
+            assert!(out.len() < message.len() || len < 100, "it is compressed");
+            out.clear();
+            seen
+        };
+        // Until the server's window is full.
+        let warm = 2 + (64 << 10) / message.len();
+        assert_eq!((0..warm).map(|_| pass()).sum::<usize>(), warm);
+        let allocated = measure(|| assert_eq!((0..100).map(|_| pass()).sum::<usize>(), 100));
+        assert_eq!(allocated.count_total, 0, "{len} B: {allocated:?}");
+    }
+}
