@@ -3,12 +3,18 @@
 
 use std::{thread, time::Duration};
 
-use steadfast_mio::EngineKind;
+use steadfast_mio::{EngineKind, WireOptions};
 use steadfast_tests::soak::{Kind, Report, Soak};
 
 #[test]
 fn every_kind_of_break_leaves_every_message_accounted_for() {
     soak(&EngineKind::default());
+}
+
+/// So that breaks come between fragments, and pings before the last of them.
+#[test]
+fn every_kind_of_break_leaves_every_message_accounted_for_with_a_frame_for_each_byte() {
+    soak(&EngineKind::Native(WireOptions { fragment_bytes: Some(1), ..WireOptions::default() }));
 }
 
 #[test]

@@ -214,6 +214,8 @@ impl Connection {
         if mem::replace(&mut self.quiet, true) {
             self.engine.release();
         }
+        // Behind what would go out next anyway: a message that fits there is confirmed by this ping and not by another.
+        self.out.feed(&mut self.engine);
         if self.engine.ping(payload, &mut self.out.buffer) {
             self.out.mark_ping();
         }

@@ -75,8 +75,7 @@ impl Outgoing {
         self.backlog.push(Waiting::Close(frame.clone()));
     }
 
-    /// Moves what waits into the buffer, until that is worth a write. To be called when the buffer is empty: what is in it
-    /// is what a ping has to wait for.
+    /// Moves what waits into the buffer, until that is worth a write: what is in it is what a ping has to wait for.
     pub(super) fn feed(&mut self, engine: &mut Engine) {
         while self.buffer.len() < BATCH {
             let at = self.end();

@@ -5,7 +5,7 @@ use std::{
     net::{TcpListener, TcpStream},
     sync::{Mutex, mpsc},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crate::suite::{
@@ -13,15 +13,26 @@ use crate::suite::{
     frames::{frame, next_frame},
 };
 use steadfast_mio::{
-    Client, EngineKind, Outcome, WireOptions,
-    core::{Delivery, SendOptions, Verdict, config::ConfigBuilder},
+    Application, Client, Endpoint, EngineKind, EventLoop, Outcome, Reads, Requests, WireOptions,
+    core::{
+        CloseFrame, Delivery, Message, Notice, SendOptions, StateKind, Timestamp, Verdict,
+        config::{Config, ConfigBuilder},
+    },
 };
 
-/// A client whose frames carry no more than 16 KiB.
-fn connect(url: &str, config: ConfigBuilder) -> Client {
+/// An endpoint whose frames carry no more than 16 KiB.
+fn endpoint(url: &str) -> Endpoint {
     let options = WireOptions { fragment_bytes: Some(16 << 10), ..WireOptions::default() };
-    let config = config.outbox_bounds(100, 128 << 20).build().expect("a good configuration");
-    Client::builder(url).engine(EngineKind::Native(options)).config(config).connect().expect("a client")
+    common::endpoint(url).engine(EngineKind::Native(options))
+}
+
+/// Room for long messages.
+fn bounds(config: ConfigBuilder) -> Config {
+    config.outbox_bounds(100, 128 << 20).build().expect("a good configuration")
+}
+
+fn connect(url: &str, config: ConfigBuilder) -> Client {
+    Client::to(endpoint(url)).config(bounds(config)).connect().expect("a client")
 }
 
 /// A door behind which the kernel keeps little of what was not read.
@@ -59,10 +70,17 @@ fn a_ping_gets_between_the_fragments_of_a_message_that_is_read_slowly() {
     let (told, heard) = mpsc::channel();
     let server = Server::on(narrow(), move |mut stream, _| {
         upgrade(&mut stream, b"");
-        while answer_frame(&mut stream).0 != BEGIN {}
+        let (mut len, mut pings) = (0, 0);
+        // The first is behind as many fragments as go into a write.
+        loop {
+            match answer_frame(&mut stream) {
+                (PING, _) => break,
+                (_, payload) => len += payload.len(),
+            }
+        }
+        assert!(len > 0 && len < LEN / 2, "a ping behind {len} B");
         // The rest is more than the kernel takes: what is asked for from here on is between fragments.
         gone.lock().expect("a lock").recv().expect("a word");
-        let (mut len, mut pings) = (16 << 10, 0);
         loop {
             match answer_frame(&mut stream) {
                 (PING, _) => pings += usize::from(len < LEN),
@@ -80,7 +98,7 @@ fn a_ping_gets_between_the_fragments_of_a_message_that_is_read_slowly() {
     open(&client);
     let pings = client.metrics().expect("a thread").pings;
     let receipt = client.send(vec![7; LEN]).expect("room");
-    // The first is ahead of the message; its answer, which confirms nothing, leads to another.
+    // The first confirms nothing, and so its answer leads to another.
     wait_for_pings(&client, pings + 2);
     go.send(()).expect("a server");
     let (len, pings) = heard.recv_timeout(SOON).expect("a message");
@@ -113,6 +131,96 @@ fn a_pong_gets_between_the_fragments_too() {
     let client = connect(&server.url(), config());
     let _receipt = client.send(vec![7; LEN]).expect("room");
     assert!(heard.recv_timeout(SOON).expect("the last pong"), "it came behind the message");
+}
+
+#[test]
+fn a_message_that_fits_into_a_write_is_confirmed_by_the_ping_behind_it() {
+    let (told, heard) = mpsc::channel();
+    let server = Server::start(move |mut stream, _| {
+        upgrade(&mut stream, b"");
+        while let Some((first, payload)) = next_frame(&mut stream) {
+            let _ = told.send(first);
+            if first == PING {
+                stream.write_all(&frame(PONG, &payload)).expect("a client");
+            }
+        }
+    });
+    let client = connect(&server.url(), config());
+    open(&client);
+    let receipt = client.send(vec![7; 40_000]).expect("room");
+    assert!(receipt.wait_timeout(SOON).expect("an outcome").is_confirmed());
+    let frames: Vec<u8> = (0..4).map(|_| heard.recv_timeout(SOON).expect("a frame")).collect();
+    assert_eq!(frames, [BEGIN, CONTINUE, END, PING]);
+}
+
+#[test]
+fn a_close_waits_for_the_last_fragment() {
+    let (told, heard) = mpsc::channel();
+    let server = Server::on(narrow(), move |mut stream, _| {
+        upgrade(&mut stream, b"");
+        let (mut len, mut ended) = (0, false);
+        while let Some((first, payload)) = next_frame(&mut stream) {
+            match first {
+                BEGIN => {
+                    len += payload.len();
+                    let _ = told.send((len, ended));
+                }
+                0x88 => {
+                    let _ = told.send((len, ended));
+                    let _ = stream.write_all(&frame(0x88, &payload));
+                    return;
+                }
+                PING => {}
+                _ => {
+                    assert!(!ended, "a fragment behind the last");
+                    (len, ended) = (len + payload.len(), first == END);
+                }
+            }
+        }
+    });
+    let client = connect(&server.url(), config());
+    open(&client);
+    let _receipt = client.send(vec![7; 8 << 20]).expect("room");
+    assert_eq!(heard.recv_timeout(SOON).expect("a fragment"), (16 << 10, false));
+    client.stop(CloseFrame::NORMAL, None);
+    assert_eq!(heard.recv_timeout(SOON).expect("a close frame"), (8 << 20, true));
+    client.state().wait_for(SOON, |state| state.kind() == StateKind::Stopped).expect("an end");
+}
+
+#[test]
+fn a_long_message_is_not_in_memory_twice() {
+    let server = Server::on(narrow(), move |mut stream, _| {
+        upgrade(&mut stream, b"");
+        while let Some((first, payload)) = next_frame(&mut stream) {
+            if first == PING {
+                stream.write_all(&frame(PONG, &payload)).expect("a client");
+            }
+        }
+    });
+    let message = Message::binary(vec![7; 32 << 20]);
+    let (endpoint, config) = (endpoint(&server.url()), bounds(config()));
+    let cost = allocation_counter::measure(|| {
+        let mut sessions = EventLoop::new().expect("a poll");
+        let id = sessions.add(endpoint, config, 1, Silent);
+        sessions.driver_mut().send(id, message, SendOptions::default());
+        let start = Instant::now();
+        while sessions.driver().session(id).is_some_and(|session| session.metrics().verdicts.confirmed == 0) {
+            assert!(start.elapsed() < SOON, "not confirmed in time");
+            sessions.run_once(Some(Duration::from_millis(100))).expect("a poll");
+        }
+    });
+    assert!(cost.bytes_max < 1 << 20, "{} B", cost.bytes_max);
+}
+
+/// Has nothing to say, and wants to hear nothing.
+struct Silent;
+
+impl Application for Silent {
+    fn deliver(&mut self, _message: Message<'_>, _requests: &mut Requests<'_>) -> Reads {
+        Reads::Continue
+    }
+
+    fn notify(&mut self, _at: Timestamp, _notice: Notice, _requests: &mut Requests<'_>) {}
 }
 
 #[test]
