@@ -87,9 +87,9 @@ struct EchoArgs {
     /// Only messages of this many bytes
     #[arg(long)]
     size: Option<usize>,
-    /// Only clients whose name contains this
-    #[arg(long, default_value = "")]
-    name: String,
+    /// Only clients of this name, or whose name contains this if none has it; may be given more than once
+    #[arg(long)]
+    name: Vec<String>,
     /// How often each has its turn
     #[arg(long)]
     rounds: Option<usize>,
@@ -156,8 +156,7 @@ fn run_echo(args: &EchoArgs) -> Result<(), String> {
     let mut rows = Vec::new();
     for window in args.window.map_or(vec![64, 1], |window| vec![window]) {
         for size in args.size.map_or(ECHO_SIZES.to_vec(), |size| vec![size]) {
-            let wanted = |name: &str| name.contains(&args.name);
-            let these = echo::run(&server, window, size, effort, wanted).map_err(|failure| failure.to_string())?;
+            let these = echo::run(&server, window, size, effort, &args.name).map_err(|failure| failure.to_string())?;
             report::echo_table(&these, args.output.markdown);
             rows.extend(these);
         }

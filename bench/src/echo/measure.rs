@@ -92,10 +92,10 @@ pub(crate) fn run(
     window: usize,
     size: usize,
     effort: Effort,
-    wanted: impl Fn(&str) -> bool,
+    names: &[String],
 ) -> Result<Vec<Row>, Failure> {
     let load = Load { window, payload: Bytes::from(vec![7; size]) };
-    let entries: Vec<Entry> = clients::all().into_iter().filter(|entry| wanted(entry.name)).collect();
+    let entries = chosen(clients::all(), names);
     let mut turns: Vec<Vec<Turn>> = entries.iter().map(|_| Vec::new()).collect();
     for round in 0..effort.rounds {
         for place in 0..entries.len() {
@@ -106,6 +106,14 @@ pub(crate) fn run(
         }
     }
     Ok(entries.iter().zip(turns).map(|(entry, turns)| row(entry.name, &load, &turns)).collect())
+}
+
+/// Those of these names; a name that nobody has stands for all that contain it.
+fn chosen(mut entries: Vec<Entry>, names: &[String]) -> Vec<Entry> {
+    let known: Vec<&str> = entries.iter().map(|entry| entry.name).collect();
+    let matches = |entry: &str, name: &String| entry == name || !known.contains(&&**name) && entry.contains(&**name);
+    entries.retain(|entry| names.is_empty() || names.iter().any(|name| matches(entry.name, name)));
+    entries
 }
 
 fn row(name: &'static str, load: &Load, turns: &[Turn]) -> Row {
