@@ -180,9 +180,11 @@ impl Session {
     /// Puts a ping behind what was handed over, if nothing confirms it yet and the pace allows; else at its time.
     #[inline]
     pub(super) fn barrier(&mut self) {
-        // One at a time: what goes out while a ping is under way shares the next.
+        // One at a time: what goes out while a ping is under way shares the next. Whose time is set, that time is kept,
+        // unless the window fills before it.
         if let Phase::Open(link) = &self.phase
             && !link.has_ping()
+            && (!self.timers.is_set(Timer::Barrier) || self.outbox.quarter_used(&self.config.confirm))
         {
             self.barrier_if_due();
         }
@@ -231,19 +233,31 @@ impl Session {
     }
 
     fn settle_front(&mut self, end: u64, verdict: Verdict) {
-        let mut settled = false;
+        let mut run: Option<(MessageId, u32)> = None;
         while let Some(entry) = self.outbox.settle_front(end) {
-            self.account.verdicts.count(verdict);
-            self.pending.push_back(Pending::Verdict { id: entry.id, verdict });
-            settled = true;
+            match &mut run {
+                Some((first, count)) if first.0.checked_add(u64::from(*count)) == Some(entry.id.0) => *count += 1,
+                run => {
+                    if let Some(before) = run.replace((entry.id, 1)) {
+                        self.tell_verdicts(before, verdict);
+                    }
+                }
+            }
         }
-        if settled {
+        if let Some(last) = run {
+            self.tell_verdicts(last, verdict);
             self.judge_write();
             self.judge_low_mark();
             self.pump(false);
             self.judge_drain();
             self.rest_soon();
         }
+    }
+
+    /// The same verdict for a run of messages whose ids rise by one.
+    fn tell_verdicts(&mut self, (first, count): (MessageId, u32), verdict: Verdict) {
+        self.account.verdicts.count(verdict, u64::from(count));
+        self.pending.push_back(Pending::Verdicts { first, count, verdict });
     }
 
     /// Messages up to `up_to` have left all buffers.

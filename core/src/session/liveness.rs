@@ -10,7 +10,7 @@ use crate::{
     Timestamp,
     close::Cause,
     config::{Heartbeat, validate},
-    message::{ConnId, Message, MessageId},
+    message::{ConnId, MessageId},
     session::{
         Session,
         event::PingPayload,
@@ -26,20 +26,25 @@ use crate::{
 pub(super) const LATE: Duration = Duration::from_secs(1);
 
 impl Session {
-    /// A message came in. Says whether the application is to have it.
-    pub(super) fn received(&mut self, conn: ConnId, message: &Message<'_>) -> bool {
+    /// A message of so many bytes came in. Says whether it counts: whether it is of this connection.
+    pub(super) fn received(&mut self, conn: ConnId, len: usize) -> bool {
         let now = self.now;
         let Some(link) = self.link_mut(conn) else { return false };
         link.hear(now);
         self.account.messages_received += 1;
-        self.account.bytes_received += message.len() as u64;
-        !(matches!(self.heartbeat(), Heartbeat::Text { .. }) && self.is_swallowed(message))
+        self.account.bytes_received += len as u64;
+        true
     }
 
-    /// Whether a message is the answer to the text heartbeat, and meant for nobody else.
-    fn is_swallowed(&mut self, message: &Message<'_>) -> bool {
+    /// Whether a message that came in, text or not, is the answer to the text heartbeat, and meant for nobody else.
+    #[inline]
+    pub(super) fn swallows<'m>(&mut self, text: impl FnOnce() -> Option<&'m str>) -> bool {
+        matches!(self.heartbeat(), Heartbeat::Text { .. }) && self.is_swallowed(text())
+    }
+
+    fn is_swallowed(&mut self, text: Option<&str>) -> bool {
         let Heartbeat::Text { pong, deliver, .. } = self.heartbeat() else { return false };
-        if message.as_text() != Some(pong) {
+        if text != Some(pong) {
             return false;
         }
         let swallowed = !deliver;

@@ -92,12 +92,12 @@ impl Verdicts {
         self.confirmed + self.written + self.in_doubt + self.dropped
     }
 
-    pub(super) const fn count(&mut self, verdict: Verdict) {
+    pub(super) const fn count(&mut self, verdict: Verdict, messages: u64) {
         match verdict {
-            Verdict::Confirmed => self.confirmed += 1,
-            Verdict::Written => self.written += 1,
-            Verdict::InDoubt => self.in_doubt += 1,
-            Verdict::Dropped(_) => self.dropped += 1,
+            Verdict::Confirmed => self.confirmed += messages,
+            Verdict::Written => self.written += messages,
+            Verdict::InDoubt => self.in_doubt += messages,
+            Verdict::Dropped(_) => self.dropped += messages,
         }
     }
 }

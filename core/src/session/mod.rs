@@ -144,7 +144,8 @@ impl Session {
         let (mut conn, mut sent, mut lent) = (ConnId(0), None, None);
         match event {
             Event::Received { conn: from, message } => {
-                if self.received(from, &message) {
+                // By parts, so that the message need not lie in memory.
+                if self.received(from, message.len()) && !self.swallows(|| message.as_text()) {
                     conn = from;
                     lent = Some(message);
                 }
@@ -297,7 +298,7 @@ impl Session {
     /// How many actions wait to be taken.
     #[cfg(feature = "trace")]
     pub(crate) fn untaken(&self) -> usize {
-        self.pending.len()
+        pending::actions(&self.pending)
     }
 
     /// Forgets actions that were not taken and mean nothing any more.
@@ -314,7 +315,7 @@ impl Session {
 /// Counts a verdict that leaves something to decide, and tells it with the message.
 fn settle(account: &mut Account, pending: &mut VecDeque<Pending>, settled: Settled) {
     let Settled { id, verdict, message } = settled;
-    account.verdicts.count(verdict);
+    account.verdicts.count(verdict, 1);
     pending.push_back(Pending::Notify(Notice::Verdict { id, verdict, message: Some(Box::new(message)) }));
 }
 

@@ -205,19 +205,25 @@ impl Outbox {
     }
 
     /// Appends a message. `ahead`: it goes before everything that was not handed over, behind others sent ahead.
+    #[inline]
     pub(super) fn push(&mut self, entry: Entry, ahead: bool) {
         self.quiet = false;
         self.bytes += entry.message.len();
         if entry.bound {
             self.bound = (self.bound.0 + 1, self.bound.1 + entry.message.len());
         }
-        self.sorted =
-            self.queue.is_empty() || self.sorted && !ahead && self.queue.back().is_some_and(|last| last.id < entry.id);
+        let is_highest = Some(entry.id) > self.highest;
+        let is_last = is_highest || self.queue.back().is_some_and(|last| last.id < entry.id);
+        self.sorted = self.queue.is_empty() || self.sorted && !ahead && is_last;
         self.highest = self.highest.max(Some(entry.id));
         if ahead {
             let behind = self.queue.iter().skip(self.handed).take_while(|waiting| waiting.bound).count();
             self.queue.insert(self.handed + behind, entry);
         } else {
+            // First of all, so that nothing can fail once the entry is made, and it is made where it stays.
+            while self.queue.len() == self.queue.capacity() {
+                self.queue.reserve(1);
+            }
             self.queue.push_back(entry);
         }
     }

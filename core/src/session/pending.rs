@@ -49,9 +49,11 @@ pub(super) enum Pending {
         conn: ConnId,
         message: Box<Message<'static>>,
     },
-    /// A verdict without its message: the usual one.
-    Verdict {
-        id: MessageId,
+    /// The same verdict, without the messages, for so many whose ids rise by one: the usual one. One pong confirms
+    /// hundreds.
+    Verdicts {
+        first: MessageId,
+        count: u32,
         verdict: Verdict,
     },
     Notify(Notice),
@@ -70,10 +72,42 @@ impl Pending {
             Self::SetTimer { .. }
             | Self::CancelTimer
             | Self::Deliver { .. }
-            | Self::Verdict { .. }
+            | Self::Verdicts { .. }
             | Self::Notify(_) => None,
         }
     }
+
+    /// How many actions it stands for.
+    const fn actions(&self) -> usize {
+        match self {
+            Self::Verdicts { count, .. } => *count as usize,
+            Self::Connect { .. }
+            | Self::Send { .. }
+            | Self::Ping { .. }
+            | Self::Heartbeat { .. }
+            | Self::Close { .. }
+            | Self::Abort { .. }
+            | Self::SetTimer { .. }
+            | Self::CancelTimer
+            | Self::Deliver { .. }
+            | Self::Notify(_) => 1,
+        }
+    }
+
+    /// The action with this index, without taking it; `None` if what it spoke of is gone.
+    fn peek<'a>(&'a self, index: usize, outbox: &'a Outbox, heartbeat: &'a Heartbeat) -> Option<Action<'a>> {
+        match self {
+            Self::Deliver { conn, message } => Some(Action::Deliver { conn: *conn, message: message.borrowed() }),
+            Self::Verdicts { first, verdict, .. } => Some(verdict_on(MessageId(first.0 + index as u64), *verdict)),
+            other => resolve(other.clone(), outbox, heartbeat),
+        }
+    }
+}
+
+/// How many actions these stand for.
+#[cfg(feature = "trace")]
+pub(super) fn actions(pending: &VecDeque<Pending>) -> usize {
+    pending.iter().map(Pending::actions).sum()
 }
 
 /// What the session decided, to be carried out in this order; from [`Session::handle`](crate::Session::handle).
@@ -100,16 +134,15 @@ impl Actions<'_> {
     /// How many wait to be taken, those of earlier events included.
     #[cfg(feature = "trace")]
     pub(crate) fn untaken(&self) -> usize {
-        self.pending.len() + usize::from(self.sent.is_some()) + usize::from(self.lent.is_some())
+        actions(self.pending) + usize::from(self.sent.is_some()) + usize::from(self.lent.is_some())
     }
 
     /// The actions that this very event led to, without taking them: for recorders and checkers.
     pub fn peek(&self) -> impl Iterator<Item = Action<'_>> {
         let sent = self.sent.and_then(|sequence| send(self.conn, sequence, self.outbox));
         let lent = self.lent.as_ref().map(|lent| Action::Deliver { conn: self.conn, message: lent.borrowed() });
-        let queued = self.pending.iter().skip(self.old).filter_map(|pending| match pending {
-            Pending::Deliver { conn, message } => Some(Action::Deliver { conn: *conn, message: message.borrowed() }),
-            other => resolve(other.clone(), self.outbox, self.heartbeat),
+        let queued = self.pending.iter().skip(self.old).flat_map(|pending| {
+            (0..pending.actions()).filter_map(|index| pending.peek(index, self.outbox, self.heartbeat))
         });
         sent.into_iter().chain(lent).chain(queued)
     }
@@ -129,6 +162,13 @@ impl<'a> Iterator for Actions<'a> {
             }
         }
         loop {
+            if let Pending::Verdicts { first, count, verdict } = self.pending.front_mut()?
+                && *count > 1
+            {
+                let id = *first;
+                (first.0, *count) = (id.0 + 1, *count - 1);
+                return Some(verdict_on(id, *verdict));
+            }
             let pending = self.pending.pop_front()?;
             self.old = self.old.saturating_sub(1);
             let action = resolve(pending, self.outbox, self.heartbeat);
@@ -149,6 +189,12 @@ fn send(conn: ConnId, sequence: u64, outbox: &Outbox) -> Option<Action<'_>> {
     Some(Action::Send { conn, id: entry.id, message: &entry.message })
 }
 
+/// A verdict without its message.
+#[inline]
+const fn verdict_on(id: MessageId, verdict: Verdict) -> Action<'static> {
+    Action::Notify(Notice::Verdict { id, verdict, message: None })
+}
+
 /// The action as the driver sees it; `None` if what it spoke of is gone.
 fn resolve<'a>(pending: Pending, outbox: &'a Outbox, heartbeat: &'a Heartbeat) -> Option<Action<'a>> {
     Some(match pending {
@@ -164,7 +210,7 @@ fn resolve<'a>(pending: Pending, outbox: &'a Outbox, heartbeat: &'a Heartbeat) -
         Pending::SetTimer { at } => Action::SetTimer { at },
         Pending::CancelTimer => Action::CancelTimer,
         Pending::Deliver { conn, message } => Action::Deliver { conn, message: *message },
-        Pending::Verdict { id, verdict } => Action::Notify(Notice::Verdict { id, verdict, message: None }),
+        Pending::Verdicts { first, verdict, .. } => verdict_on(first, verdict),
         Pending::Notify(notice) => Action::Notify(notice),
     })
 }
@@ -172,25 +218,25 @@ fn resolve<'a>(pending: Pending, outbox: &'a Outbox, heartbeat: &'a Heartbeat) -
 impl Drop for Actions<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.sent.is_some() || self.lent.is_some() {
-            self.keep();
+        // By parts, so that the whole need not lie in memory.
+        if let Some(sequence) = self.sent.take() {
+            keep(self.pending, self.old, Pending::Send { conn: self.conn, sequence });
+        }
+        if let Some(message) = self.lent.take() {
+            keep_message(self.pending, self.old, self.conn, message);
         }
     }
 }
 
-impl Actions<'_> {
-    /// Puts what was not taken into its place in the queue.
-    #[cold]
-    fn keep(&mut self) {
-        let conn = self.conn;
-        if let Some(sequence) = self.sent.take() {
-            self.pending.insert(self.old, Pending::Send { conn, sequence });
-        }
-        if let Some(message) = self.lent.take() {
-            let message = Box::new(message.into_owned());
-            self.pending.insert(self.old, Pending::Deliver { conn, message });
-        }
-    }
+/// Puts what was not taken into its place in the queue.
+#[cold]
+fn keep(queue: &mut VecDeque<Pending>, place: usize, pending: Pending) {
+    queue.insert(place, pending);
+}
+
+#[cold]
+fn keep_message(queue: &mut VecDeque<Pending>, place: usize, conn: ConnId, message: Message<'_>) {
+    keep(queue, place, Pending::Deliver { conn, message: Box::new(message.into_owned()) });
 }
 
 impl Pending {
@@ -210,7 +256,7 @@ impl Pending {
             | Self::Abort { .. }
             | Self::SetTimer { .. }
             | Self::CancelTimer
-            | Self::Verdict { .. }
+            | Self::Verdicts { .. }
             | Self::Notify(_) => None,
         }
     }
