@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -55,7 +58,7 @@ pub enum Reads {
 pub struct Requests<'a> {
     pub(super) session: SessionId,
     pub(super) now: Timestamp,
-    pub(super) ids: &'a AtomicU64,
+    pub(super) ids: &'a Arc<AtomicU64>,
     pub(super) events: &'a mut VecDeque<Event<'static>>,
 }
 
@@ -74,8 +77,13 @@ impl Requests<'_> {
 
     /// Sends a message. If the session does not accept it, it comes back with
     /// [`Notice::Refused`].
+    #[inline]
     pub fn send(&mut self, message: impl Into<Message<'static>>, options: SendOptions) -> MessageId {
-        let id = MessageId(self.ids.fetch_add(1, Ordering::Relaxed));
+        // First of all, so that nothing can fail once the event is made, and it is made where it stays.
+        while self.events.len() == self.events.capacity() {
+            self.events.reserve(1);
+        }
+        let id = next_id(self.ids);
         self.events.push_back(Event::Send { id, message: message.into(), options });
         id
     }
@@ -104,6 +112,18 @@ impl Requests<'_> {
     pub fn stop(&mut self, frame: CloseFrame, drain: Option<Duration>) {
         self.events.push_back(Event::Stop { frame, drain });
     }
+}
+
+/// The next message's name. The caller has the driver to itself, so that no remote comes into being meanwhile: where
+/// there is none, nobody else counts, and no lock of the bus is needed.
+#[inline]
+pub(super) fn next_id(ids: &Arc<AtomicU64>) -> MessageId {
+    if Arc::strong_count(ids) > 1 {
+        return MessageId(ids.fetch_add(1, Ordering::Relaxed));
+    }
+    let id = ids.load(Ordering::Relaxed);
+    ids.store(id.wrapping_add(1), Ordering::Relaxed);
+    MessageId(id)
 }
 
 impl<T: Application + ?Sized> Application for Box<T> {

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use steadfast_core::{Actions, Event, Session, Timestamp};
+use steadfast_core::{Event, Session};
+
+use crate::driver::{application::Application, hands::Hands};
 
 /// Where events go in and actions come out.
 pub(super) enum Machine {
@@ -27,12 +29,31 @@ impl Machine {
         Self::Recorded(Box::new(Recording { recorder, to: Some(to) }))
     }
 
-    pub(super) fn handle<'a>(&'a mut self, now: Timestamp, event: Event<'a>) -> Actions<'a> {
+    /// Handles an event, and has each action carried out that it leads to.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "where the caller knows the event, nothing of the enums is left")]
+    pub(super) fn handle<A: Application>(&mut self, event: Event<'_>, hands: &mut Hands<'_, A>) {
         match self {
-            Self::Plain(session) => session.handle(now, event),
+            Self::Plain(session) => {
+                let mut actions = session.handle(hands.requests.now, event);
+                // The usual event leads to one action, and it is known to which.
+                if let Some(first) = actions.next() {
+                    hands.carry_out(first);
+                    #[expect(clippy::while_let_on_iterator, reason = "`for` moves it: half the cost of a message")]
+                    while let Some(action) = actions.next() {
+                        hands.carry_out_next(action);
+                    }
+                }
+            }
             #[cfg(feature = "trace")]
-            Self::Recorded(recording) => recording.recorder.handle(now, event),
+            Self::Recorded(recording) => recording.handle(event, hands),
         }
+    }
+
+    /// As [`handle`](Self::handle), for events of which the caller does not know which they are.
+    #[inline(never)]
+    pub(super) fn handle_any<A: Application>(&mut self, event: Event<'_>, hands: &mut Hands<'_, A>) {
+        self.handle(event, hands);
     }
 
     pub(super) const fn session(&self) -> &Session {
@@ -54,6 +75,16 @@ impl Machine {
             {
                 recording.to = None;
             }
+        }
+    }
+}
+
+#[cfg(feature = "trace")]
+impl Recording {
+    #[inline(never)]
+    fn handle<A: Application>(&mut self, event: Event<'_>, hands: &mut Hands<'_, A>) {
+        for action in self.recorder.handle(hands.requests.now, event) {
+            hands.carry_out(action);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod application;
 mod backlog;
+mod hands;
 mod link;
 mod machine;
 mod mailbox;
@@ -24,15 +25,16 @@ use steadfast_core::{
 };
 
 pub(crate) use self::mailbox::{Command, Mailbox};
-pub use self::{
-    application::{Application, Reads, Requests},
-    mailbox::{Remote, SendError},
-};
 use self::{
+    application::next_id,
     link::Link,
     machine::Machine,
     timers::Timers,
     turn::{READ_BUFFER, Shared, Turn},
+};
+pub use self::{
+    application::{Application, Reads, Requests},
+    mailbox::{Remote, SendError},
 };
 use crate::{dial::Resolver, endpoint::Endpoint};
 
@@ -258,7 +260,7 @@ impl<A: Application> Driver<A> {
         options: SendOptions,
     ) -> Option<MessageId> {
         let index = self.index(session)?;
-        let id = MessageId(self.slots[index].ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        let id = next_id(&self.slots[index].ids);
         self.turn(index).apply(Event::Send { id, message: message.into(), options });
         self.queue(index);
         Some(id)

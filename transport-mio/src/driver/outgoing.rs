@@ -118,6 +118,10 @@ impl Outgoing {
         if let Some(up_to) = flushed {
             events.push_back(Event::Flushed { conn, up_to });
         }
+        if self.marks.is_empty() {
+            // It begins at its front again, instead of going round all the memory that it ever needed.
+            self.marks.clear();
+        }
     }
 
     /// The first message of which no byte reached the operating system.

@@ -3,17 +3,18 @@
 use std::{collections::VecDeque, mem, net::IpAddr};
 
 use mio::{Registry, Token};
-use steadfast_core::{Action, Cause, ConnId, Event, Timestamp, wire::Buffer};
+use steadfast_core::{Cause, ConnId, Event, Message, Timestamp, wire::Buffer};
 
 use crate::{
     dial::{Dial, Resolver, in_turn},
     driver::{
         Slot,
-        application::{Application, Reads, Requests},
+        application::{Application, Requests},
+        hands::Hands,
         link::{Ending, Link, Read},
+        machine::Machine,
         outgoing::keep,
     },
-    endpoint::Endpoint,
     engine::Incoming,
     failure::Failure,
 };
@@ -45,57 +46,65 @@ pub(super) struct Turn<'a, A> {
 impl<A: Application> Turn<'_, A> {
     /// Handles an event and what follows from it, but for the writing.
     pub(super) fn apply(&mut self, event: Event<'_>) {
-        self.apply_alone(event);
+        self.lend();
+        self.handle(event);
         self.follow();
     }
 
-    /// Handles an event, and not what follows from it.
-    fn apply_alone(&mut self, event: Event<'_>) {
+    /// A message came in. As [`apply`](Self::apply), for the event that comes most often, to a connection that has its
+    /// write buffer.
+    #[inline]
+    fn received(&mut self, conn: ConnId, message: Message<'_>) {
+        let (machine, mut hands) = self.hands();
+        machine.handle(Event::Received { conn, message }, &mut hands);
+        self.follow();
+    }
+
+    /// Lends the connection a write buffer: any event may lead to something to write.
+    #[inline]
+    fn lend(&mut self) {
         if let Link::Up(connection) = &mut self.slot.link {
             connection.out.borrow(&mut self.shared.spare);
         }
-        self.handle(event);
     }
 
     /// Handles what follows from actions, until nothing does.
+    #[inline]
     fn follow(&mut self) {
-        while let Some(event) = self.shared.events.pop_front() {
-            self.handle(event);
+        if !self.shared.events.is_empty() {
+            self.follow_events();
+            // It begins at its front again, instead of going round all the memory that it ever needed.
+            self.shared.events.clear();
+        }
+    }
+
+    #[inline(never)]
+    fn follow_events(&mut self) {
+        let (machine, mut hands) = self.hands();
+        while let Some(event) = hands.requests.events.pop_front() {
+            if let Event::Send { .. } = event {
+                machine.handle(event, &mut hands);
+            } else {
+                machine.handle_any(event, &mut hands);
+            }
         }
     }
 
     /// Handles one event and carries out its actions.
     fn handle(&mut self, event: Event<'_>) {
-        let Slot { machine, application, link, ids, timer, pause, id, endpoint, attempt: current, .. } =
-            &mut *self.slot;
+        let (machine, mut hands) = self.hands();
+        machine.handle_any(event, &mut hands);
+    }
+
+    /// What decides, and what carries it out.
+    #[inline]
+    fn hands(&mut self) -> (&mut Machine, Hands<'_, A>) {
+        let Slot { machine, application, link, ids, timer, pause, id, endpoint, attempt, .. } = &mut *self.slot;
         let Shared { registry, resolver, events, .. } = &mut *self.shared;
-        let mut requests = Requests { session: *id, now: self.now, ids, events };
-        for action in machine.handle(self.now, event) {
-            match action {
-                Action::Connect { conn, attempt } => {
-                    *current = attempt;
-                    *link = begin(conn, endpoint, resolver, self.index);
-                    requests.events.push_back(Event::Dialing { conn });
-                }
-                Action::Send { conn, id, message } => link.with(conn, |connection| connection.send(id, message)),
-                Action::Ping { conn, payload } => link.with(conn, |connection| connection.ping(payload)),
-                Action::Heartbeat { conn, text } => link.with(conn, |connection| connection.heartbeat(text)),
-                Action::Close { conn, frame } => link.with(conn, |connection| connection.close(&frame)),
-                Action::Abort { conn } => {
-                    if link.conn() == Some(conn) {
-                        requests.events.extend(link.end(registry, Ending::Abort));
-                    }
-                }
-                Action::SetTimer { at } => *timer = Some(at),
-                Action::CancelTimer => *timer = None,
-                Action::Deliver { conn: _, message } => {
-                    if application.deliver(message, &mut requests) == Reads::Pause {
-                        *pause = true;
-                    }
-                }
-                Action::Notify(notice) => application.notify(self.now, notice, &mut requests),
-            }
-        }
+        let (now, index) = (self.now, self.index);
+        let requests = Requests { session: *id, now, ids, events };
+        let hands = Hands { application, link, timer, pause, endpoint, attempt, index, registry, resolver, requests };
+        (machine, hands)
     }
 
     /// Carries on with whatever can be carried on with: the dial, reading, writing. Whether there is more to do than
@@ -134,7 +143,8 @@ impl<A: Application> Turn<'_, A> {
     fn follow_but_start(&mut self) {
         while let Some(event) = self.shared.events.pop_front() {
             if event != Event::Start {
-                self.apply_alone(event);
+                self.lend();
+                self.handle(event);
             }
         }
     }
@@ -218,6 +228,7 @@ impl<A: Application> Turn<'_, A> {
     /// Gives bytes to the engine, and what they came to to the session.
     fn take_in(&mut self, conn: ConnId, input: &[u8]) {
         let Some(connection) = self.slot.link.up(conn) else { return };
+        connection.out.borrow(&mut self.shared.spare);
         connection.engine.tick(self.now);
         // Messages are borrowed from it while the session has the connection.
         let mut assembly = mem::take(&mut connection.assembly);
@@ -246,9 +257,15 @@ impl<A: Application> Turn<'_, A> {
                 connection.held = Some(input.to_vec());
                 return;
             }
-            let out = &mut connection.out;
-            out.borrow(&mut self.shared.spare);
-            let Some(incoming) = connection.engine.next(&mut input, assembly, &mut out.buffer) else { return };
+            // Nearly every message, without a look at everything else that might have come.
+            if let Some(message) = connection.engine.whole(&mut input) {
+                connection.quiet = false;
+                self.received(conn, message);
+                continue;
+            }
+            let Some(incoming) = connection.engine.next(&mut input, assembly, &mut connection.out.buffer) else {
+                return;
+            };
             match incoming {
                 Incoming::Message(message) => {
                     connection.quiet = false;
@@ -323,16 +340,6 @@ impl<A: Application> Turn<'_, A> {
 
     fn end(&mut self, ending: Ending) {
         self.shared.events.extend(self.slot.link.end(&self.shared.registry, ending));
-    }
-}
-
-/// Begins a connection: with the address if the host is one, with a question to the resolver if it is a name.
-fn begin(conn: ConnId, endpoint: &Endpoint, resolver: &mut Resolver, slot: usize) -> Link {
-    if let Ok(address) = endpoint.host().parse() {
-        Link::Dialing(conn, Dial::new(in_turn(vec![address], endpoint.port(), 1)))
-    } else {
-        resolver.ask(endpoint.host(), slot);
-        Link::Resolving(conn)
     }
 }
 

@@ -119,6 +119,15 @@ impl Engine {
         incoming
     }
 
+    /// Takes a message that lies at the front of `input` as a whole. If there is none, [`next`](Self::next) knows what is.
+    #[inline]
+    pub(crate) fn whole<'i>(&mut self, input: &mut &'i [u8]) -> Option<Message<'i>> {
+        match &mut self.phase {
+            Phase::Open(Socket::Native(socket)) => socket.whole(input),
+            _ => None,
+        }
+    }
+
     fn upgrade(&mut self, input: &mut &[u8]) -> Option<Incoming<'static>> {
         let Phase::Upgrading(handshake) = &mut self.phase else { return None };
         Some(match handshake.receive(input) {

@@ -2,7 +2,7 @@
 
 use steadfast_core::{
     CloseFrame, Message, PingPayload, Timestamp,
-    wire::{Buffer, Config, Event, Wire, handshake::Accepted},
+    wire::{Buffer, Config, Event, Received, Wire, handshake::Accepted},
 };
 
 use super::{Incoming, WireOptions};
@@ -39,6 +39,11 @@ impl Native {
             #[cfg(feature = "deflate")]
             releases: false,
         }
+    }
+
+    #[inline]
+    pub(super) fn whole<'i>(&mut self, input: &mut &'i [u8]) -> Option<Message<'i>> {
+        self.wire.receive_whole(input).map(Received::into_message)
     }
 
     #[inline]

@@ -1,0 +1,85 @@
+//! What a session decided, carried out.
+
+use mio::Registry;
+use steadfast_core::{Action, ConnId, Event, Timestamp};
+
+use crate::{
+    dial::{Dial, Resolver, in_turn},
+    driver::{
+        application::{Application, Reads, Requests},
+        link::{Ending, Link},
+    },
+    endpoint::Endpoint,
+};
+
+/// What actions are carried out with.
+pub(super) struct Hands<'a, A> {
+    pub(super) application: &'a mut A,
+    pub(super) link: &'a mut Link,
+    pub(super) timer: &'a mut Option<Timestamp>,
+    pub(super) pause: &'a mut bool,
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) attempt: &'a mut u32,
+    pub(super) index: usize,
+    pub(super) registry: &'a Registry,
+    pub(super) resolver: &'a mut Resolver,
+    pub(super) requests: Requests<'a>,
+}
+
+impl<A: Application> Hands<'_, A> {
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "where the caller knows the action, nothing of the enum is left")]
+    pub(super) fn carry_out(&mut self, action: Action<'_>) {
+        match action {
+            Action::Send { conn, id, message } => self.link.with(conn, |connection| connection.send(id, message)),
+            Action::Deliver { conn: _, message } => {
+                if self.application.deliver(message, &mut self.requests) == Reads::Pause {
+                    *self.pause = true;
+                }
+            }
+            Action::Notify(notice) => self.application.notify(self.requests.now, notice, &mut self.requests),
+            action => self.carry_out_seldom(action),
+        }
+    }
+
+    /// As [`carry_out`](Self::carry_out), and not in the caller's place.
+    #[inline(never)]
+    pub(super) fn carry_out_next(&mut self, action: Action<'_>) {
+        self.carry_out(action);
+    }
+
+    /// What does not happen for every message.
+    #[inline(never)]
+    fn carry_out_seldom(&mut self, action: Action<'_>) {
+        match action {
+            Action::Connect { conn, attempt } => {
+                *self.attempt = attempt;
+                *self.link = begin(conn, self.endpoint, self.resolver, self.index);
+                self.requests.events.push_back(Event::Dialing { conn });
+            }
+            Action::Ping { conn, payload } => self.link.with(conn, |connection| connection.ping(payload)),
+            Action::Heartbeat { conn, text } => self.link.with(conn, |connection| connection.heartbeat(text)),
+            Action::Close { conn, frame } => self.link.with(conn, |connection| connection.close(&frame)),
+            Action::Abort { conn } => {
+                if self.link.conn() == Some(conn) {
+                    self.requests.events.extend(self.link.end(self.registry, Ending::Abort));
+                }
+            }
+            Action::SetTimer { at } => *self.timer = Some(at),
+            Action::CancelTimer => *self.timer = None,
+            Action::Send { .. } | Action::Deliver { .. } | Action::Notify(_) => {
+                debug_assert!(false, "carried out before");
+            }
+        }
+    }
+}
+
+/// Begins a connection: with the address if the host is one, with a question to the resolver if it is a name.
+fn begin(conn: ConnId, endpoint: &Endpoint, resolver: &mut Resolver, slot: usize) -> Link {
+    if let Ok(address) = endpoint.host().parse() {
+        Link::Dialing(conn, Dial::new(in_turn(vec![address], endpoint.port(), 1)))
+    } else {
+        resolver.ask(endpoint.host(), slot);
+        Link::Resolving(conn)
+    }
+}
