@@ -374,3 +374,30 @@ fn with_a_threshold_of_zero_everything_is_compressed() {
         out.clear();
     }
 }
+
+#[test]
+fn there_is_no_space_to_read_into_in_a_compressed_message() {
+    let mut peer = peer(Config::default());
+    let bytes = marked(true, OpCode::Binary, &compressed(&mut server(), &noise(50_000)));
+    assert_eq!(peer.feed(&bytes[..30_000]), []);
+    assert_eq!(peer.wire.space(&mut peer.assembly), None);
+    peer.wire.filled(100, &mut peer.assembly);
+    assert_eq!(peer.feed(&bytes[30_000..]), [Seen::Message(Message::binary(noise(50_000)))]);
+}
+
+#[test]
+fn the_limit_holds_for_each_message_that_is_inflated_in_pieces() {
+    let config = Config { pieces: true, ..Config::for_messages_of(1_000) };
+    let mut server = server();
+    let mut in_two = |len: usize| {
+        let payload = compressed(&mut server, &noise(len));
+        let (first, second) = payload.split_at(payload.len() / 2);
+        [marked(false, OpCode::Binary, first), frame(true, OpCode::Continuation, second)].concat()
+    };
+    let mut peer = peer(config);
+    for len in [1_000, 1_000, 1_000] {
+        assert!(matches!(peer.feed(&in_two(len)).last(), Some(Seen::Piece(_, _, true))));
+    }
+    let seen = peer.feed(&in_two(1_001));
+    assert_eq!(seen.last(), Some(&Seen::Broken(Violation::MessageTooBig { limit: 1_000 })));
+}

@@ -257,7 +257,7 @@ mod rfc_9112_section_2_the_head {
 mod rfc_9110_section_15_2_interim_answers {
     use super::*;
 
-    const HINTS: &str = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+    const HINTS: &str = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 199 Odd\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
 
     #[test]
     fn interim_answers_are_passed_over() {

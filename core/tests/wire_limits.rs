@@ -171,3 +171,10 @@ fn pieces_may_be_limited_too() {
     let fragments = [frame(false, OpCode::Binary, &[1; 600]), frame(true, OpCode::Continuation, &[1; 401])].concat();
     assert_eq!(peer.feed(&fragments).last(), Some(&Seen::Broken(Violation::MessageTooBig { limit: 1_000 })));
 }
+
+#[test]
+fn a_message_at_its_limit_may_end_with_an_empty_fragment() {
+    let config = Config { max_empty_fragments: 0, ..Config::for_messages_of(1_000) };
+    let bytes = [frame(false, OpCode::Binary, &[1; 1_000]), frame(true, OpCode::Continuation, b"")].concat();
+    assert_eq!(receive_with(config, &bytes), [Seen::Message(Message::binary(vec![1; 1_000]))]);
+}
