@@ -161,7 +161,7 @@ fn what_is_too_large_is_told_so_and_costs_no_more_than_the_limit() {
     let header = [&[0x82, 127][..], &(LIMIT as u64 + 1).to_be_bytes()].concat();
     let (first, more) = (frame(0x02, &[1; 1_000]), frame(0x00, &[1; 1_000]));
     judge(&[
-        ("a length above the limit", told(1009, "a frame of 65537 B: expected at most 65536", Harm::frames(header))),
+        ("a length above the limit", told(1009, "more than 65536 B", Harm::frames(header))),
         ("fragments without end", told(1009, "more than 65536 B", Harm::frames(first).again(more))),
     ]);
 }
