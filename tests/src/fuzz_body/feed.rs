@@ -212,7 +212,7 @@ impl Feed {
     fn bounded(&self) {
         let config = self.wire.config();
         let most = self.came_in.min(config.max_message_bytes + 125);
-        let space = config.max_frame_bytes.min(most.max(64 << 10));
+        let space = config.max_frame_bytes.min(most);
         let limit = if config.pieces { PIECE } else { config.max_message_bytes + 1 };
         let inflated = if self.deflate { limit.min(self.came_in * INFLATES_TO + ROOM) } else { 0 };
         let bound = usize::try_from(2 * (most + space + inflated) + 256).unwrap_or(usize::MAX);

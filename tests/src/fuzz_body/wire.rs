@@ -111,12 +111,12 @@ impl Setting {
         }
     }
 
-    /// No more control frames than at once, and those that each second adds.
+    /// No more control frames than at once, and those that each second adds; besides the close frame, which is the last.
     fn few_controls(&self, feed: &Feed) {
         let Some(rate) = self.config.control_rate else { return };
         let ticks = feed.came_in().checked_div(self.tick as u64).unwrap_or(0);
         let allowed = u64::from(rate.burst) + (ticks + 1) * TICK_MICROS / 1_000_000 * u64::from(rate.per_second);
-        let controls = feed.seen.iter().filter(|seen| matches!(seen, Seen::Ping(_) | Seen::Pong(_) | Seen::Close(_)));
+        let controls = feed.seen.iter().filter(|seen| matches!(seen, Seen::Ping(_) | Seen::Pong(_)));
         assert!(controls.count() as u64 <= allowed, "more than {allowed} control frames");
     }
 
