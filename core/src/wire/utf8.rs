@@ -1,5 +1,7 @@
 //! UTF-8, judged as it comes in (RFC 6455 §8.1).
 
+use ascii::AsciiStr;
+
 /// Text that may break off within a character: its whole characters.
 ///
 /// # Errors
@@ -16,6 +18,12 @@ pub(super) fn judge(bytes: &[u8]) -> Result<&str, NotUtf8> {
 /// These bytes as text.
 #[inline]
 pub(super) fn text(bytes: &[u8]) -> Result<&str, NotUtf8> {
+    // Most short texts are ASCII, which a few words show; otherwise they would be looked at byte by byte.
+    if bytes.len() < VECTORS
+        && let Ok(ascii) = AsciiStr::from_ascii(bytes)
+    {
+        return Ok(ascii.as_str());
+    }
     simdutf8::basic::from_utf8(bytes).map_err(|_| NotUtf8)
 }
 
@@ -39,6 +47,9 @@ fn whole_characters(bytes: &[u8]) -> usize {
     }
     bytes.len()
 }
+
+/// From how many bytes on `simdutf8` uses vectors.
+const VECTORS: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -69,6 +80,18 @@ mod tests {
                 assert_eq!(judge(bytes).map(str::len), expected(bytes), "{bytes:02x?}");
             }
             sequences = longer;
+        }
+    }
+
+    #[test]
+    fn a_bad_byte_is_found_wherever_it_stands() {
+        for len in 1..140 {
+            for at in 0..len {
+                let mut bytes = alloc::vec![b'a'; len];
+                assert_eq!(text(&bytes).map(str::len), Ok(len));
+                bytes[at] = 0x80;
+                assert_eq!(text(&bytes), Err(NotUtf8), "at {at} of {len}");
+            }
         }
     }
 
