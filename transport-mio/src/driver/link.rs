@@ -341,6 +341,7 @@ mod tests {
     use steadfast_core::wire::handshake::Progress;
 
     use super::*;
+    use crate::{WireOptions, engine::testing};
 
     /// A connection, the server's end of it, and the poll that it is registered with.
     struct Pair {
@@ -387,12 +388,18 @@ mod tests {
         }
     }
 
+    fn rejected(mut head: &[u8]) -> Rejected {
+        let endpoint = Endpoint::parse("ws://localhost/").expect("a URL");
+        let Progress::Rejected(rejected) = endpoint.request().begin([0; 16], &mut Buffer::new()).receive(&mut head)
+        else {
+            panic!("a rejection")
+        };
+        rejected
+    }
+
     #[test]
     fn what_has_come_of_a_rejections_body_is_collected_and_no_more_is_waited_for() {
-        let request = Endpoint::parse("ws://localhost/").expect("a URL").request().clone();
-        let mut handshake = request.begin([0; 16], &mut Buffer::new());
-        let mut head = &b"HTTP/1.1 503 Busy\r\nContent-Length: 12\r\n\r\ncome"[..];
-        let Progress::Rejected(mut rejected) = handshake.receive(&mut head) else { panic!("a rejection") };
+        let mut rejected = rejected(b"HTTP/1.1 503 Busy\r\nContent-Length: 12\r\n\r\ncome");
         let mut pair = Pair::new();
         pair.drain();
         pair.server.write_all(b" back ").expect("room");
@@ -403,10 +410,7 @@ mod tests {
 
     #[test]
     fn a_body_without_an_end_is_not_collected_for_ever() {
-        let request = Endpoint::parse("ws://localhost/").expect("a URL").request().clone();
-        let mut handshake = request.begin([0; 16], &mut Buffer::new());
-        let mut head = &b"HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n1;"[..];
-        let Progress::Rejected(mut rejected) = handshake.receive(&mut head) else { panic!("a rejection") };
+        let mut rejected = rejected(b"HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n1;");
         let mut pair = Pair::new();
         let mut server = pair.server.try_clone().expect("a handle");
         // What stands behind a chunk's size means nothing, however long it is.
@@ -416,6 +420,31 @@ mod tests {
         assert_eq!(rejected.body(), b"");
         drop(pair);
         talker.join().expect("no panic");
+    }
+
+    #[test]
+    fn a_long_message_leaves_reading_its_turn_though_the_server_takes_it_as_fast_as_it_comes() {
+        let mut pair = Pair::new();
+        pair.connection.engine =
+            testing::open(WireOptions { fragment_bytes: Some(16 << 10), ..WireOptions::default() });
+        let mut server = pair.server.try_clone().expect("a handle");
+        let reader = std::thread::spawn(move || io::copy(&mut server, &mut io::sink()));
+        pair.connection.send(MessageId(1), &Message::binary(vec![1; 16 << 20]));
+        let (mut written, mut turns) = (0, 0);
+        while pair.connection.out.is_waiting() {
+            let (bytes, result) = pair.connection.write();
+            result.expect("a server that reads");
+            assert!(bytes <= FED_AT_ONCE + (128 << 10), "{bytes} B in one turn");
+            (written, turns) = (written + bytes, turns + 1);
+            while !pair.connection.writable {
+                pair.poll.poll(&mut pair.events, Some(Duration::from_secs(20))).expect("a poll");
+                assert!(!pair.events.is_empty(), "no event in time");
+                pair.events.iter().for_each(|event| pair.connection.note(event));
+            }
+        }
+        assert!(turns > 1 && written > 15 << 20, "{written} B in {turns} turns");
+        drop(pair);
+        reader.join().expect("no panic").expect("an end");
     }
 
     #[test]

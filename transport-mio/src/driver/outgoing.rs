@@ -315,6 +315,29 @@ mod tests {
         assert_eq!((report(&mut out), out.untouched_from()), (vec![], Some(MessageId(2))));
     }
 
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn a_fragment_that_stays_in_the_compressor_touches_nothing() {
+        let offer = steadfast_core::wire::deflate::Offer::new(steadfast_core::wire::deflate::Options::default());
+        let compression = Some(offer.expect("good options"));
+        let mut engine =
+            testing::open(WireOptions { compression, fragment_bytes: Some(1_000), ..WireOptions::default() });
+        let mut out = Outgoing::default();
+        // All the same: not a byte comes out before the end.
+        wait(&mut out, 1, 3_000);
+        let step = out.backlog.advance(&mut engine, &mut out.buffer, 0);
+        assert_eq!((step, out.buffer.len()), (Step::Fragment, 0));
+        ping(&mut out, &mut engine);
+        out.took(out.pending().len());
+        assert_eq!(report(&mut out), [Event::PingFlushed { conn: CONN, overtook: Some(MessageId(1)) }]);
+        assert_eq!(out.untouched_from(), Some(MessageId(1)));
+        out.feed(&mut engine);
+        out.took(1);
+        assert_eq!(out.untouched_from(), None);
+        out.took(out.pending().len());
+        assert_eq!(report(&mut out), [flushed(1)]);
+    }
+
     #[test]
     fn what_keeps_its_place_waits_behind_the_last_fragment() {
         let (mut out, mut engine) = (Outgoing::default(), fragmenting(10));

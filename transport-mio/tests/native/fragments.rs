@@ -154,6 +154,31 @@ fn a_message_that_fits_into_a_write_is_confirmed_by_the_ping_behind_it() {
 }
 
 #[test]
+fn a_server_that_closes_between_two_fragments_is_answered_between_them() {
+    let (told, heard) = mpsc::channel();
+    let server = Server::on(narrow(), move |mut stream, index| {
+        if index > 0 {
+            return tungstenite::accept(stream).map_or((), common::echo);
+        }
+        upgrade(&mut stream, b"");
+        while answer_frame(&mut stream).0 != CONTINUE {}
+        stream.write_all(&frame(0x88, &[0x03, 0xe9])).expect("a client");
+        while let Some((first, payload)) = next_frame(&mut stream) {
+            if [END, 0x88].contains(&first) {
+                let _ = told.send((first, payload));
+            }
+        }
+    });
+    let client = connect(&server.url(), config());
+    let once = SendOptions::new(Delivery::AtMostOnce);
+    let cut = client.send_with(vec![7; 8 << 20], once).expect("room");
+    let behind = client.send_with("behind", once).expect("room");
+    assert_eq!(heard.recv_timeout(SOON).expect("an answer"), (0x88, vec![0x03, 0xe9]));
+    assert_eq!(cut.wait_timeout(SOON).expect("an outcome").verdict(), Some(Verdict::InDoubt));
+    assert!(behind.wait_timeout(SOON).expect("an outcome").is_confirmed());
+}
+
+#[test]
 fn a_close_waits_for_the_last_fragment() {
     let (told, heard) = mpsc::channel();
     let server = Server::on(narrow(), move |mut stream, _| {
