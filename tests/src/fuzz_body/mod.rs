@@ -10,6 +10,7 @@ mod message;
 #[path = "../../../core/tests/deflate/mod.rs"]
 mod plain_deflate;
 pub mod plain_frames;
+mod plain_inflate;
 mod session;
 pub mod tungstenite_peer;
 mod wire;
