@@ -7,6 +7,7 @@ use super::{
 
 impl Receiver {
     /// Takes payload of a compressed message that is handed out whole.
+    #[inline(never)]
     pub(super) fn inflate<'i>(
         &mut self,
         config: &Config,

@@ -162,16 +162,25 @@ impl Wire {
         out: &mut Buffer,
     ) -> Option<Result<Event<'b>, Violation>> {
         self.sender.pull(out);
-        let event = self.receiver.next(&self.config, input, assembly);
-        match &event {
-            Some(Ok(Event::Ping(payload))) => self.sender.answer(payload, out),
-            // §5.5.1: the reply says what the frame said.
-            Some(Ok(Event::Close(frame))) => self.sender.end(frame, out),
-            // §7.1.7
-            Some(Err(violation)) => self.sender.end(&CloseFrame::new(violation.close_code(), ""), out),
-            Some(Ok(Event::Message(_) | Event::Piece(_) | Event::Pong(_))) | None => {}
+        if self.receiver.take_back(&self.config, assembly)
+            && let Some(message) = self.receiver.short(&self.config, input)
+        {
+            return Some(Ok(Event::Message(message)));
         }
-        event
+        let event = if self.receiver.is_assembled(&self.config) {
+            self.receiver.assembled(input, assembly).map(Event::Message)
+        } else {
+            self.receiver.next(&self.config, input, assembly)?
+        };
+        match &event {
+            Ok(Event::Ping(payload)) => self.sender.answer(payload, out),
+            // §5.5.1: the reply says what the frame said.
+            Ok(Event::Close(frame)) => self.sender.end(frame, out),
+            // §7.1.7
+            Err(violation) => self.sender.end(&CloseFrame::new(violation.close_code(), ""), out),
+            Ok(Event::Message(_) | Event::Piece(_) | Event::Pong(_)) => {}
+        }
+        Some(event)
     }
 
     /// Where the rest of a message may be read to directly, so that it is not copied: in the middle of a plain message

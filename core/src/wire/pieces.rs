@@ -10,6 +10,7 @@ use crate::Message;
 impl Receiver {
     /// Takes payload of a message that is handed out in pieces. Of a text, what is not a whole character yet waits in
     /// the assembly buffer.
+    #[inline(never)]
     pub(super) fn piece<'i>(
         &mut self,
         config: &Config,

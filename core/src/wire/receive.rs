@@ -160,7 +160,46 @@ impl Receiver {
         Some(Received::new(source))
     }
 
-    /// The long way: anything. `None` once all of the input is taken.
+    /// Takes back what was handed out of the assembly buffer; whether it stands between two messages because of that.
+    #[inline]
+    pub(super) fn take_back(&mut self, config: &Config, assembly: &mut Buffer) -> bool {
+        match core::mem::replace(&mut self.handed, Handed::Nothing) {
+            Handed::Nothing => return false,
+            Handed::Front(bytes) => assembly.consume(bytes),
+            Handed::Behind(bytes) => assembly.truncate(bytes),
+        }
+        self.at_rest = self.is_between_messages() && !config.pieces;
+        self.at_rest
+    }
+
+    /// Whether the last of a plain message was just read to its place, so that nothing is left to do but to hand it out.
+    #[inline]
+    pub(super) fn is_assembled(&self, config: &Config) -> bool {
+        self.stage == Stage::Data(0) && self.fin && self.message.is_some_and(|kind| !kind.compressed) && !config.pieces
+    }
+
+    /// That message.
+    #[inline]
+    pub(super) fn assembled<'b>(
+        &mut self,
+        input: &mut &[u8],
+        assembly: &'b mut Buffer,
+    ) -> Result<Received<'b>, Violation> {
+        let text = self.message.take().is_some_and(|kind| kind.text);
+        (self.stage, self.handed) = (Stage::Head, Handed::Front(assembly.len()));
+        if !text {
+            return Ok(Received::new(Source::Assembled(assembly)));
+        }
+        let text = utf8::text(assembly.as_slice()).map_err(|_| {
+            self.stage = Stage::Over;
+            *input = &[];
+            Violation::Utf8
+        })?;
+        Ok(Received::new(Source::Text(text)))
+    }
+
+    /// The long way: anything. `None` once all of the input is taken. What was handed out has to be
+    /// [taken back](Self::take_back) before.
     #[inline(never)]
     pub(super) fn next<'b, 'i: 'b>(
         &mut self,
@@ -168,11 +207,6 @@ impl Receiver {
         input: &mut &'i [u8],
         assembly: &'b mut Buffer,
     ) -> Option<Result<Event<'b>, Violation>> {
-        match core::mem::replace(&mut self.handed, Handed::Nothing) {
-            Handed::Nothing => {}
-            Handed::Front(bytes) => assembly.consume(bytes),
-            Handed::Behind(bytes) => assembly.truncate(bytes),
-        }
         if self.is_at_rest() {
             // What another connection left, when it ended in the middle of a message.
             assembly.clear();
@@ -353,6 +387,7 @@ impl Receiver {
     }
 
     /// Takes payload of a control frame.
+    #[inline(never)]
     fn control<'i>(
         &mut self,
         opcode: OpCode,
@@ -377,6 +412,7 @@ impl Receiver {
     }
 
     /// Looks at what was found, and lends it out.
+    #[inline(never)]
     fn hand_out<'b, 'i: 'b>(&mut self, found: Found<'i>, assembly: &'b mut Buffer) -> Result<Event<'b>, Violation> {
         let checked = |payload| utf8::text(payload).map_err(|_| Violation::Utf8);
         Ok(match found {
