@@ -42,6 +42,56 @@ fn many_messages_go_into_one_buffer() {
 }
 
 #[test]
+fn a_message_in_slices_is_the_frame_that_it_is_as_a_whole() {
+    for len in [0, 1, 125, 126, 1_000, 5_000, 70_000] {
+        let message =
+            Message::binary((0..len).map(|at| u8::try_from(at % 251).expect("below 251")).collect::<Vec<_>>());
+        let mut whole = Peer::new(Config::default());
+        whole.wire.send(&message, &mut whole.out).expect("open");
+        for slice in [0, 1, 3, 512, 4_096, 1 << 20] {
+            if len > 1_000 && slice < 512 {
+                continue;
+            }
+            let mut peer = Peer::new(Config::default());
+            let mut bytes = Vec::new();
+            let mut slices = peer.wire.send_in_slices(&message, slice, &mut peer.out).expect("open");
+            while let Some(out) = slices.more() {
+                assert!(out.len() <= 14 + slice.max(1), "{} B at a time, where {slice} were asked for", out.len());
+                bytes.extend_from_slice(out.as_slice());
+                out.clear();
+            }
+            drop(slices);
+            assert_eq!(bytes, whole.out.as_slice(), "{len} B in slices of {slice}");
+            assert!(peer.out.is_empty());
+        }
+    }
+}
+
+#[test]
+fn what_is_left_of_a_message_in_slices_is_written_when_they_are_dropped() {
+    let mut peer = Peer::new(Config::default());
+    let message = Message::text("x".repeat(1_000));
+    let mut slices = peer.wire.send_in_slices(&message, 10, &mut peer.out).expect("open");
+    assert_eq!(slices.more().map(|out| out.len()), Some(8 + 10));
+    drop(slices);
+    peer.wire.ping(b"behind", &mut peer.out).expect("open");
+    let written = peer.written();
+    assert_eq!((written[0].0.opcode, written[0].1.len()), (OpCode::Text, 1_000));
+    assert_eq!(written[1].1, b"behind");
+}
+
+#[test]
+fn a_message_in_slices_is_fragmented_where_messages_are() {
+    let mut peer = Peer::new(Config { fragment_bytes: Some(10), ..Config::default() });
+    let message = Message::text("x".repeat(25));
+    let mut slices = peer.wire.send_in_slices(&message, 4, &mut peer.out).expect("open");
+    assert!(slices.more().is_some(), "all of it, at once");
+    assert!(slices.more().is_none());
+    drop(slices);
+    assert_eq!(peer.written().iter().map(|(_, payload)| payload.len()).collect::<Vec<_>>(), [10, 10, 5]);
+}
+
+#[test]
 fn each_frame_has_a_mask_of_its_own() {
     let mut peer = Peer::new(Config::default());
     for _ in 0..200 {

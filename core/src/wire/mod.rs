@@ -36,9 +36,9 @@
 //!
 //! # Map
 //! Bytes in: [`Wire::receive`], and [`Wire::space`] to read large messages straight to their place. Bytes out:
-//! [`Wire::send`], [`Wire::send_from`] (a fragment at a time), [`Wire::send_piece`] (whose end is not known yet),
-//! [`Wire::ping`], [`Wire::close`], and [`Wire::pull`] once everything is written. [`FrameHeader`] alone reads and writes
-//! headers, for tools.
+//! [`Wire::send`], [`Wire::send_in_slices`] (a large message through a small buffer), [`Wire::send_from`] (a fragment at a
+//! time), [`Wire::send_piece`] (whose end is not known yet), [`Wire::ping`], [`Wire::close`], and [`Wire::pull`] once
+//! everything is written. [`FrameHeader`] alone reads and writes headers, for tools.
 
 mod buffer;
 mod config;
@@ -55,6 +55,7 @@ mod mask;
 mod pieces;
 mod receive;
 mod send;
+mod slices;
 mod utf8;
 mod violation;
 
@@ -64,6 +65,7 @@ pub use self::{
     event::{Event, Piece, Received},
     frame::{FrameHeader, OpCode},
     send::SendError,
+    slices::Slices,
     violation::Violation,
 };
 use self::{receive::Receiver, send::Sender};
@@ -203,6 +205,42 @@ impl Wire {
     #[inline]
     pub fn send(&mut self, message: &Message<'_>, out: &mut Buffer) -> Result<(), SendError> {
         self.sender.send(&self.config, message, out)
+    }
+
+    /// Writes a message in one frame, but only so many bytes of it at a time, each slice to be written out before the next
+    /// is made: a large message needs no large buffer, and what is made is still in the processor's cache when the socket
+    /// takes it. 4 to 16 KiB are good; [`send`](Self::send) is as good for a message that is not longer.
+    ///
+    /// A message that has to be compressed or fragmented is one slice.
+    ///
+    /// ```
+    /// # use std::io::Write;
+    /// # use steadfast_core::{Message, wire::{Buffer, Config, Wire}};
+    /// # let mut wire = Wire::new(Config::default(), [42; 32]);
+    /// # let mut socket = Vec::new();
+    /// let (message, mut out) = (Message::binary(vec![0; 1 << 20]), Buffer::new());
+    /// let mut slices = wire.send_in_slices(&message, 16 << 10, &mut out)?;
+    /// while let Some(out) = slices.more() {
+    ///     let taken = socket.write(out.as_slice())?;
+    ///     out.consume(taken);
+    ///     if !out.is_empty() {
+    ///         break; // the socket takes no more: the rest of the message joins what waits in `out`
+    ///     }
+    /// }
+    /// # drop(slices);
+    /// # assert_eq!((socket.len(), out.len()), ((1 << 20) + 14, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As with `send`.
+    pub fn send_in_slices<'w>(
+        &'w mut self,
+        message: &'w Message<'_>,
+        slice_bytes: usize,
+        out: &'w mut Buffer,
+    ) -> Result<Slices<'w>, SendError> {
+        self.sender.send_in_slices(&self.config, message, slice_bytes, out)
     }
 
     /// Writes the one fragment of a message that begins at byte `from`, and says where the next one begins: at the

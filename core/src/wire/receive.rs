@@ -168,7 +168,7 @@ impl Receiver {
             Handed::Front(bytes) => assembly.consume(bytes),
             Handed::Behind(bytes) => assembly.truncate(bytes),
         }
-        self.at_rest = self.is_between_messages() && !config.pieces;
+        self.at_rest = self.is_at_rest() && !self.is_over() && !config.pieces;
         self.at_rest
     }
 

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::{error, fmt};
 
 use super::{
-    Buffer, Config, FrameHeader, OpCode, Piece, control,
+    Buffer, Config, FrameHeader, OpCode, Piece, Slices, control,
     mask::{Masks, mask_into},
 };
 use crate::{CloseFrame, Message};
@@ -119,6 +119,23 @@ impl Sender {
                 return Ok(());
             }
         }
+    }
+
+    pub(super) fn send_in_slices<'w>(
+        &mut self,
+        config: &Config,
+        message: &'w Message<'_>,
+        slice_bytes: usize,
+        out: &'w mut Buffer,
+    ) -> Result<Slices<'w>, SendError> {
+        if !self.plain {
+            self.send(config, message, out)?;
+            return Ok(Slices::new(&[], [0; 4], slice_bytes, out));
+        }
+        let key = self.masks.next();
+        let (head, len) = header(FIN | opcode(message) as u8, key, message.len());
+        out.extend_from_slice(&head[..len]);
+        Ok(Slices::new(message.as_bytes(), key, slice_bytes, out))
     }
 
     /// Writes the fragment that begins at byte `from`; where the next one begins.
@@ -286,20 +303,21 @@ impl Sender {
             head.copy_from_slice(&[first, 0x80 | len, key[0], key[1], key[2], key[3]]);
             mask_into(payload, key, body);
         } else {
-            let header = FrameHeader {
-                fin: true,
-                rsv1: false,
-                opcode: OpCode::Binary,
-                mask: Some(key),
-                len: payload.len() as u64,
-            };
-            let (mut bytes, len) = header.to_bytes();
-            bytes[0] = first;
+            let (bytes, len) = header(first, key, payload.len());
             let (head, body) = out.append(len + payload.len()).split_at_mut(len);
             head.copy_from_slice(&bytes[..len]);
             mask_into(payload, key, body);
         }
     }
+}
+
+/// The header of a masked frame that begins with this byte, and its length.
+#[inline]
+fn header(first: u8, key: [u8; 4], len: usize) -> ([u8; FrameHeader::MAX_BYTES], usize) {
+    let header = FrameHeader { fin: true, rsv1: false, opcode: OpCode::Binary, mask: Some(key), len: len as u64 };
+    let (mut bytes, len) = header.to_bytes();
+    bytes[0] = first;
+    (bytes, len)
 }
 
 const fn opcode(message: &Message<'_>) -> OpCode {
