@@ -39,7 +39,7 @@ pub(crate) trait Transmit: Sized + 'static {
 pub(crate) const BATCH: usize = 16;
 
 /// The buffer sizes to choose from.
-pub(crate) const BUFFERS: [usize; 3] = [4 * 1024, 16 * 1024, 64 * 1024];
+pub(crate) const BUFFERS: [usize; 6] = [2 * 1024, 4 * 1024, 8 * 1024, 16 * 1024, 32 * 1024, 64 * 1024];
 
 /// Something that can be timed.
 pub(crate) trait Contestant {

@@ -8,7 +8,7 @@
 use bytes::{Bytes, BytesMut};
 use steadfast_core::{
     Message,
-    wire::{Buffer, Config, Event, Received, Wire},
+    wire::{Buffer, Config, Event, FrameHeader, Received, Wire},
 };
 
 use super::{
@@ -33,6 +33,8 @@ struct Reading {
     wire: Wire,
     pipe: Pipe,
     buffer: Vec<u8>,
+    /// How long the next message is, at a guess: as long as the last, or as what there is of it already.
+    expected: usize,
     assembly: Buffer,
     out: Buffer,
 }
@@ -40,24 +42,34 @@ struct Reading {
 impl Reading {
     fn new(pipe: Pipe, buffer: usize) -> Self {
         let wire = Wire::new(Config::default(), rand::random());
-        Self { wire, pipe, buffer: vec![0; buffer], assembly: Buffer::new(), out: Buffer::new() }
+        Self { wire, pipe, buffer: vec![0; buffer], expected: 0, assembly: Buffer::new(), out: Buffer::new() }
     }
 
     #[inline]
     fn receive(&mut self, messages: usize, mut hand_over: impl FnMut(Received<'_>)) {
         let mut done = 0;
         while done < messages {
-            let mut input: &[u8] = &[];
-            if let Some(space) = self.wire.space(&mut self.assembly) {
-                let len = self.pipe.fill(space);
-                self.wire.filled(len, &mut self.assembly);
-            } else {
-                let len = self.pipe.fill(&mut self.buffer);
-                input = &self.buffer[..len];
+            let assembled = self.assembly.len();
+            let space = self.wire.space(&mut self.assembly).unwrap_or_default();
+            if !space.is_empty() {
+                self.expected = assembled + space.len();
             }
+            // Behind a large message comes a large one, probably, which is better read to its place than copied there.
+            let behind = if self.expected > self.buffer.len() / 8 { HEAD } else { self.buffer.len() };
+            let (direct, len) = self.pipe.fill_both(space, &mut self.buffer[..behind]);
+            let more = direct < space.len();
+            self.wire.filled(direct, &mut self.assembly);
+            if more || len == 0 && self.wire.space(&mut self.assembly).is_some() {
+                // The message is not whole, and there is more to read.
+                continue;
+            }
+            let mut input = &self.buffer[..len];
             while let Some(event) = self.wire.receive(&mut input, &mut self.assembly, &mut self.out) {
                 match event.expect("the stream is valid") {
-                    Event::Message(message) => hand_over(message),
+                    Event::Message(message) => {
+                        self.expected = message.as_bytes().len();
+                        hand_over(message);
+                    }
                     other => unreachable!("nobody sent {other:?}"),
                 }
                 done += 1;
@@ -65,6 +77,9 @@ impl Reading {
         }
     }
 }
+
+/// The longest header.
+const HEAD: usize = FrameHeader::MAX_BYTES;
 
 struct Borrowed(Reading);
 
@@ -122,7 +137,7 @@ impl Receive for Shared {
                 if !self.bytes.try_reclaim(self.buffer) {
                     self.bytes.reserve(self.buffer);
                 }
-                self.bytes.extend_from_slice(self.pipe.next_chunk(self.buffer));
+                self.pipe.append(self.buffer, |block| self.bytes.extend_from_slice(block));
                 chunk = self.bytes.split().freeze();
             }
             let mut input = &chunk[..];
@@ -172,6 +187,15 @@ impl Transmit for Sending {
         let mut next = self.messages.iter().cycle();
         for _ in 0..messages / BATCH {
             for message in next.by_ref().take(BATCH) {
+                if message.len() > self.limit {
+                    let mut slices =
+                        self.wire.send_in_slices(message, self.limit, &mut self.out).expect("nothing was closed");
+                    while let Some(out) = slices.more() {
+                        self.pipe.take(out.as_slice());
+                        out.clear();
+                    }
+                    continue;
+                }
                 self.wire.send(message, &mut self.out).expect("nothing was closed");
                 if self.out.len() >= self.limit {
                     self.pipe.take(self.out.as_slice());

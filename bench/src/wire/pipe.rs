@@ -15,6 +15,8 @@ use tokio::io::ReadBuf;
 ///
 /// A read gives at most as many bytes as the kernel would have for it: the `chunk` that suits the reader best. Reading
 /// copies, as it does from a kernel; writing does not, as what the kernel does with the bytes is the same for everyone.
+/// It copies in short blocks: some processors copy long stretches many times slower where the addresses lie unhappily, and
+/// who is hit by that would be chance.
 pub(crate) struct Pipe {
     ring: Arc<[u8]>,
     position: usize,
@@ -36,9 +38,17 @@ impl Pipe {
         Self { ring: [].into(), position: 0, chunk: 0, kept }
     }
 
-    /// The next bytes, at most `most` of them, without a copy; for readers that append them to a buffer of their own.
+    /// Copies the next bytes to where `append` puts them, block by block, at most `most` of them; how many.
     #[inline]
-    pub(crate) fn next_chunk(&mut self, most: usize) -> &[u8] {
+    pub(crate) fn append(&mut self, most: usize, append: impl FnMut(&[u8])) -> usize {
+        let chunk = self.next_chunk(most);
+        chunk.chunks(BLOCK).for_each(append);
+        chunk.len()
+    }
+
+    /// The next bytes, at most `most` of them.
+    #[inline]
+    fn next_chunk(&mut self, most: usize) -> &[u8] {
         let rest = &self.ring[self.position..];
         let taken = rest.len().min(self.chunk).min(most);
         self.position += taken;
@@ -52,8 +62,18 @@ impl Pipe {
     #[inline]
     pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> usize {
         let chunk = self.next_chunk(buffer.len());
-        buffer[..chunk.len()].copy_from_slice(chunk);
+        copy(chunk, buffer);
         chunk.len()
+    }
+
+    /// Copies the next bytes to `first`, and what is left of one read to `second`, as `readv` does; how many to each.
+    #[inline]
+    pub(crate) fn fill_both(&mut self, first: &mut [u8], second: &mut [u8]) -> (usize, usize) {
+        let chunk = self.next_chunk(first.len() + second.len());
+        let (to_first, to_second) = chunk.split_at(chunk.len().min(first.len()));
+        copy(to_first, first);
+        copy(to_second, second);
+        (to_first.len(), to_second.len())
     }
 
     /// Takes these bytes.
@@ -98,7 +118,7 @@ impl Write for Pipe {
 impl tokio::io::AsyncRead for Pipe {
     #[inline]
     fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        buffer.put_slice(self.get_mut().next_chunk(buffer.remaining()));
+        self.get_mut().append(buffer.remaining(), |block| buffer.put_slice(block));
         Poll::Ready(Ok(()))
     }
 }
@@ -161,6 +181,17 @@ impl futures_util::AsyncWrite for Pipe {
         Poll::Ready(Ok(()))
     }
 }
+
+/// To the front of `buffer`, which is not shorter.
+#[inline]
+pub(crate) fn copy(bytes: &[u8], buffer: &mut [u8]) {
+    for (buffer, bytes) in buffer.chunks_mut(BLOCK).zip(bytes.chunks(BLOCK)) {
+        buffer[..bytes.len()].copy_from_slice(bytes);
+    }
+}
+
+/// How much is copied at once.
+const BLOCK: usize = 2 * 1024;
 
 /// Runs a future over pipes to its end: they are always ready, so nothing has to wake it.
 #[inline]

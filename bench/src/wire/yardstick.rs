@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{
     contest::{BATCH, Contestant, Entry},
     input::{Input, Kind},
+    pipe::copy,
 };
 
 /// For receiving: each message copied once, as a read does; and, if it is text, copied and validated.
@@ -62,8 +63,8 @@ impl Contestant for Copied {
         while done < messages {
             let begin = if self.next == 0 { 0 } else { self.ends[self.next - 1].0 };
             let (end, whole) = self.ends[self.next];
-            let copy = &mut self.buffer[..end - begin];
-            copy.copy_from_slice(&self.messages[begin..end]);
+            copy(&self.messages[begin..end], &mut self.buffer);
+            let copy = &self.buffer[..end - begin];
             for part in copy.chunks(self.size) {
                 if self.validate {
                     simdutf8::basic::from_utf8(part).expect("text messages are text");

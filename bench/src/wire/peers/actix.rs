@@ -49,7 +49,9 @@ impl Receive for Actix {
                     done += 1;
                 }
                 Some(other) => unreachable!("nobody sent {other:?}"),
-                None => self.bytes.extend_from_slice(self.pipe.next_chunk(self.buffer)),
+                None => {
+                    self.pipe.append(self.buffer, |block| self.bytes.extend_from_slice(block));
+                }
             }
         }
     }

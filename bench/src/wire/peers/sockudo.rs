@@ -103,7 +103,7 @@ impl Receive for Machine {
             if self.bytes.is_empty() && !self.bytes.try_reclaim(2 * self.buffer) {
                 self.bytes.reserve(2 * self.buffer);
             }
-            self.bytes.extend_from_slice(self.pipe.next_chunk(self.buffer));
+            self.pipe.append(self.buffer, |block| self.bytes.extend_from_slice(block));
             self.protocol.process_into(&mut self.bytes, &mut self.received).expect("the stream is valid");
             done += self.received.len();
             for message in self.received.drain(..) {
