@@ -205,9 +205,9 @@ impl Connection {
         }
     }
 
-    /// Whether a message of this length cannot be put into the buffer as a whole now.
+    /// Whether a message of this length cannot, or should not, be put into the buffer as a whole now.
     fn has_to_wait(&self, len: usize) -> bool {
-        self.out.is_waiting() || self.engine.fragments(len)
+        self.out.is_waiting() || self.out.is_full() || self.engine.fragments(len)
     }
 
     pub(super) fn ping(&mut self, payload: PingPayload) {

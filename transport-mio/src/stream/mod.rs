@@ -85,6 +85,6 @@ fn bound_unsent(socket: &SockRef<'_>) {
     let _ = socket.set_send_buffer_size(UNSENT as usize);
 }
 
-/// Enough for a full window on most links (10 ms at 100 Mbit/s); beyond it the driver's own buffer grows, whose messages
-/// are known to be untouched.
+/// Enough for a full window on most links (10 ms at 100 Mbit/s); beyond it messages wait
+/// in the driver, and are known to be untouched.
 const UNSENT: u32 = 128 << 10;
