@@ -69,6 +69,8 @@ pub struct Driver<A: Application> {
     commands: Vec<Command>,
     /// Sessions with something to write or read once all events were handled.
     unsettled: VecDeque<usize>,
+    /// When a session last had its turn in this round: late enough to see which timers are due.
+    looked: Option<Timestamp>,
     epoch: Instant,
 }
 
@@ -120,6 +122,7 @@ impl<A: Application> Driver<A> {
             mailbox,
             commands: Vec::new(),
             unsettled: VecDeque::new(),
+            looked: None,
             epoch: Instant::now(),
         }
     }
@@ -208,7 +211,7 @@ impl<A: Application> Driver<A> {
             if let Link::Up(connection) = &mut slot.link {
                 connection.note(event);
             }
-            self.settle(index);
+            self.looked = Some(self.settle(index));
         }
         true
     }
@@ -226,7 +229,7 @@ impl<A: Application> Driver<A> {
             self.carry_out(command);
         }
         self.commands = commands;
-        let now = self.now();
+        let now = self.looked.take().unwrap_or_else(|| self.now());
         while let Some(index) = self.timers.take_due(now) {
             self.slots[index].armed = None;
             self.slots[index].timer = None;
@@ -356,9 +359,12 @@ impl<A: Application> Driver<A> {
         }
     }
 
-    fn settle(&mut self, index: usize) {
+    /// Carries on with a session; when that was.
+    fn settle(&mut self, index: usize) -> Timestamp {
         self.slots[index].queued = false;
-        let unfinished = self.turn(index).settle();
+        let mut turn = self.turn(index);
+        let now = turn.now;
+        let unfinished = turn.settle();
         let slot = &mut self.slots[index];
         slot.machine.write_lines();
         if slot.timer != slot.armed {
@@ -368,6 +374,7 @@ impl<A: Application> Driver<A> {
         if unfinished {
             self.queue(index);
         }
+        now
     }
 
     fn turn(&mut self, index: usize) -> Turn<'_, A> {
