@@ -6,7 +6,7 @@ use arbitrary::{Result, Unstructured};
 use steadfast_core::{
     CloseCode, CloseFrame, Message,
     wire::{
-        Config, Piece, SendError,
+        Config, Event, Piece, SendError,
         deflate::{Agreed, Options},
     },
 };
@@ -55,7 +55,16 @@ struct Step {
     /// Where the parts end, but for the last; in order.
     ends: Vec<usize>,
     /// A ping or a pong before each part.
-    controls: Vec<Option<Seen>>,
+    controls: Vec<Option<Control>>,
+}
+
+/// What comes between the parts of a message.
+#[derive(Clone, Debug)]
+enum Control {
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
+    /// A ping of the server's, which we answer in the middle of what we say.
+    Asked(Vec<u8>),
 }
 
 /// How the wire sends it.
@@ -200,11 +209,16 @@ impl Step {
         let mut from = 0;
         for (part, control) in self.controls.iter().enumerate() {
             match control {
-                Some(Seen::Ping(payload)) => plain_frames::write(0x89, payload, bytes),
-                Some(Seen::Pong(payload)) => plain_frames::write(0x8A, payload, bytes),
-                _ => {}
+                Some(Control::Ping(payload) | Control::Asked(payload)) => {
+                    plain_frames::write(0x89, payload, bytes);
+                    expected.push(Seen::Ping(payload.clone()));
+                }
+                Some(Control::Pong(payload)) => {
+                    plain_frames::write(0x8A, payload, bytes);
+                    expected.push(Seen::Pong(payload.clone()));
+                }
+                None => {}
             }
-            expected.extend(control.clone());
             let to = self.ends.get(part).map_or(payload.len(), |end| payload.len().min(*end));
             let fin = u8::from(part == self.ends.len()) << 7;
             let opcode = if part > 0 { 0 } else { rsv1 | self.opcode() };
@@ -218,13 +232,25 @@ impl Step {
     fn send(&self, feed: &mut Feed, expected: &mut Vec<Seen>) -> std::result::Result<(), SendError> {
         let mut controls = self.controls.iter();
         let mut control = |feed: &mut Feed| {
-            let next = controls.next().and_then(Option::as_ref);
-            expected.extend(next.cloned());
-            match next {
-                Some(Seen::Ping(payload)) => feed.wire.ping(payload, &mut feed.out),
-                Some(Seen::Pong(payload)) => feed.wire.pong(payload, &mut feed.out),
-                _ => Ok(()),
+            match controls.next().cloned().flatten() {
+                Some(Control::Ping(payload)) => {
+                    feed.wire.ping(&payload, &mut feed.out)?;
+                    expected.push(Seen::Ping(payload));
+                }
+                Some(Control::Pong(payload)) => {
+                    feed.wire.pong(&payload, &mut feed.out)?;
+                    expected.push(Seen::Pong(payload));
+                }
+                Some(Control::Asked(payload)) => {
+                    let mut ping = Vec::new();
+                    plain_frames::write(0x89, &payload, &mut ping);
+                    let heard = feed.wire.receive(&mut &ping[..], &mut feed.assembly, &mut feed.out);
+                    assert!(matches!(heard, Some(Ok(Event::Ping(_)))), "{heard:?}");
+                    expected.push(Seen::Pong(payload));
+                }
+                None => {}
             }
+            Ok(())
         };
         control(feed)?;
         match self.way {
@@ -340,11 +366,12 @@ fn heard(frames: Vec<(u8, Vec<u8>)>, agreed: &Agreed) -> Vec<Seen> {
     seen
 }
 
-fn control(input: &mut Unstructured<'_>) -> Result<Option<Seen>> {
+fn control(input: &mut Unstructured<'_>) -> Result<Option<Control>> {
     let payload = |input: &mut Unstructured<'_>| Ok(vec![input.arbitrary()?; input.int_in_range(0..=125)?]);
     Ok(match input.int_in_range(0..=5)? {
-        0 => Some(Seen::Ping(payload(input)?)),
-        1 => Some(Seen::Pong(payload(input)?)),
+        0 => Some(Control::Ping(payload(input)?)),
+        1 => Some(Control::Pong(payload(input)?)),
+        2 => Some(Control::Asked(payload(input)?)),
         _ => None,
     })
 }
