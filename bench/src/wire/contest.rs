@@ -13,6 +13,9 @@ use super::{
 pub(crate) trait Take {
     /// It is `kind`, and this is its payload, validated if it is text.
     fn take(&mut self, kind: Kind, payload: &[u8]);
+
+    /// This is a part of it, and maybe the last.
+    fn take_part(&mut self, kind: Kind, part: &[u8], last: bool);
 }
 
 /// A client that reads messages through one API of one library.
@@ -65,6 +68,8 @@ pub(crate) enum Side {
     Ours,
     /// This library's, for an application that keeps the messages.
     OursToo,
+    /// This library's, for an application that needs no message as a whole.
+    OursInPieces,
     Peer,
     /// A peer that masks the message where the application has it, which is then spent.
     Spending,
@@ -82,7 +87,7 @@ impl Entry {
             side,
             make: |input, buffer| Box::new(Receiving(R::new(Pipe::reading(&input.stream, buffer), buffer, input))),
             check: |input, buffer| {
-                let mut check = Check { input, next: 0, wrong: None };
+                let mut check = Check { input, next: 0, parts: Vec::new(), wrong: None };
                 let mut receiver = R::new(Pipe::reading(&input.stream, buffer), buffer, input);
                 // Once round, and over the seam.
                 receiver.receive(input.messages.len() + 3, &mut check);
@@ -148,11 +153,18 @@ impl Take for Count {
         self.bytes += payload.len() + usize::from(payload.first().copied().unwrap_or(0)) + kind as usize;
         black_box(payload);
     }
+
+    #[inline]
+    fn take_part(&mut self, kind: Kind, part: &[u8], last: bool) {
+        self.take(kind, part);
+        self.messages -= usize::from(!last);
+    }
 }
 
 struct Check<'a> {
     input: &'a Input,
     next: usize,
+    parts: Vec<u8>,
     wrong: Option<String>,
 }
 
@@ -163,6 +175,14 @@ impl Take for Check<'_> {
             self.wrong = Some(format!("message {} is not what was sent", self.next));
         }
         self.next += 1;
+    }
+
+    fn take_part(&mut self, kind: Kind, part: &[u8], last: bool) {
+        self.parts.extend_from_slice(part);
+        if last {
+            let message = std::mem::take(&mut self.parts);
+            self.take(kind, &message);
+        }
     }
 }
 

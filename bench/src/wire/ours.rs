@@ -1,9 +1,13 @@
 //! Steadfast's wire.
 //!
 //! Reading: what was read is given to `Wire::receive`; the rest of a message that is longer than one read is read to where it
-//! is assembled (`Wire::space`). Messages are borrowed, or made owned for an application that keeps them: each by itself, or, if
-//! they are binary, as a part of the memory that was read into. Writing: `Wire::send` for each message of a batch into one buffer, which is written when the batch or the buffer is full. Masks: `ChaCha12`,
-//! seeded once, a CSPRNG.
+//! is assembled (`Wire::space`), with no more than a header behind it where messages are large. Messages are borrowed; or made
+//! owned for an application that keeps them: each by itself, or, if they are binary, as a part of the memory that was read into;
+//! or handed out in pieces (`Config::pieces`).
+//!
+//! Writing: `Wire::send` for each message of a batch into one buffer, which is written when the batch or the buffer is full. A
+//! message that is longer than the buffer passes through it in slices (`Wire::send_in_slices`). Masks: `ChaCha12`, seeded once,
+//! a CSPRNG.
 
 use bytes::{Bytes, BytesMut};
 use steadfast_core::{
@@ -22,6 +26,7 @@ pub(crate) fn receivers() -> Vec<Entry> {
         Entry::receiver::<Borrowed>("steadfast, borrowed", Side::Ours),
         Entry::receiver::<Owned>("steadfast, owned", Side::OursToo),
         Entry::receiver::<Shared>("steadfast, owned in chunk", Side::OursToo),
+        Entry::receiver::<Pieces>("steadfast, in pieces", Side::OursInPieces),
     ]
 }
 
@@ -55,7 +60,9 @@ impl Reading {
                 self.expected = assembled + space.len();
             }
             // Behind a large message comes a large one, probably, which is better read to its place than copied there.
-            let behind = if self.expected > self.buffer.len() / 8 { HEAD } else { self.buffer.len() };
+            // (Where there is no space in the middle of one, its memory has to grow first.)
+            let grows = space.is_empty() && assembled > 0;
+            let behind = if self.expected > self.buffer.len() / 8 && !grows { HEAD } else { self.buffer.len() };
             let (direct, len) = self.pipe.fill_both(space, &mut self.buffer[..behind]);
             let more = direct < space.len();
             self.wire.filled(direct, &mut self.assembly);
@@ -147,6 +154,41 @@ impl Receive for Shared {
                     other => unreachable!("nobody sent {other:?}"),
                 }
                 done += 1;
+            }
+        }
+    }
+}
+
+/// Each message in as many pieces as it comes in, each a part of what was read.
+struct Pieces {
+    wire: Wire,
+    pipe: Pipe,
+    buffer: Vec<u8>,
+    /// Holds a character that lies across two reads, at most.
+    assembly: Buffer,
+    out: Buffer,
+}
+
+impl Receive for Pieces {
+    fn new(pipe: Pipe, buffer: usize, _: &Input) -> Self {
+        let wire = Wire::new(Config { pieces: true, ..Config::default() }, rand::random());
+        Self { wire, pipe, buffer: vec![0; buffer], assembly: Buffer::new(), out: Buffer::new() }
+    }
+
+    fn receive<T: Take>(&mut self, messages: usize, take: &mut T) {
+        let mut done = 0;
+        while done < messages {
+            let len = self.pipe.fill(&mut self.buffer);
+            let mut input = &self.buffer[..len];
+            while let Some(event) = self.wire.receive(&mut input, &mut self.assembly, &mut self.out) {
+                match event.expect("the stream is valid") {
+                    Event::Piece(piece) => {
+                        let kind = if piece.payload.is_text() { Kind::Text } else { Kind::Binary };
+                        take.take_part(kind, piece.payload.as_bytes(), piece.last);
+                        done += usize::from(piece.last);
+                    }
+                    other => unreachable!("nobody sent {other:?}"),
+                }
             }
         }
     }

@@ -12,6 +12,8 @@ use crate::stats::thousandth;
 /// `recv text 16`, `recv binary 16`, `recv 16`.
 ///
 /// - `recv`: ours borrowed, `recv owned`: ours to keep, both against all peers, whatever they hand out.
+/// - `recv pieces`: ours piece by piece as they come in, text cut between characters, against all peers, which hand out
+///   messages as a whole: what an application can have that writes them to a file, say.
 /// - `send`: against all peers with unpredictable masks, those that spend the application's buffer among them.
 /// - `send kept`: against those of them that leave the message to the application, as ours does.
 /// - `send weak`: against all peers, predictable masks or not.
@@ -35,9 +37,10 @@ pub(crate) fn ratios(rows: &[Row]) -> BTreeMap<String, f64> {
 }
 
 /// What is claimed, in which direction, of which of our lines, against whom.
-const CLAIMS: [(&str, Direction, Side, &[Side]); 5] = [
+const CLAIMS: [(&str, Direction, Side, &[Side]); 6] = [
     ("recv", Direction::Recv, Side::Ours, &[Side::Peer]),
     ("recv owned", Direction::Recv, Side::OursToo, &[Side::Peer]),
+    ("recv pieces", Direction::Recv, Side::OursInPieces, &[Side::Peer]),
     ("send", Direction::Send, Side::Ours, &[Side::Peer, Side::Spending]),
     ("send kept", Direction::Send, Side::Ours, &[Side::Peer]),
     ("send weak", Direction::Send, Side::Ours, &[Side::Peer, Side::Spending, Side::WeakPeer]),
