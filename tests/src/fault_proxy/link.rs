@@ -43,26 +43,29 @@ struct Chunk {
 }
 
 impl Link {
-    /// Connects to the server and starts to forward.
-    pub(super) fn connect(client: TcpStream, server: SocketAddr, latency: Duration) -> io::Result<Arc<Self>> {
+    /// Connects to the server. Nothing is forwarded yet.
+    pub(super) fn connect(client: TcpStream, server: SocketAddr) -> io::Result<Arc<Self>> {
         let server = TcpStream::connect(server)?;
         for stream in [&client, &server] {
             stream.set_nodelay(true)?;
             stream.set_write_timeout(Some(WRITE_PATIENCE))?;
         }
-        let link = Arc::new(Self { client, server, fault: Mutex::default(), struck: Condvar::new() });
+        Ok(Arc::new(Self { client, server, fault: Mutex::default(), struck: Condvar::new() }))
+    }
+
+    /// Starts to forward.
+    pub(super) fn forward(self: &Arc<Self>, latency: Duration) {
         for way in [Way::ToServer, Way::ToClient] {
             let (queue, queued) = sync_channel(QUEUE);
             thread::spawn({
-                let link = Arc::clone(&link);
+                let link = Arc::clone(self);
                 move || link.read_all(way, &queue, latency)
             });
             thread::spawn({
-                let link = Arc::clone(&link);
+                let link = Arc::clone(self);
                 move || link.write_all(way, &queued)
             });
         }
-        Ok(link)
     }
 
     /// Breaks it, if it is whole; says whether it was.

@@ -170,10 +170,12 @@ impl Shared {
             Door::Rejecting => door::reject(client, self.latency),
             Door::Open => {
                 // What the server refuses, the client sees as a reset.
-                if let Ok(link) = Link::connect(client, self.upstream, self.latency) {
+                if let Ok(link) = Link::connect(client, self.upstream) {
                     let mut links = self.links();
                     links.retain(|link| link.strong_count() > 0);
                     links.push(Arc::downgrade(&link));
+                    // Whoever has got a byte through can strike.
+                    link.forward(self.latency);
                 }
             }
             Door::Refusing | Door::Gone => {}
