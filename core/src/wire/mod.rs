@@ -55,6 +55,7 @@ mod mask;
 mod pieces;
 mod receive;
 mod send;
+mod short;
 mod slices;
 mod utf8;
 mod violation;
@@ -168,6 +169,9 @@ impl Wire {
             && let Some(message) = self.receiver.short(&self.config, input)
         {
             return Some(Ok(Event::Message(message)));
+        }
+        if self.receiver.begin_large(&self.config, input, assembly) {
+            return None;
         }
         let event = if self.receiver.is_assembled(&self.config) {
             self.receiver.assembled(input, assembly).map(Event::Message)

@@ -13,8 +13,8 @@ use crate::{Message, Timestamp};
 #[derive(Debug)]
 pub(super) struct Receiver {
     /// Whether it stands between two messages and nothing is left of the last: all that the short way asks.
-    at_rest: bool,
-    stage: Stage,
+    pub(super) at_rest: bool,
+    pub(super) stage: Stage,
     /// The message under way.
     pub(super) message: Option<Kind>,
     /// Whether its current frame is its last.
@@ -25,12 +25,12 @@ pub(super) struct Receiver {
     head: [u8; FrameHeader::MAX_BYTES],
     head_len: u8,
     /// What was handed out of the assembly buffer, and goes with the next call.
-    handed: Handed,
+    pub(super) handed: Handed,
     /// How many bytes of the assembled text are known to be whole characters.
-    judged: usize,
+    pub(super) judged: usize,
     /// How many bytes of payload the message's frames announced.
-    announced: u64,
-    empty_fragments: u32,
+    pub(super) announced: u64,
+    pub(super) empty_fragments: u32,
     allowance: Allowance,
     /// How many bytes of a compressed message were handed out in pieces.
     pub(super) inflated: u64,
@@ -41,7 +41,7 @@ pub(super) struct Receiver {
 
 /// A part of the assembly buffer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Handed {
+pub(super) enum Handed {
     Nothing,
     /// So many bytes at its front.
     Front(usize),
@@ -51,7 +51,7 @@ enum Handed {
 
 /// What comes next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Stage {
+pub(super) enum Stage {
     /// A header.
     Head,
     /// So many bytes of a data frame's payload.
@@ -125,41 +125,6 @@ impl Receiver {
         between_messages || matches!(self.stage, Stage::Over)
     }
 
-    /// The short way: an unfragmented and uncompressed message that lies in the input as a whole. `None` if it is
-    /// anything else, or wrong in any way.
-    #[inline]
-    pub(super) fn short<'i>(&self, config: &Config, input: &mut &'i [u8]) -> Option<Received<'i>> {
-        if !self.at_rest {
-            return None;
-        }
-        let (&[first, second], rest) = input.split_first_chunk::<2>()?;
-        let (len, rest) = match second {
-            0..=125 => (usize::from(second), rest),
-            126 => {
-                let (&len, rest) = rest.split_first_chunk::<2>()?;
-                (usize::from(u16::from_be_bytes(len)), rest)
-            }
-            127 => {
-                let (&len, rest) = rest.split_first_chunk::<8>()?;
-                (usize::try_from(u64::from_be_bytes(len)).ok()?, rest)
-            }
-            _ => return None,
-        };
-        let (payload, rest) = rest.split_at_checked(len)?;
-        // A length in too long a form is refused on the long way.
-        let least = [0, 126, 0x1_0000][usize::from(second.saturating_sub(125))];
-        if len < least || len as u64 > config.max_message_bytes.min(config.max_frame_bytes) {
-            return None;
-        }
-        let source = match first {
-            TEXT => Source::Text(utf8::text(payload).ok()?),
-            BINARY => Source::Binary(payload),
-            _ => return None,
-        };
-        *input = rest;
-        Some(Received::new(source))
-    }
-
     /// Takes back what was handed out of the assembly buffer; whether it stands between two messages because of that.
     #[inline]
     pub(super) fn take_back(&mut self, config: &Config, assembly: &mut Buffer) -> bool {
@@ -170,32 +135,6 @@ impl Receiver {
         }
         self.at_rest = self.is_at_rest() && !self.is_over() && !config.pieces;
         self.at_rest
-    }
-
-    /// Whether the last of a plain message was just read to its place, so that nothing is left to do but to hand it out.
-    #[inline]
-    pub(super) fn is_assembled(&self, config: &Config) -> bool {
-        self.stage == Stage::Data(0) && self.fin && self.message.is_some_and(|kind| !kind.compressed) && !config.pieces
-    }
-
-    /// That message.
-    #[inline]
-    pub(super) fn assembled<'b>(
-        &mut self,
-        input: &mut &[u8],
-        assembly: &'b mut Buffer,
-    ) -> Result<Received<'b>, Violation> {
-        let text = self.message.take().is_some_and(|kind| kind.text);
-        (self.stage, self.handed) = (Stage::Head, Handed::Front(assembly.len()));
-        if !text {
-            return Ok(Received::new(Source::Assembled(assembly)));
-        }
-        let text = utf8::text(assembly.as_slice()).map_err(|_| {
-            self.stage = Stage::Over;
-            *input = &[];
-            Violation::Utf8
-        })?;
-        Ok(Received::new(Source::Text(text)))
     }
 
     /// The long way: anything. `None` once all of the input is taken. What was handed out has to be
@@ -486,9 +425,5 @@ pub(super) fn take<'i>(input: &mut &'i [u8], most: u64) -> &'i [u8] {
     taken
 }
 
-/// The first byte of an unfragmented text message.
-const TEXT: u8 = 0x81;
-/// The first byte of an unfragmented binary message.
-const BINARY: u8 = 0x82;
 /// The least that is offered for the rest of a message, if that much is missing: less is not worth a read of its own.
 const SPACE: usize = 4 << 10;
