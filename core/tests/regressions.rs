@@ -400,3 +400,16 @@ mod stored {
         assert!(refused.is_err_and(|error| error.to_string().contains("heartbeat.interval")));
     }
 }
+
+/// A session that was written down is not believed: a run of verdicts has at least one, and ids that exist.
+#[cfg(feature = "serde")]
+#[test]
+fn verdicts_that_cannot_be_are_refused_in_a_stored_session() {
+    let session = steadfast_core::Session::new(steadfast_core::config::Config::default(), 1);
+    let mut stored = serde_json::to_value(&session).expect("a session can be written");
+    for (first, count, good) in [(7, 2, true), (7, 0, false), (u64::MAX, 2, false)] {
+        stored["pending"] = serde_json::json!([{"Verdicts": {"first": first, "count": count, "verdict": "confirmed"}}]);
+        let read = serde_json::from_value::<steadfast_core::Session>(stored.clone());
+        assert_eq!(read.is_ok(), good, "{read:?}");
+    }
+}

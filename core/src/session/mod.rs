@@ -93,6 +93,7 @@ pub struct Session {
     above: bool,
     timers: Timers,
     outbox: Outbox,
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "pending::checked"))]
     pending: VecDeque<Pending>,
     /// How many of them come from earlier events.
     old: usize,

@@ -177,10 +177,6 @@ impl<'a> Iterator for Actions<'a> {
             }
         }
     }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(self.pending.len() + 2))
-    }
 }
 
 #[inline]
@@ -213,6 +209,21 @@ fn resolve<'a>(pending: Pending, outbox: &'a Outbox, heartbeat: &'a Heartbeat) -
         Pending::Verdicts { first, verdict, .. } => verdict_on(first, verdict),
         Pending::Notify(notice) => Action::Notify(notice),
     })
+}
+
+/// Actions as they were written, not believed until they are checked.
+#[cfg(feature = "serde")]
+pub(super) fn checked<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<VecDeque<Pending>, D::Error> {
+    let pending: VecDeque<Pending> = serde::Deserialize::deserialize(deserializer)?;
+    let is_run = |pending: &Pending| match pending {
+        Pending::Verdicts { first, count, .. } => *count > 0 && first.0.checked_add(u64::from(*count)).is_some(),
+        _ => true,
+    };
+    if pending.iter().all(is_run) {
+        Ok(pending)
+    } else {
+        Err(serde::de::Error::custom("verdicts: expected at least one, on ids below 2^64"))
+    }
 }
 
 impl Drop for Actions<'_> {

@@ -54,6 +54,11 @@ impl Backlog {
         self.queue.is_empty()
     }
 
+    /// Gives back the memory of a queue that was long.
+    pub(super) fn release(&mut self) {
+        self.queue.shrink_to(0);
+    }
+
     pub(super) fn push(&mut self, waiting: Waiting) {
         self.queue.push_back(waiting);
     }

@@ -1,7 +1,7 @@
 //! What a session decided, carried out.
 
 use mio::Registry;
-use steadfast_core::{Action, ConnId, Event, Timestamp};
+use steadfast_core::{Action, ConnId, Event, MessageId, Timestamp};
 
 use crate::{
     dial::{Dial, Resolver, in_turn},
@@ -31,7 +31,10 @@ impl<A: Application> Hands<'_, A> {
     #[expect(clippy::inline_always, reason = "where the caller knows the action, nothing of the enum is left")]
     pub(super) fn carry_out(&mut self, action: Action<'_>) {
         match action {
-            Action::Send { conn, id, message } => self.link.with(conn, |connection| connection.send(id, message)),
+            Action::Send { conn, id, message } => match self.link.up(conn) {
+                Some(connection) => connection.send(id, message),
+                None => self.never_sent(conn, id),
+            },
             Action::Deliver { conn: _, message } => {
                 if self.application.deliver(message, &mut self.requests) == Reads::Pause {
                     *self.pause = true;
@@ -46,6 +49,19 @@ impl<A: Application> Hands<'_, A> {
     #[inline(never)]
     pub(super) fn carry_out_next(&mut self, action: Action<'_>) {
         self.carry_out(action);
+    }
+
+    /// A message for a connection that is gone: that it is gone is told behind what came before, and with it that this
+    /// message, and what follows it, was not touched.
+    #[cold]
+    fn never_sent(&mut self, gone: ConnId, id: MessageId) {
+        for event in self.requests.events.iter_mut() {
+            if let Event::Closed { conn, untouched_from: untouched_from @ None, .. } = event
+                && *conn == gone
+            {
+                *untouched_from = Some(id);
+            }
+        }
     }
 
     /// What does not happen for every message.

@@ -211,9 +211,7 @@ impl Connection {
     }
 
     pub(super) fn ping(&mut self, payload: PingPayload) {
-        if mem::replace(&mut self.quiet, true) {
-            self.engine.release();
-        }
+        self.rest();
         // Behind what would go out next anyway: a message that fits there is confirmed by this ping and not by another.
         self.out.feed(&mut self.engine);
         if self.engine.ping(payload, &mut self.out.buffer) {
@@ -221,7 +219,16 @@ impl Connection {
         }
     }
 
+    /// Gives memory back if no message came or went since the last sign of life.
+    fn rest(&mut self) {
+        if mem::replace(&mut self.quiet, true) {
+            self.engine.release();
+            self.out.release();
+        }
+    }
+
     pub(super) fn heartbeat(&mut self, text: &str) {
+        self.rest();
         if self.has_to_wait(text.len()) {
             self.out.wait_heartbeat(text);
         } else if self.engine.send(&Message::text(text), &mut self.out.buffer) {

@@ -140,6 +140,12 @@ impl Outgoing {
         written.or_else(|| self.backlog.untouched_from(self.sent))
     }
 
+    /// Gives back the memory of queues that were long.
+    pub(super) fn release(&mut self) {
+        self.marks.shrink_to(KEPT_MARKS);
+        self.backlog.release();
+    }
+
     /// Takes over a buffer that another connection gave back, unless this one has its own.
     pub(super) fn borrow(&mut self, spare: &mut Buffer) {
         if self.buffer.capacity() == 0 {
@@ -162,6 +168,8 @@ pub(super) fn keep(buffer: Buffer, spare: &mut Buffer) {
     }
 }
 
+/// How many marks a connection at rest has room for.
+const KEPT_MARKS: usize = 4;
 /// A larger buffer goes back to the allocator when it is empty.
 const KEPT: usize = 1 << 20;
 /// How much is put together for one write: what a ping may have to wait for, next to what the kernel holds unsent. Half of
@@ -361,5 +369,21 @@ mod tests {
         assert_eq!(firsts, [0x02, 0x00, 0x80, 0x81, 0x88]);
         out.took(out.pending().len());
         assert_eq!(report(&mut out), [flushed(1), PING]);
+    }
+
+    #[test]
+    fn queues_that_were_long_give_their_memory_back() {
+        let (mut out, mut engine) = (Outgoing::default(), fragmenting(1_000));
+        for id in 1..=2_000 {
+            wait(&mut out, id, 10);
+        }
+        while out.is_waiting() {
+            out.feed(&mut engine);
+        }
+        out.took(out.pending().len());
+        assert_eq!(report(&mut out), [flushed(2_000)]);
+        assert!(out.marks.capacity() >= 2_000);
+        out.release();
+        assert!(out.marks.capacity() <= 8, "{}", out.marks.capacity());
     }
 }

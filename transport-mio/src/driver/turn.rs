@@ -133,7 +133,9 @@ impl<A: Application> Turn<'_, A> {
     pub(super) fn stop(&mut self, event: Event<'static>) {
         self.shared.events.push_back(event);
         self.follow_but_start();
-        self.write();
+        while self.write() {
+            self.follow_but_start();
+        }
         self.follow_but_start();
         self.end(Ending::Because(Cause::Stopped));
         self.follow_but_start();
@@ -284,8 +286,12 @@ impl<A: Application> Turn<'_, A> {
                 }
                 Incoming::Closed(frame) => connection.over = Some(Cause::Closed(frame)),
                 Incoming::Failed(failure) => {
-                    // What it is told may get out or not: nothing it says matters any more.
-                    let _ = connection.write();
+                    // What the server is told of it may get out or not. What had waited before it may, too.
+                    let (bytes, _) = connection.write();
+                    if bytes > 0 {
+                        self.shared.events.push_back(Event::Wrote { conn, bytes });
+                        connection.out.report(conn, &mut self.shared.events);
+                    }
                     self.fail(&failure);
                 }
             }
@@ -332,10 +338,12 @@ impl<A: Application> Turn<'_, A> {
     fn fail(&mut self, failure: &Failure) {
         let Some(conn) = self.slot.link.conn() else { return };
         // A close frame that came in says more than what ended the stream after it.
-        if !matches!(&self.slot.link, Link::Up(connection) if connection.over.is_some()) {
+        let tells = !matches!(&self.slot.link, Link::Up(connection) if connection.over.is_some());
+        self.end(Ending::Because(failure.cause()));
+        if tells {
+            // What it sends now comes behind the end.
             self.ask(|application, requests| application.failed(conn, failure, requests));
         }
-        self.end(Ending::Because(failure.cause()));
     }
 
     fn end(&mut self, ending: Ending) {

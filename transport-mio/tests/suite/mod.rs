@@ -10,6 +10,7 @@ mod failures;
 pub(crate) mod frames;
 mod hostile;
 mod lifecycle;
+mod partings;
 mod races;
 pub(crate) mod silence;
 #[cfg(feature = "trace")]
