@@ -212,6 +212,8 @@ fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), EndpointError> 
     let (host, digits) = (&authority[..end + colon], &authority[end + colon + 1..]);
     match digits.parse() {
         Ok(port) if port > 0 && digits.bytes().all(|byte| byte.is_ascii_digit()) => Ok((host, Some(port))),
+        // Not what else it is: it may be a part of a password with a slash in it.
+        _ if !digits.bytes().all(|byte| byte.is_ascii_digit()) => Err(refuse("port", "no number", "1 to 65535")),
         _ => Err(refuse("port", digits.escape_debug(), "1 to 65535")),
     }
 }

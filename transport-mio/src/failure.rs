@@ -19,8 +19,8 @@ use crate::cause;
 /// What exactly ended a connection, or an attempt: what was expected, what came instead, and the clause that forbids it.
 ///
 /// The session decides by the [`Cause`], which is small, comparable and the same in every replay. This is what the driver
-/// saw behind it, for people and their logs. It shows no more than a few bytes of what the server sent, and of these
-/// nothing unprintable; [`Rejected`] has the whole of it.
+/// saw behind it, for people and their logs. It shows no more than 80 characters of each thing that the server sent,
+/// and of these nothing unprintable; [`Rejected`] has the whole of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Failure {

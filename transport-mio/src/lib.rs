@@ -46,7 +46,8 @@
 //! confirmed. States and verdicts have their own ways and never queue behind messages.
 //!
 //! Outbound, the operating system is given no more than it sends soon (`TCP_NOTSENT_LOWAT`, 128 KiB, or the send
-//! buffer's size), so that a ping is not stuck behind megabytes; what is beyond that waits in the outbox. A single message
+//! buffer's size), so that a ping is not stuck behind megabytes; what is beyond that waits in the
+//! driver, at most 128 KiB of it framed. A single message
 //! of megabytes is one frame, though, that a ping has to wait for, unless it is [fragmented](WireOptions::fragment_bytes).
 //!
 //! # How a connection is made and ended

@@ -102,12 +102,14 @@ pub enum Event<'a> {
         /// The last message of which that is true.
         up_to: MessageId,
     },
-    /// The oldest unflushed [`Action::Ping`](crate::Action::Ping) or [`Action::Heartbeat`](crate::Action::Heartbeat) has left all buffers: the clock of its answer starts.
+    /// The oldest unflushed [`Action::Ping`](crate::Action::Ping) or [`Action::Heartbeat`](crate::Action::Heartbeat) has
+    /// left all buffers: the clock of its answer starts.
     PingFlushed {
         /// Which connection.
         conn: ConnId,
         /// The first message that was handed over before the ping but was not complete on the wire ahead of it (a ping
-        /// may go between the fragments of a message); `None` where pings keep their place.
+        /// may go between the fragments of a message, and ahead of messages that the driver has not framed yet); `None`
+        /// where pings keep their place.
         overtook: Option<MessageId>,
     },
     /// The application does not take what came in, and the driver reads no more: liveness clocks stop, and that of a write

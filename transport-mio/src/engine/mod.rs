@@ -10,6 +10,8 @@ pub(crate) mod testing;
 #[cfg(feature = "tungstenite")]
 mod tungstenite;
 
+use std::{fmt, mem};
+
 use steadfast_core::{
     CloseFrame, Message, PingPayload, Timestamp,
     wire::{
@@ -23,13 +25,12 @@ use self::native::Native;
 use crate::{endpoint::Endpoint, failure::Failure};
 
 /// The client side of one WebSocket, from the upgrade request to the close frame.
-#[derive(Debug)]
 pub(crate) struct Engine {
     phase: Phase,
     endpoint: Endpoint,
     /// The largest message that is accepted, in bytes.
     max_message_bytes: usize,
-    /// RFC 6455 §5.3: of what masks are made nobody can foretell.
+    /// RFC 6455 §5.3: of what masks are made nobody can foretell. Zeros once the wire has it.
     mask_seed: [u8; 32],
 }
 
@@ -141,10 +142,11 @@ impl Engine {
         })
     }
 
-    fn socket(&self, accepted: &Accepted) -> Socket {
+    fn socket(&mut self, accepted: &Accepted) -> Socket {
+        let mask_seed = mem::take(&mut self.mask_seed);
         match self.endpoint.engine_kind() {
             EngineKind::Native(options) => {
-                Socket::Native(Native::new(options, accepted, self.max_message_bytes, self.mask_seed))
+                Socket::Native(Native::new(options, accepted, self.max_message_bytes, mask_seed))
             }
             #[cfg(feature = "tungstenite")]
             EngineKind::Tungstenite => {
@@ -260,6 +262,13 @@ impl Engine {
             Phase::Open(_) | Phase::Over => None,
         };
         truncated.map_or_else(Failure::end_of_stream, Failure::Handshake)
+    }
+}
+
+impl fmt::Debug for Engine {
+    /// Without the seed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("phase", &self.phase).field("endpoint", &self.endpoint).finish_non_exhaustive()
     }
 }
 

@@ -102,13 +102,13 @@ fn what_the_operating_system_takes_goes_out_before_a_session_is_removed() {
 
 #[test]
 fn messages_that_a_closing_connection_did_not_take_go_out_on_the_next() {
-    let (close, closes) = mpsc::channel::<()>();
+    let (go, going) = mpsc::channel::<()>();
     let (told, closed) = mpsc::channel();
-    let closes = Mutex::new(closes);
+    let going = Mutex::new(going);
     let server = Server::start(move |mut stream, index| {
         upgrade(&mut stream, b"");
         if index == 0 {
-            closes.lock().expect("nobody panics with it").recv().expect("the test goes on");
+            going.lock().expect("nobody panics with it").recv().expect("the test goes on");
             stream.write_all(&frame(CLOSE, &1001_u16.to_be_bytes())).expect("the client is there");
             told.send(()).expect("the test goes on");
         }
@@ -119,7 +119,7 @@ fn messages_that_a_closing_connection_did_not_take_go_out_on_the_next() {
         config().confirm(Confirm { enabled: false, max_messages: 2, ..Confirm::default() }).build().expect("valid");
     let mut sessions = Sessions::begin(&server, config, Parting::default());
     sessions.run_until(|parting| parting.opened);
-    close.send(()).expect("the server is there");
+    go.send(()).expect("the server is there");
     closed.recv_timeout(SOON).expect("it has closed");
     for _ in 0..10 {
         sessions.0.driver_mut().send(sessions.1, "message", AT_MOST_ONCE);
