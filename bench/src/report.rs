@@ -31,7 +31,7 @@ pub(crate) fn wire_table(rows: &[Row], direction: Direction, kind: Kind, size: u
     }
 }
 
-/// Medians: a table for each direction and kind, a line for each contestant, a column for each size.
+/// Medians and spreads: a table for each direction and kind, a line for each contestant, a column for each size.
 pub(crate) fn wire_markdown(rows: &[Row]) {
     let mut sizes: Vec<usize> = rows.iter().map(|row| row.size).collect();
     sizes.sort_unstable();
@@ -56,7 +56,7 @@ pub(crate) fn wire_markdown(rows: &[Row]) {
         for (name, side) in names {
             let figure = |size: &usize| {
                 let row = of.iter().find(|row| row.name == name && row.size == *size);
-                row.map_or(String::new(), |row| figure(row.ns, is_rival(side) && is_best(row, &of)))
+                row.map_or(String::new(), |row| figure(row, is_rival(side) && is_best(row, &of)))
             };
             println!("| {name} | {} |", sizes.iter().map(figure).collect::<Vec<_>>().join(" | "));
         }
@@ -137,8 +137,10 @@ fn is_best(row: &Row, rows: &[&Row]) -> bool {
     peers.map(|other| other.ns).fold(f64::INFINITY, f64::min) >= row.ns
 }
 
-/// Three digits are as many as mean something; the best peer's are bold.
-fn figure(ns: f64, bold: bool) -> String {
+/// Three digits are as many as mean something; the best peer's are bold. Behind them half the interquartile range.
+fn figure(row: &Row, bold: bool) -> String {
+    let (ns, spread) = (row.ns, 50.0 * row.spread.relative());
     let digits = if ns < 100.0 { format!("{ns:.1}") } else { format!("{ns:.0}") };
-    if bold { format!("**{digits}**") } else { digits }
+    let digits = if bold { format!("**{digits}**") } else { digits };
+    format!("{digits} ±{spread:.0}%")
 }

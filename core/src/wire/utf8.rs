@@ -9,6 +9,9 @@ use ascii::AsciiStr;
 pub(super) fn judge(bytes: &[u8]) -> Result<&str, NotUtf8> {
     let (whole, rest) = bytes.split_at(whole_characters(bytes));
     let whole = text(whole)?;
+    if rest.is_empty() {
+        return Ok(whole);
+    }
     match core::str::from_utf8(rest) {
         Err(error) if error.error_len().is_some() => Err(NotUtf8),
         Ok(_) | Err(_) => Ok(whole),
