@@ -1,6 +1,6 @@
 //! Steadfast's wire.
 //!
-//! Reading: what was read is given to `Wire::receive`; the rest of a message that is longer than one read is read to where it
+//! Reading: what was read is given to `Wire::receive_whole`, and what is no message by itself to `Wire::receive`; the rest of a message that is longer than one read is read to where it
 //! is assembled (`Wire::space`), with no more than a header behind it where messages are large. Messages are borrowed; or made
 //! owned for an application that keeps them: each by itself, or, if they are binary, as a part of the memory that was read into;
 //! or handed out in pieces (`Config::pieces`).
@@ -71,7 +71,13 @@ impl Reading {
                 continue;
             }
             let mut input = &self.buffer[..len];
-            while let Some(event) = self.wire.receive(&mut input, &mut self.assembly, &mut self.out) {
+            loop {
+                while let Some(message) = self.wire.receive_whole(&mut input) {
+                    self.expected = message.as_bytes().len();
+                    hand_over(message);
+                    done += 1;
+                }
+                let Some(event) = self.wire.receive(&mut input, &mut self.assembly, &mut self.out) else { break };
                 match event.expect("the stream is valid") {
                     Event::Message(message) => {
                         self.expected = message.as_bytes().len();
