@@ -1,9 +1,10 @@
 //! Steadfast's wire.
 //!
-//! Reading: what was read is given to `Wire::receive_whole`, and what is no message by itself to `Wire::receive`; the rest of a message that is longer than one read is read to where it
-//! is assembled (`Wire::space`), with no more than a header behind it where messages are large. Messages are borrowed; or made
-//! owned for an application that keeps them: each by itself, or, if they are binary, as a part of the memory that was read into;
-//! or handed out in pieces (`Config::pieces`).
+//! Reading: what was read is given to `Wire::receive_whole`, and what is no message by itself to `Wire::receive`; the
+//! rest of a message that is longer than one read is read to where it is assembled (`Wire::space`), with no more than a
+//! header behind it where messages are large. Messages are borrowed; or made owned for an application that keeps them:
+//! each by itself, or, if they are binary, as a part of the memory that was read into; or handed out in pieces
+//! (`Config::pieces`).
 //!
 //! Writing: `Wire::send` for each message of a batch into one buffer, which is written when the batch or the buffer is full. A
 //! message that is longer than the buffer passes through it in slices (`Wire::send_in_slices`). Masks: `ChaCha12`, seeded once,

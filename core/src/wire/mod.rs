@@ -149,10 +149,10 @@ impl Wire {
         self.receive_any(input, assembly, out)
     }
 
-    /// The short way of [`receive`](Self::receive), which tries it first: takes a message that lies at the front of `input` as
-    /// a whole, in one frame and not compressed. `None`, with nothing taken, if something else lies there, or nothing:
-    /// then `receive` is to be asked. For those who count nanoseconds, as no error and no other event stands between them
-    /// and the message.
+    /// The short way of [`receive`](Self::receive), which tries it first: takes a message that lies at the front of
+    /// `input` as a whole, in one frame and not compressed. `None`, with nothing taken, if something else lies there,
+    /// or nothing: then `receive` is to be asked. For those who count nanoseconds, as no error and no other event
+    /// stands between them and the message.
     #[inline]
     pub fn receive_whole<'i>(&mut self, input: &mut &'i [u8]) -> Option<Received<'i>> {
         self.receiver.short(&self.config, input)
@@ -190,9 +190,10 @@ impl Wire {
     }
 
     /// Where the rest of a message may be read to directly, so that it is not copied: in the middle of a plain message
-    /// that is not whole, and as far as there is memory, or as much of the message as came in, 4 KiB at least. Say with [`filled`](Self::filled) how many bytes came, and then ask again, or call
-    /// [`receive`](Self::receive), with whatever else there is or nothing: it hands the message out once it is whole, and
-    /// judges a text as far as it is there. Call it before waiting for more, or bad text is found later than it could be.
+    /// that is not whole, and as far as there is memory, or as much of the message as came in, 4 KiB at least. Say with
+    /// [`filled`](Self::filled) how many bytes came, and then ask again, or call [`receive`](Self::receive), with
+    /// whatever else there is or nothing: it hands the message out once it is whole, and judges a text as far as it is
+    /// there. Call it before waiting for more, or bad text is found later than it could be.
     pub fn space<'b>(&self, assembly: &'b mut Buffer) -> Option<&'b mut [u8]> {
         self.receiver.space(&self.config, assembly)
     }
@@ -282,8 +283,8 @@ impl Wire {
     }
 
     /// Begins the closing handshake: writes a close frame, unless one was written. Nothing can be sent behind it;
-    /// messages still come in until the server's close frame, and pings are still answered. A code that may not stand on the wire (1005, say) is left
-    /// out, together with the reason.
+    /// messages still come in until the server's close frame, and pings are still answered. A code that may not stand
+    /// on the wire (1005, say) is left out, together with the reason.
     pub fn close(&mut self, frame: &CloseFrame, out: &mut Buffer) {
         self.sender.close(frame, out);
     }

@@ -44,8 +44,8 @@ impl Receiver {
         Some(Received::new(source))
     }
 
-    /// Takes the beginning of an unfragmented and uncompressed message whose rest has not come yet, as a large one is met with.
-    /// `false`, with nothing taken, for anything else, and for what is wrong in any way.
+    /// Takes the beginning of an unfragmented and uncompressed message whose rest has not come yet, as a large one is
+    /// met with. `false`, with nothing taken, for anything else, and for what is wrong in any way.
     #[inline]
     pub(super) fn begin_large(&mut self, config: &Config, input: &mut &[u8], assembly: &mut Buffer) -> bool {
         if !self.at_rest {

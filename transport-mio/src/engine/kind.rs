@@ -37,8 +37,9 @@ pub struct WireOptions {
     /// no more than 128 KiB and a fragment of a message is in memory a second time. Worth it for messages that take
     /// longer to send than a ping may wait; 16 KiB to 64 KiB cost next to nothing.
     ///
-    /// `None`, the default: every message is one frame, made as a whole when its turn comes. A ping waits behind a frame
-    /// that is made, and goes ahead of messages that wait for theirs; the frame takes as much memory again as the message until it has left.
+    /// `None`, the default: every message is one frame, made as a whole when its turn comes. A ping waits behind a
+    /// frame that is made, and goes ahead of messages that wait for theirs; the frame takes as much memory again as the
+    /// message until it has left.
     pub fragment_bytes: Option<usize>,
     /// How many control frames the server may send before the connection is failed with 1008. `None`, the default: any
     /// number. The pongs that confirm messages count too, and come as fast as the pings that they answer.

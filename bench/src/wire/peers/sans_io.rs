@@ -1,8 +1,9 @@
 //! websocket-sans-io 0.1: a decoder and an encoder of frames, without messages.
 //!
-//! Reading: `add_data` on what was read, in place; the payload of a frame that lies inside one read is lent from it, any other
-//! assembled here. It takes whatever comes: reserved bits, opcodes, masks and lengths are judged here, and text validated. Writing: `start_frame`, then `transform_frame_payload` on a copy in the write
-//! buffer. Masks: the user's matter; `rand`'s thread generator here, a CSPRNG.
+//! Reading: `add_data` on what was read, in place; the payload of a frame that lies inside one read is lent from it,
+//! any other assembled here. It takes whatever comes: reserved bits, opcodes, masks and lengths are judged here, and
+//! text validated. Writing: `start_frame`, then `transform_frame_payload` on a copy in the write buffer. Masks: the
+//! user's matter; `rand`'s thread generator here, a CSPRNG.
 
 use bytes::Bytes;
 use websocket_sans_io::{FrameInfo, Opcode, WebsocketFrameDecoder, WebsocketFrameEncoder, WebsocketFrameEvent};
