@@ -28,7 +28,10 @@ while (($#)); do
     case $1 in
         --engine) engine=$2 ;;
         --transport) transport=$2 ;;
-        --expect) expected=$2 ;;
+        --expect)
+            [[ $2 =~ ^[0-9]+$ ]] || usage
+            expected=$2
+            ;;
         *) usage ;;
     esac
     shift 2
