@@ -65,7 +65,11 @@ impl Endpoint {
         if authority.is_empty() || authority.starts_with(':') {
             return Err(refuse("host", shown(url), "a name or an address"));
         }
-        let (host, port) = host_and_port(authority)?;
+        let (host, port) = host_and_port(authority).map_err(|wrong| match target.rsplit_once('@') {
+            // What looks like a port is a part of a password with a slash in it.
+            Some((_, host)) => refuse("userinfo", format!("…@{host}"), "none: send credentials in a header"),
+            None => wrong,
+        })?;
         let request = Request::new(Scheme::Ws, host, port, target)?;
         Ok(Self(Arc::new(Parts { request, engine: EngineKind::default() })))
     }
@@ -212,8 +216,6 @@ fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), EndpointError> 
     let (host, digits) = (&authority[..end + colon], &authority[end + colon + 1..]);
     match digits.parse() {
         Ok(port) if port > 0 && digits.bytes().all(|byte| byte.is_ascii_digit()) => Ok((host, Some(port))),
-        // Not what else it is: it may be a part of a password with a slash in it.
-        _ if !digits.bytes().all(|byte| byte.is_ascii_digit()) => Err(refuse("port", "no number", "1 to 65535")),
         _ => Err(refuse("port", digits.escape_debug(), "1 to 65535")),
     }
 }
@@ -284,6 +286,11 @@ mod tests {
     fn an_error_shows_no_secrets() {
         let error = Endpoint::parse("ws://user:secret@h/").expect_err("userinfo is refused");
         assert!(!error.to_string().contains("secret"), "{error}");
+        for url in ["ws://user:sec/ret@h/", "ws://user:sec?ret@h/"] {
+            let error = Endpoint::parse(url).expect_err("userinfo is refused");
+            assert_eq!((error.field(), error.value()), ("userinfo", "…@h/"));
+        }
+        assert_eq!(Endpoint::parse("ws://h:8o/").expect_err("no number").value(), "8o");
         let error = Endpoint::parse("ws://h/?token=secret#x").expect_err("a fragment is refused");
         assert!(!error.to_string().contains("secret"), "{error}");
         let endpoint = Endpoint::parse("ws://h/").expect("a good URL");
