@@ -75,6 +75,17 @@ proptest! {
     }
 }
 
+#[test]
+fn a_server_that_only_stores_is_understood_whatever_the_length() {
+    let mut inflater = Inflater::new(&agreed_with(Options::default(), "; server_no_context_takeover"));
+    for len in [31_742..31_748, 32_766..32_770, 65_533..65_538, 95_230..95_240].into_iter().flatten() {
+        let text = vec![0; len];
+        for payload in [PlainDeflater::new(0).message(&text), PlainDeflater::new(0).final_message(&text)] {
+            assert!(deflate::inflate(&mut inflater, &payload) == Ok(text.clone()), "{len} bytes");
+        }
+    }
+}
+
 /// A message, and how it is handled.
 #[derive(Clone, Debug)]
 struct Sent {

@@ -75,16 +75,13 @@ impl PlainDeflater {
         self.state.reset();
     }
 
-    fn run(&mut self, mut input: &[u8], flush: MZFlush) -> Vec<u8> {
-        let (mut payload, mut room) = (Vec::new(), vec![0; 4096]);
-        loop {
-            let done = stream::deflate(&mut self.state, input, &mut room, flush);
-            payload.extend_from_slice(&room[..done.bytes_written]);
-            input = &input[done.bytes_consumed..];
-            if done.bytes_written < room.len() && input.is_empty() {
-                return payload;
-            }
-        }
+    /// All in one call: asked to go on with a message that did not fit, `miniz_oxide` may leave out the flush.
+    fn run(&mut self, input: &[u8], flush: MZFlush) -> Vec<u8> {
+        let mut payload = vec![0; 2 * input.len() + 4096];
+        let done = stream::deflate(&mut self.state, input, &mut payload, flush);
+        assert!(done.bytes_consumed == input.len() && done.bytes_written < payload.len());
+        payload.truncate(done.bytes_written);
+        payload
     }
 }
 
