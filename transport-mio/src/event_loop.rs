@@ -8,11 +8,12 @@ use std::{
 
 use mio::{Events, Poll, Token, Waker};
 use steadfast_core::config::Config;
-
-use crate::{
-    driver::{Application, Driver, Remote, SessionId},
-    endpoint::Endpoint,
+use steadfast_transport::{
+    Endpoint,
+    pump::{Application, Remote, SessionId},
 };
+
+use crate::driver::Driver;
 
 /// Many sessions on your thread: a [`Driver`] with a poll of its own. A panic in the application's code unwinds through
 /// it; do not use it after that.

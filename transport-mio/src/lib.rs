@@ -73,29 +73,26 @@
 //!
 //! There is no TLS yet: `wss://` is refused.
 
-mod cause;
 mod client;
-mod dial;
 mod driver;
-mod endpoint;
-mod engine;
 mod event_loop;
-mod failure;
-mod stream;
+mod net;
 
 pub use steadfast_core as core;
 pub use steadfast_core::wire::handshake::{Accepted, Rejected};
+pub use steadfast_transport::{
+    Endpoint, EndpointError, EngineKind, Failure, WireOptions,
+    client::{
+        Incoming, Noticed, Notices, Outcome, Receipt, ReceiveError, Receiver, Report, Sender, SlowReader, StateWatch,
+        Unsettled,
+    },
+    pump::{Application, Reads, Remote, Requests, SendError, SessionId},
+};
 
 pub use crate::{
-    client::{
-        BuildError, Client, ClientBuilder, Incoming, Noticed, Notices, Outcome, Receipt, ReceiveError, Receiver,
-        Report, Sender, SlowReader, StateWatch, Unsettled,
-    },
-    driver::{Application, Driver, OutOfTokens, Reads, Remote, Requests, SendError, SessionId},
-    endpoint::{Endpoint, EndpointError},
-    engine::{EngineKind, WireOptions},
+    client::{BuildError, Client, ClientBuilder},
+    driver::{Driver, OutOfTokens},
     event_loop::EventLoop,
-    failure::Failure,
 };
 
 /// The example of the repository's first page compiles.

@@ -1,3 +1,24 @@
 //! What Steadfast's transports share: endpoints, engines, TLS, and the pump that joins a session, a wire and a socket.
 //!
 //! Applications use a transport, such as `steadfast-mio` or `steadfast-async-std`, which passes on what they need of this.
+
+mod cause;
+pub mod client;
+mod dial;
+mod endpoint;
+mod engine;
+mod failure;
+mod net;
+pub mod pump;
+#[cfg(test)]
+mod testing;
+
+pub use steadfast_core as core;
+
+pub use crate::{
+    dial::{Answer, Resolver},
+    endpoint::{Endpoint, EndpointError},
+    engine::{EngineKind, WireOptions},
+    failure::Failure,
+    net::{Address, Net, Ready, Socket},
+};

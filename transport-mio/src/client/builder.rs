@@ -3,16 +3,12 @@
 use std::{fmt, io, sync::Arc};
 
 use steadfast_core::config::Config;
-
-use crate::{
-    client::{
-        Client,
-        inbox::Incoming,
-        watch::{Notices, Subscribers},
-    },
-    endpoint::{Endpoint, EndpointError},
-    engine::EngineKind,
+use steadfast_transport::{
+    Endpoint, EndpointError, EngineKind,
+    client::{Incoming, Notices, Subscribers},
 };
+
+use crate::client::Client;
 
 /// Builds a [`Client`]. An error in any part is kept and told by [`connect`](Self::connect).
 #[derive(Debug)]
@@ -51,7 +47,7 @@ impl ClientBuilder {
             config: Config::default(),
             seed: None,
             incoming: Some(Incoming::default()),
-            subscribers: Arc::new(Subscribers::new()),
+            subscribers: Arc::default(),
             #[cfg(feature = "trace")]
             recording: None,
         }

@@ -1,12 +1,7 @@
 //! A client: a handle, and a thread that keeps the session.
 
 mod builder;
-mod inbox;
-mod ledger;
-mod receiver;
-mod sender;
 mod thread;
-mod watch;
 
 use std::{
     panic::{self, AssertUnwindSafe},
@@ -16,24 +11,17 @@ use std::{
 };
 
 use steadfast_core::{
-    CloseFrame, ConnId, Message, MessageId, Metrics, Network, SendOptions, Session, State, StateKind, Timestamp,
-    Verdict, config::Heartbeat,
+    CloseFrame, ConnId, Message, MessageId, Metrics, Network, SendOptions, Session, StateKind, Timestamp,
+    config::Heartbeat,
 };
 
-use self::thread::Shared;
-pub use self::{
-    builder::{BuildError, ClientBuilder},
-    inbox::{Incoming, SlowReader},
-    ledger::Outcome,
-    receiver::{ReceiveError, Receiver},
-    sender::{Receipt, Sender},
-    watch::{Noticed, Notices, StateWatch},
+use steadfast_transport::{
+    Endpoint, Failure,
+    client::{Incoming, Notices, Receipt, ReceiveError, Receiver, Report, Sender, Shared, StateWatch},
+    pump::{Remote, SendError},
 };
-use crate::{
-    driver::{Remote, SendError},
-    endpoint::Endpoint,
-    failure::Failure,
-};
+
+pub use self::builder::{BuildError, ClientBuilder};
 
 /// A WebSocket client that holds on: a session on a thread of its own.
 ///
@@ -65,29 +53,6 @@ pub struct Client {
     close_timeout: Duration,
     epoch: Instant,
     thread: Option<JoinHandle<()>>,
-}
-
-/// What was left when a client was closed.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Report {
-    /// The messages that were neither confirmed nor written by the time the session stopped, in the order of their
-    /// verdicts.
-    pub unsettled: Vec<Unsettled>,
-    /// The last state: `Stopped`, with its cause.
-    pub state: State,
-}
-
-/// A message that was left when a client was closed.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Unsettled {
-    /// Its name.
-    pub id: MessageId,
-    /// `InDoubt` or `Dropped`.
-    pub verdict: Verdict,
-    /// The message.
-    pub message: Option<Message<'static>>,
 }
 
 impl Client {
@@ -190,13 +155,14 @@ impl Client {
     }
 
     /// What exactly was wrong with the last connection, or attempt, that failed; `None` before the first such. With the
-    /// [notices](ClientBuilder::notices) it comes [beside the state](Noticed::failure) that it led to.
+    /// [notices](ClientBuilder::notices) it comes [beside the state](crate::Noticed::failure) that it led to.
     #[must_use]
     pub fn last_failure(&self) -> Option<Arc<Failure>> {
         self.shared.last_failure()
     }
 
-    /// The time on the clock of [`Noticed::at`] and of [`State::Waiting`].
+    /// The time on the clock of [`Noticed::at`](crate::Noticed::at) and of
+    /// [`State::Waiting`](steadfast_core::State::Waiting).
     #[must_use]
     pub fn now(&self) -> Timestamp {
         let micros = self.epoch.elapsed().as_micros();
@@ -281,7 +247,7 @@ impl Client {
         let bound = drain.unwrap_or_default().saturating_add(self.close_timeout).saturating_add(SLACK);
         self.state().wait_for(bound, |state| state.kind() == StateKind::Stopped);
         self.end();
-        Report { unsettled: self.shared.take_unsettled(), state: self.state().current() }
+        self.shared.report()
     }
 
     fn own_receiver(&self) -> Result<&Receiver, ReceiveError> {
@@ -303,7 +269,5 @@ impl Drop for Client {
     }
 }
 
-/// How long a wait without a bound lasts before it looks again; every platform's clock can add it.
-const FOREVER: Duration = Duration::from_hours(1);
 /// What a close may take beyond its own timeouts before the client gives up on it.
 const SLACK: Duration = Duration::from_secs(5);

@@ -1,50 +1,28 @@
 //! The driver: turns readiness into events, and actions into I/O.
 
-mod application;
-mod backlog;
-mod hands;
-mod link;
-mod machine;
-mod mailbox;
-mod outgoing;
 mod timers;
-mod turn;
 
 use std::{
     collections::VecDeque,
     fmt,
     ops::Range,
-    sync::{Arc, atomic::AtomicU64},
+    sync::Arc,
+    task,
     time::{Duration, Instant},
 };
 
-use mio::{Registry, Token, Waker};
+use mio::{Registry, Waker};
 use slab::Slab;
 use steadfast_core::{
-    CloseCode, CloseFrame, Event, Message, MessageId, SendOptions, Session, Timestamp, config::Config, wire::Buffer,
+    CloseCode, CloseFrame, Event, Message, MessageId, SendOptions, Session, Timestamp, config::Config,
+};
+use steadfast_transport::{
+    Endpoint, Ready,
+    pump::{Application, Command, Mailbox, Pump, Remote, SessionId, Shared, Turn},
 };
 
-pub(crate) use self::mailbox::{Command, Mailbox};
-use self::{
-    application::next_id,
-    link::Link,
-    machine::Machine,
-    timers::Timers,
-    turn::{READ_BUFFER, Shared, Turn},
-};
-pub use self::{
-    application::{Application, Reads, Requests},
-    mailbox::{Remote, SendError},
-};
-use crate::{dial::Resolver, endpoint::Endpoint};
-
-/// A session of a driver. Never means another one, even when the first is gone.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct SessionId {
-    slot: usize,
-    /// How many sessions the driver had before.
-    serial: u64,
-}
+use self::timers::Timers;
+use crate::net::{Socket, Sockets};
 
 /// Many sessions on a `mio::Poll` of yours.
 ///
@@ -63,7 +41,7 @@ pub struct Driver<A: Application> {
     serial: u64,
     tokens: Range<usize>,
     timers: Timers,
-    shared: Shared,
+    shared: Shared<Sockets>,
     mailbox: Arc<Mailbox>,
     /// Commands that were taken and not carried out yet.
     commands: Vec<Command>,
@@ -74,25 +52,17 @@ pub struct Driver<A: Application> {
     epoch: Instant,
 }
 
-/// A session and all that it has.
-pub(crate) struct Slot<A> {
-    id: SessionId,
-    machine: Machine,
-    application: A,
-    endpoint: Endpoint,
-    /// Names messages; shared with all remotes.
-    ids: Arc<AtomicU64>,
-    link: Link,
-    /// Which attempt in a row is under way, or was the last.
-    attempt: u32,
-    /// The deadline that the session asked for, and the one that is in the timers.
-    timer: Option<Timestamp>,
+/// A session, and what the driver knows of it.
+struct Slot<A> {
+    pump: Pump<A, Socket>,
+    /// The deadline that is in the timers.
     armed: Option<Timestamp>,
-    /// The application wants no more to be read.
-    pause: bool,
     /// Whether it waits among the unsettled.
     queued: bool,
 }
+
+/// Rings for a poll that sleeps.
+struct Bell(Arc<Waker>);
 
 /// All tokens of a driver are taken. The application comes back.
 pub struct OutOfTokens<A>(
@@ -104,15 +74,8 @@ impl<A: Application> Driver<A> {
     /// A driver without sessions. Sessions use one token each, from `tokens`.
     #[must_use]
     pub fn new(registry: Registry, tokens: Range<usize>, waker: Arc<Waker>) -> Self {
-        let mailbox = Arc::new(Mailbox::new(waker));
-        let shared = Shared {
-            registry,
-            resolver: Resolver::new(Arc::clone(&mailbox)),
-            buffer: vec![0; READ_BUFFER],
-            spare: Buffer::new(),
-            assembly: Buffer::new(),
-            events: VecDeque::new(),
-        };
+        let mailbox = Arc::new(Mailbox::new(task::Waker::from(Arc::new(Bell(waker)))));
+        let shared = Shared::new(Sockets::new(registry, tokens.start), &mailbox);
         Self {
             slots: Slab::new(),
             serial: 0,
@@ -138,7 +101,7 @@ impl<A: Application> Driver<A> {
         seed: u64,
         application: A,
     ) -> Result<SessionId, OutOfTokens<A>> {
-        self.insert(endpoint, Machine::Plain(Box::new(Session::new(config, seed))), application)
+        self.insert(application, |id, application| Pump::new(id, endpoint, config, seed, application))
     }
 
     /// Adds a session that is recorded, and starts it. The recording's lines are written to `to` on the loop's thread,
@@ -158,29 +121,21 @@ impl<A: Application> Driver<A> {
         to: Box<dyn std::io::Write + Send>,
         application: A,
     ) -> Result<SessionId, OutOfTokens<A>> {
-        self.insert(endpoint, Machine::recorded(recorder, to), application)
+        self.insert(application, |id, application| Pump::recorded(id, endpoint, recorder, to, application))
     }
 
-    fn insert(&mut self, endpoint: Endpoint, machine: Machine, application: A) -> Result<SessionId, OutOfTokens<A>> {
+    fn insert(
+        &mut self,
+        application: A,
+        make: impl FnOnce(SessionId, A) -> Pump<A, Socket>,
+    ) -> Result<SessionId, OutOfTokens<A>> {
         if self.slots.len() >= self.tokens.len() {
             return Err(OutOfTokens(application));
         }
         self.serial += 1;
         let entry = self.slots.vacant_entry();
         let id = SessionId { slot: entry.key(), serial: self.serial };
-        entry.insert(Slot {
-            id,
-            machine,
-            application,
-            endpoint,
-            ids: Arc::new(AtomicU64::new(1)),
-            link: Link::None,
-            attempt: 0,
-            timer: None,
-            armed: None,
-            pause: false,
-            queued: false,
-        });
+        entry.insert(Slot { pump: make(id, application), armed: None, queued: false });
         self.tell(id, Event::Start);
         Ok(id)
     }
@@ -194,10 +149,10 @@ impl<A: Application> Driver<A> {
         let mut turn = self.turn(index);
         turn.stop(Event::Stop { frame, drain: None });
         let mut slot = self.slots.remove(index);
-        slot.machine.write_lines();
+        slot.pump.write_lines();
         self.timers.replace(index, slot.armed, None);
-        self.shared.events.clear();
-        Some(slot.application)
+        self.shared.forget();
+        Some(slot.pump.into_application())
     }
 
     /// Handles an event of the poll; whether it was for a session of this driver.
@@ -208,9 +163,7 @@ impl<A: Application> Driver<A> {
         }
         let index = token - self.tokens.start;
         if let Some(slot) = self.slots.get_mut(index) {
-            if let Link::Up(connection) = &mut slot.link {
-                connection.note(event);
-            }
+            slot.pump.ready(readiness(event));
             self.looked = Some(self.settle(index));
         }
         true
@@ -232,8 +185,7 @@ impl<A: Application> Driver<A> {
         let now = self.looked.take().unwrap_or_else(|| self.now());
         while let Some(index) = self.timers.take_due(now) {
             self.slots[index].armed = None;
-            self.slots[index].timer = None;
-            self.turn(index).apply(Event::TimerFired);
+            self.turn(index).expire();
             self.settle(index);
         }
         for _ in 0..self.unsettled.len() {
@@ -263,8 +215,7 @@ impl<A: Application> Driver<A> {
         options: SendOptions,
     ) -> Option<MessageId> {
         let index = self.index(session)?;
-        let id = next_id(&self.slots[index].ids);
-        self.turn(index).apply(Event::Send { id, message: message.into(), options });
+        let id = self.turn(index).send(message.into(), options);
         self.queue(index);
         Some(id)
     }
@@ -272,7 +223,7 @@ impl<A: Application> Driver<A> {
     /// Lets the driver read again after the application answered [`Reads::Pause`].
     pub fn resume_reads(&mut self, session: SessionId) {
         if let Some(index) = self.index(session) {
-            self.slots[index].pause = false;
+            self.slots[index].pump.resume_reads();
             self.queue(index);
         }
     }
@@ -280,20 +231,19 @@ impl<A: Application> Driver<A> {
     /// A handle on a session for other threads; `None` if there is no such session.
     #[must_use]
     pub fn remote(&self, session: SessionId) -> Option<Remote> {
-        let slot = &self.slots[self.index(session)?];
-        Some(Remote::new(Arc::clone(&self.mailbox), session, Arc::clone(&slot.ids)))
+        Some(self.slots[self.index(session)?].pump.remote(&self.mailbox))
     }
 
     /// A session, to look at.
     #[must_use]
     pub fn session(&self, session: SessionId) -> Option<&Session> {
-        Some(self.slots[self.index(session)?].machine.session())
+        Some(self.slots[self.index(session)?].pump.session())
     }
 
     /// A session's application.
     pub fn application(&mut self, session: SessionId) -> Option<&mut A> {
         let index = self.index(session)?;
-        Some(&mut self.slots[index].application)
+        Some(self.slots[index].pump.application())
     }
 
     /// How many sessions there are.
@@ -327,9 +277,9 @@ impl<A: Application> Driver<A> {
                 }
             }
             Command::Resolved(answer) => {
-                for index in self.shared.resolver.answered(&answer.name) {
+                for index in self.shared.answered(&answer.name) {
                     // The slot may have another session by now.
-                    if self.slots.get(index).is_some_and(|slot| slot.endpoint.host() == &*answer.name) {
+                    if self.slots.get(index).is_some_and(|slot| slot.pump.endpoint().host() == &*answer.name) {
                         self.turn(index).resolved(&answer.found);
                         self.queue(index);
                     }
@@ -362,14 +312,14 @@ impl<A: Application> Driver<A> {
     /// Carries on with a session; when that was.
     fn settle(&mut self, index: usize) -> Timestamp {
         self.slots[index].queued = false;
-        let mut turn = self.turn(index);
-        let now = turn.now;
-        let unfinished = turn.settle();
+        let now = self.now();
         let slot = &mut self.slots[index];
-        slot.machine.write_lines();
-        if slot.timer != slot.armed {
-            self.timers.replace(index, slot.armed, slot.timer);
-            slot.armed = slot.timer;
+        let unfinished = slot.pump.turn(&mut self.shared, now).settle();
+        slot.pump.write_lines();
+        let deadline = slot.pump.deadline();
+        if deadline != slot.armed {
+            self.timers.replace(index, slot.armed, deadline);
+            slot.armed = deadline;
         }
         if unfinished {
             self.queue(index);
@@ -377,19 +327,13 @@ impl<A: Application> Driver<A> {
         now
     }
 
-    fn turn(&mut self, index: usize) -> Turn<'_, A> {
+    fn turn(&mut self, index: usize) -> Turn<'_, A, Sockets> {
         let now = self.now();
-        Turn {
-            slot: &mut self.slots[index],
-            index,
-            token: Token(self.tokens.start + index),
-            shared: &mut self.shared,
-            now,
-        }
+        self.slots[index].pump.turn(&mut self.shared, now)
     }
 
     fn index(&self, session: SessionId) -> Option<usize> {
-        self.slots.get(session.slot).filter(|slot| slot.id == session).map(|_| session.slot)
+        self.slots.get(session.slot).filter(|slot| slot.pump.id() == session).map(|_| session.slot)
     }
 
     fn now(&self) -> Timestamp {
@@ -427,3 +371,22 @@ impl<A> fmt::Debug for OutOfTokens<A> {
 }
 
 impl<A> std::error::Error for OutOfTokens<A> {}
+
+impl task::Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // It fails only when the poll is gone, and with it the loop.
+        let _ = self.0.wake();
+    }
+}
+
+fn readiness(event: &mio::event::Event) -> Ready {
+    Ready {
+        readable: event.is_readable(),
+        writable: event.is_writable() || event.is_write_closed() || event.is_error(),
+        ended: event.is_read_closed() || event.is_error(),
+    }
+}

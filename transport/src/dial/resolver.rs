@@ -12,13 +12,13 @@ use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType};
 use steadfast_core::DnsKind;
 
 use crate::{
-    driver::{Command, Mailbox},
     failure::Failure,
+    pump::{Command, Mailbox},
 };
 
 /// A few threads for the whole loop. Each goes away when no name is left to resolve, so that a loop at rest has none.
 #[derive(Debug)]
-pub(crate) struct Resolver {
+pub struct Resolver {
     mailbox: Arc<Mailbox>,
     queue: Arc<Mutex<Queue>>,
     /// Who waits for each name that is being resolved: sessions to one host share one lookup.
@@ -27,9 +27,11 @@ pub(crate) struct Resolver {
 
 /// What was found out about a name.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) name: Arc<str>,
-    pub(crate) found: Result<Vec<IpAddr>, Failure>,
+pub struct Answer {
+    /// The name.
+    pub name: Arc<str>,
+    /// Its addresses, or why there are none.
+    pub found: Result<Vec<IpAddr>, Failure>,
 }
 
 #[derive(Debug, Default)]
@@ -41,12 +43,14 @@ struct Queue {
 }
 
 impl Resolver {
-    pub(crate) fn new(mailbox: Arc<Mailbox>) -> Self {
+    /// A resolver that answers with [`Command::Resolved`].
+    #[must_use]
+    pub fn new(mailbox: Arc<Mailbox>) -> Self {
         Self { mailbox, queue: Arc::default(), waiting: BTreeMap::new() }
     }
 
     /// Asks for the addresses of a name in the name of a session's slot.
-    pub(crate) fn ask(&mut self, name: &str, slot: usize) {
+    pub fn ask(&mut self, name: &str, slot: usize) {
         if let Some(waiting) = self.waiting.get_mut(name) {
             if !waiting.contains(&slot) {
                 waiting.push(slot);
@@ -71,7 +75,7 @@ impl Resolver {
     }
 
     /// Who waited for this name.
-    pub(crate) fn answered(&mut self, name: &str) -> Vec<usize> {
+    pub fn answered(&mut self, name: &str) -> Vec<usize> {
         self.waiting.remove(name).unwrap_or_default()
     }
 }

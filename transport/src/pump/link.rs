@@ -2,7 +2,6 @@
 
 use std::{io, mem};
 
-use mio::{Registry, Token};
 use steadfast_core::{
     Cause, CloseFrame, ConnId, Event, Message, MessageId, PingPayload,
     wire::{
@@ -13,32 +12,32 @@ use steadfast_core::{
 
 use crate::{
     dial::{Dial, Progress},
-    driver::outgoing::Outgoing,
     endpoint::Endpoint,
     engine::Engine,
     failure::Failure,
-    stream::Stream,
+    net::{Net, Ready, Socket},
+    pump::outgoing::Outgoing,
 };
 
 /// What a session has by way of a connection.
 #[derive(Debug, Default)]
-pub(super) enum Link {
+pub(super) enum Link<S> {
     #[default]
     None,
     /// The name is being resolved.
     Resolving(ConnId),
     /// One address after the other is tried.
-    Dialing(ConnId, Dial),
+    Dialing(ConnId, Dial<S>),
     /// Connected; the WebSocket may still have to open.
-    Up(Box<Connection>),
+    Up(Box<Connection<S>>),
 }
 
 /// A connected stream and the engine on top of it.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts about one socket")]
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(super) struct Connection<S> {
     pub(super) conn: ConnId,
-    stream: Stream,
+    stream: S,
     pub(super) engine: Engine,
     pub(super) out: Outgoing,
     /// Where a message is put together that does not come in with one read; the engine's.
@@ -73,7 +72,7 @@ pub(super) enum Read {
     Ended(Failure),
 }
 
-impl Link {
+impl<S: Socket> Link<S> {
     pub(super) fn conn(&self) -> Option<ConnId> {
         match self {
             Self::None => None,
@@ -83,14 +82,14 @@ impl Link {
     }
 
     /// Does something with the connection of this name; nothing if it is gone.
-    pub(super) fn with(&mut self, conn: ConnId, act: impl FnOnce(&mut Connection)) {
+    pub(super) fn with(&mut self, conn: ConnId, act: impl FnOnce(&mut Connection<S>)) {
         if let Some(connection) = self.up(conn) {
             act(connection);
         }
     }
 
     /// The connection of this name, if it is there.
-    pub(super) fn up(&mut self, conn: ConnId) -> Option<&mut Connection> {
+    pub(super) fn up(&mut self, conn: ConnId) -> Option<&mut Connection<S>> {
         match self {
             Self::Up(connection) if connection.conn == conn => Some(connection),
             Self::None | Self::Resolving(_) | Self::Dialing(..) | Self::Up(_) => None,
@@ -100,13 +99,13 @@ impl Link {
     /// Takes the connect under way a step further; why, if it failed for good.
     pub(super) fn dial(
         &mut self,
-        registry: &Registry,
-        token: Token,
+        net: &mut impl Net<Socket = S>,
+        slot: usize,
         endpoint: &Endpoint,
         max_message_bytes: usize,
     ) -> Option<Failure> {
         let Self::Dialing(conn, dial) = self else { return None };
-        match dial.advance(registry, token) {
+        match dial.advance(net, slot) {
             Progress::Pending => None,
             Progress::Failed(failure) => Some(failure),
             Progress::Connected(stream) => {
@@ -114,7 +113,7 @@ impl Link {
                 let engine = match Engine::begin(endpoint, max_message_bytes, &mut out.buffer) {
                     Ok(engine) => engine,
                     Err(failure) => {
-                        stream.close(registry);
+                        net.close(stream);
                         return Some(failure);
                     }
                 };
@@ -125,20 +124,20 @@ impl Link {
     }
 
     /// Drops the connection, or the attempt. Says what the session is to be told.
-    pub(super) fn end(&mut self, registry: &Registry, ending: Ending) -> Option<Event<'static>> {
+    pub(super) fn end(&mut self, net: &mut impl Net<Socket = S>, ending: Ending) -> Option<Event<'static>> {
         let conn = self.conn()?;
         let (cause, untouched_from) = match mem::take(self) {
             Self::None => return None,
             Self::Resolving(_) => (ending.cause(None), None),
             Self::Dialing(_, mut dial) => {
-                dial.close(registry);
+                dial.close(net);
                 (ending.cause(None), None)
             }
             Self::Up(connection) => {
                 let Connection { stream, out, over, .. } = *connection;
                 match ending {
-                    Ending::Abort => stream.abort(registry),
-                    Ending::Because(_) => stream.close(registry),
+                    Ending::Abort => net.abort(stream),
+                    Ending::Because(_) => net.close(stream),
                 }
                 (ending.cause(over), out.untouched_from())
             }
@@ -167,8 +166,8 @@ impl Ending {
     }
 }
 
-impl Connection {
-    fn new(conn: ConnId, stream: Stream, engine: Engine, out: Outgoing) -> Self {
+impl<S: Socket> Connection<S> {
+    fn new(conn: ConnId, stream: S, engine: Engine, out: Outgoing) -> Self {
         Self {
             conn,
             stream,
@@ -189,10 +188,10 @@ impl Connection {
     }
 
     /// Takes note of what the operating system says of the stream.
-    pub(super) fn note(&mut self, event: &mio::event::Event) {
-        self.may_have_ended |= event.is_read_closed() || event.is_error();
-        self.readable |= event.is_readable() || self.may_have_ended;
-        self.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
+    pub(super) fn note(&mut self, ready: Ready) {
+        self.may_have_ended |= ready.ended;
+        self.readable |= ready.readable || self.may_have_ended;
+        self.writable |= ready.writable;
     }
 
     pub(super) fn send(&mut self, id: MessageId, message: &Message<'static>) {
@@ -254,7 +253,7 @@ impl Connection {
             match self.stream.read(space, buffer) {
                 Ok(0) => return Read::Ended(self.engine.ended()),
                 Ok(read) => {
-                    if Stream::A_SHORT_ONE_IS_THE_LAST && read < room && !self.may_have_ended {
+                    if S::A_SHORT_ONE_IS_THE_LAST && read < room && !self.may_have_ended {
                         self.readable = false;
                     }
                     let assembled = read.min(direct);
@@ -315,7 +314,7 @@ impl Connection {
                 Ok(taken) => {
                     self.out.took(taken);
                     written += taken as u64;
-                    if Stream::A_SHORT_ONE_IS_THE_LAST && !self.out.pending().is_empty() {
+                    if S::A_SHORT_ONE_IS_THE_LAST && !self.out.pending().is_empty() {
                         self.writable = false;
                     }
                 }

@@ -7,11 +7,11 @@ use steadfast_core::wire::deflate;
 /// What turns bytes into messages and back.
 ///
 /// ```
-/// use steadfast_mio::{Endpoint, EngineKind, WireOptions};
+/// use steadfast_transport::{Endpoint, EngineKind, WireOptions};
 ///
 /// let options = WireOptions { fragment_bytes: Some(64 << 10), ..WireOptions::default() };
 /// let endpoint = Endpoint::parse("ws://127.0.0.1:9001/")?.engine(EngineKind::Native(options));
-/// # Ok::<(), steadfast_mio::EndpointError>(())
+/// # Ok::<(), steadfast_transport::EndpointError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]

@@ -13,9 +13,9 @@ use crate::client::inbox::{Inbox, Queue};
 /// Takes the messages that came in.
 ///
 /// **Clones share one queue**: each message goes to one of them, and several threads share the work. For a queue of its
-/// own, which sees every message from then on, use [`Client::subscribe`](crate::Client::subscribe).
+/// own, which sees every message from then on, use the client's `subscribe`.
 ///
-/// The queue is bounded; see [`Incoming`](crate::Incoming) for what happens when nobody takes from it. It is dropped with the
+/// The queue is bounded; see [`Incoming`](crate::client::Incoming) for what happens when nobody takes from it. It is dropped with the
 /// last of the clones.
 #[derive(Clone)]
 pub struct Receiver(Arc<Reader>);
@@ -37,7 +37,9 @@ pub enum ReceiveError {
 }
 
 impl Receiver {
-    pub(crate) fn new(inbox: Arc<Inbox>, queue: Arc<Queue>) -> Self {
+    /// Takes from this queue of that inbox.
+    #[must_use]
+    pub fn new(inbox: Arc<Inbox>, queue: Arc<Queue>) -> Self {
         Self(Arc::new(Reader { inbox, queue }))
     }
 
@@ -73,7 +75,7 @@ impl Receiver {
     /// How many messages wait.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.queue.len()
+        self.0.queue.waiting()
     }
 
     /// Whether none waits.
@@ -83,7 +85,7 @@ impl Receiver {
     }
 
     /// How many messages made room for newer ones, where
-    /// [`DropOldest`](crate::SlowReader::DropOldest) is asked for.
+    /// [`DropOldest`](crate::client::SlowReader::DropOldest) is asked for.
     #[must_use]
     pub fn missed(&self) -> u64 {
         self.0.queue.missed()

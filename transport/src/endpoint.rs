@@ -11,7 +11,7 @@ use crate::engine::EngineKind;
 /// Checked once, cheap to clone, and meant to be shared by many sessions.
 ///
 /// ```
-/// use steadfast_mio::Endpoint;
+/// use steadfast_transport::Endpoint;
 ///
 /// let endpoint = Endpoint::parse("ws://example.com/chat?room=7")?
 ///     .header("Authorization", "Bearer …token…".replace('…', ""))?
@@ -21,7 +21,7 @@ use crate::engine::EngineKind;
 ///
 /// let error = Endpoint::parse("http://example.com/").unwrap_err();
 /// assert_eq!(error.field(), "scheme");
-/// # Ok::<(), steadfast_mio::EndpointError>(())
+/// # Ok::<(), steadfast_transport::EndpointError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint(Arc<Parts>);

@@ -3,22 +3,18 @@
 use std::{
     io::Write,
     net::{TcpListener, TcpStream},
-    time::Duration,
 };
-
-use mio::{Events, Interest, Poll};
 
 use steadfast_core::wire::handshake::Progress;
 
 use super::*;
-use crate::{WireOptions, engine::testing};
+use crate::{WireOptions, engine::testing, testing::Loop};
 
 /// A connection, the server's end of it, and the poll that it is registered with.
 struct Pair {
-    connection: Connection,
+    connection: Connection<mio::net::TcpStream>,
     server: TcpStream,
-    poll: Poll,
-    events: Events,
+    net: Loop,
 }
 
 impl Pair {
@@ -27,24 +23,20 @@ impl Pair {
         let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
         client.set_nonblocking(true).expect("an option");
         let mut socket = mio::net::TcpStream::from_std(client);
-        let poll = Poll::new().expect("a poll");
-        poll.registry().register(&mut socket, Token(0), Interest::READABLE | Interest::WRITABLE).expect("a poll");
+        let net = Loop::new();
+        net.register(&mut socket);
         let mut out = Outgoing::default();
         let endpoint = Endpoint::parse("ws://localhost/").expect("a URL");
         let engine = Engine::begin(&endpoint, 100, &mut out.buffer).expect("random numbers");
-        let connection = Connection::new(ConnId(1), Stream::tcp(socket), engine, out);
+        let connection = Connection::new(ConnId(1), socket, engine, out);
         let server = listener.accept().expect("a connection").0;
-        Self { connection, server, poll, events: Events::with_capacity(4) }
+        Self { connection, server, net }
     }
 
     /// Waits until the operating system says that there is something to read.
     fn wait(&mut self) {
         while !self.connection.readable {
-            self.poll.poll(&mut self.events, Some(Duration::from_secs(20))).expect("a poll");
-            assert!(!self.events.is_empty(), "no event in time");
-            for event in &self.events {
-                self.connection.note(event);
-            }
+            self.net.wait().into_iter().for_each(|ready| self.connection.note(ready));
         }
     }
 
@@ -105,9 +97,7 @@ fn a_long_message_leaves_reading_its_turn_though_the_server_takes_it_as_fast_as_
         assert!(bytes <= FED_AT_ONCE + (128 << 10), "{bytes} B in one turn");
         (written, turns) = (written + bytes, turns + 1);
         while !pair.connection.writable {
-            pair.poll.poll(&mut pair.events, Some(Duration::from_secs(20))).expect("a poll");
-            assert!(!pair.events.is_empty(), "no event in time");
-            pair.events.iter().for_each(|event| pair.connection.note(event));
+            pair.net.wait().into_iter().for_each(|ready| pair.connection.note(ready));
         }
     }
     assert!(turns > 1 && written > 15 << 20, "{written} B in {turns} turns");
@@ -161,9 +151,7 @@ fn the_first_read_after_the_connect_trusts_no_event() {
     pair.server.write_all(b"hello").expect("room");
     pair.server.shutdown(std::net::Shutdown::Write).expect("an end");
     // The dial was told of all of it, and the connection is told nothing.
-    while pair.events.iter().all(|event| !event.is_read_closed()) {
-        pair.poll.poll(&mut pair.events, Some(Duration::from_secs(20))).expect("a poll");
-    }
+    while pair.net.wait().iter().all(|ready| !ready.ended) {}
     assert!(matches!(pair.read(), Read::Bytes(5)));
     assert!(pair.connection.readable);
     assert!(matches!(pair.read(), Read::Ended(Failure::Io { .. })));

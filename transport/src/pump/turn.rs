@@ -1,28 +1,28 @@
 //! One session's turn: events in, actions out, until there is nothing left to do.
 
-use std::{collections::VecDeque, mem, net::IpAddr};
+use std::{collections::VecDeque, mem, net::IpAddr, sync::Arc};
 
-use mio::{Registry, Token};
 use steadfast_core::{Cause, ConnId, Event, Message, Timestamp, wire::Buffer};
 
 use crate::{
     dial::{Dial, Resolver, in_turn},
-    driver::{
-        Slot,
+    engine::Incoming,
+    failure::Failure,
+    net::Net,
+    pump::{
+        Mailbox, Pump,
         application::{Application, Requests},
         hands::Hands,
         link::{Ending, Link, Read},
         machine::Machine,
         outgoing::keep,
     },
-    engine::Incoming,
-    failure::Failure,
 };
 
 /// What all sessions of a loop share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) registry: Registry,
+pub struct Shared<N> {
+    /// Where sockets come from.
+    pub net: N,
     pub(super) resolver: Resolver,
     /// The one read buffer.
     pub(super) buffer: Vec<u8>,
@@ -34,18 +34,44 @@ pub(super) struct Shared {
     pub(super) events: VecDeque<Event<'static>>,
 }
 
-/// A session and what it needs to have its turn.
-pub(super) struct Turn<'a, A> {
-    pub(super) slot: &'a mut Slot<A>,
-    pub(super) index: usize,
-    pub(super) token: Token,
-    pub(super) shared: &'a mut Shared,
+impl<N: Net> Shared<N> {
+    /// What the sessions of a thread share: sockets, a resolver that answers to this mailbox, buffers.
+    #[must_use]
+    pub fn new(net: N, mailbox: &Arc<Mailbox>) -> Self {
+        Self {
+            net,
+            resolver: Resolver::new(Arc::clone(mailbox)),
+            buffer: vec![0; READ_BUFFER],
+            spare: Buffer::new(),
+            assembly: Buffer::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// The slots of the sessions that waited for this name's addresses, which they are to be
+    /// [told](Turn::resolved).
+    #[must_use]
+    pub fn answered(&mut self, name: &str) -> Vec<usize> {
+        self.resolver.answered(name)
+    }
+
+    /// Forgets what a session that is gone had asked for.
+    pub fn forget(&mut self) {
+        self.events.clear();
+    }
+}
+
+/// A session and what it needs to have its turn. Whatever it is told, it has to [settle](Self::settle) before the driver
+/// waits.
+pub struct Turn<'a, A, N: Net> {
+    pub(super) pump: &'a mut Pump<A, N::Socket>,
+    pub(super) shared: &'a mut Shared<N>,
     pub(super) now: Timestamp,
 }
 
-impl<A: Application> Turn<'_, A> {
+impl<A: Application, N: Net> Turn<'_, A, N> {
     /// Handles an event and what follows from it, but for the writing.
-    pub(super) fn apply(&mut self, event: Event<'_>) {
+    pub fn apply(&mut self, event: Event<'_>) {
         self.lend();
         self.handle(event);
         self.follow();
@@ -63,7 +89,7 @@ impl<A: Application> Turn<'_, A> {
     /// Lends the connection a write buffer: any event may lead to something to write.
     #[inline]
     fn lend(&mut self) {
-        if let Link::Up(connection) = &mut self.slot.link {
+        if let Link::Up(connection) = &mut self.pump.link {
             connection.out.borrow(&mut self.shared.spare);
         }
     }
@@ -98,18 +124,20 @@ impl<A: Application> Turn<'_, A> {
 
     /// What decides, and what carries it out.
     #[inline]
-    fn hands(&mut self) -> (&mut Machine, Hands<'_, A>) {
-        let Slot { machine, application, link, ids, timer, pause, id, endpoint, attempt, .. } = &mut *self.slot;
-        let Shared { registry, resolver, events, .. } = &mut *self.shared;
-        let (now, index) = (self.now, self.index);
+    fn hands(&mut self) -> (&mut Machine, Hands<'_, A, N>) {
+        let Pump { machine, application, link, ids, timer, pause, id, endpoint, attempt } = &mut *self.pump;
+        let Shared { net, resolver, events, .. } = &mut *self.shared;
+        let (now, slot) = (self.now, id.slot);
         let requests = Requests { session: *id, now, ids, events };
-        let hands = Hands { application, link, timer, pause, endpoint, attempt, index, registry, resolver, requests };
+        let hands = Hands { application, link, timer, pause, endpoint, attempt, slot, net, resolver, requests };
         (machine, hands)
     }
 
     /// Carries on with whatever can be carried on with: the dial, reading, writing. Whether there is more to do than
-    /// one session may do in a turn: a server that never stops talking must not keep the others waiting.
-    pub(super) fn settle(&mut self) -> bool {
+    /// one session may do in a turn, so that it needs another one soon: a server that never stops talking must not keep
+    /// the others waiting.
+    #[must_use]
+    pub fn settle(&mut self) -> bool {
         let mut reads = READS;
         let mut unfinished = true;
         for _ in 0..ROUNDS {
@@ -122,7 +150,7 @@ impl<A: Application> Turn<'_, A> {
             }
             self.follow();
         }
-        if let Link::Up(connection) = &mut self.slot.link {
+        if let Link::Up(connection) = &mut self.pump.link {
             connection.out.give_back(&mut self.shared.spare);
         }
         unfinished
@@ -130,7 +158,7 @@ impl<A: Application> Turn<'_, A> {
 
     /// Ends the session at once and for good: its close frame goes out if the operating system takes it, and nobody
     /// waits for the answer.
-    pub(super) fn stop(&mut self, event: Event<'static>) {
+    pub fn stop(&mut self, event: Event<'static>) {
         self.shared.events.push_back(event);
         self.follow_but_start();
         while self.write() {
@@ -152,12 +180,12 @@ impl<A: Application> Turn<'_, A> {
     }
 
     /// The addresses are known, or are not to be had.
-    pub(super) fn resolved(&mut self, found: &Result<Vec<IpAddr>, Failure>) {
-        let Link::Resolving(conn) = self.slot.link else { return };
+    pub fn resolved(&mut self, found: &Result<Vec<IpAddr>, Failure>) {
+        let Link::Resolving(conn) = self.pump.link else { return };
         match found {
             Ok(addresses) => {
-                let addresses = in_turn(addresses.clone(), self.slot.endpoint.port(), self.slot.attempt);
-                self.slot.link = Link::Dialing(conn, Dial::new(addresses));
+                let addresses = in_turn(addresses.clone(), self.pump.endpoint.port(), self.pump.attempt);
+                self.pump.link = Link::Dialing(conn, Dial::new(addresses));
             }
             Err(failure) => {
                 self.fail(failure);
@@ -167,9 +195,9 @@ impl<A: Application> Turn<'_, A> {
     }
 
     fn dial(&mut self) {
-        let Slot { link, endpoint, machine, .. } = &mut *self.slot;
+        let Pump { id, link, endpoint, machine, .. } = &mut *self.pump;
         let max_message_bytes = machine.session().config().max_message_bytes;
-        if let Some(failure) = link.dial(&self.shared.registry, self.token, endpoint, max_message_bytes) {
+        if let Some(failure) = link.dial(&mut self.shared.net, id.slot, endpoint, max_message_bytes) {
             self.fail(&failure);
         }
     }
@@ -187,8 +215,8 @@ impl<A: Application> Turn<'_, A> {
 
     /// Takes one step in reading; whether there may be another.
     fn read_once(&mut self, buffer: &mut [u8]) -> bool {
-        let pause = self.slot.pause;
-        let Link::Up(connection) = &mut self.slot.link else { return false };
+        let pause = self.pump.pause;
+        let Link::Up(connection) = &mut self.pump.link else { return false };
         let conn = connection.conn;
         let over = connection.over.is_some();
         // The upgrade is not the application's to hold back.
@@ -229,7 +257,7 @@ impl<A: Application> Turn<'_, A> {
 
     /// Gives bytes to the engine, and what they came to to the session.
     fn take_in(&mut self, conn: ConnId, input: &[u8]) {
-        let Some(connection) = self.slot.link.up(conn) else { return };
+        let Some(connection) = self.pump.link.up(conn) else { return };
         connection.out.borrow(&mut self.shared.spare);
         connection.engine.tick(self.now);
         // Messages are borrowed from it while the session has the connection.
@@ -238,7 +266,7 @@ impl<A: Application> Turn<'_, A> {
             mem::swap(&mut assembly, &mut self.shared.assembly);
         }
         self.assemble(conn, input, &mut assembly);
-        if let Some(connection) = self.slot.link.up(conn)
+        if let Some(connection) = self.pump.link.up(conn)
             && !connection.engine.is_at_rest()
         {
             connection.assembly = assembly;
@@ -250,8 +278,8 @@ impl<A: Application> Turn<'_, A> {
 
     fn assemble(&mut self, conn: ConnId, mut input: &[u8], assembly: &mut Buffer) {
         loop {
-            let pause = self.slot.pause;
-            let Some(connection) = self.slot.link.up(conn) else { return };
+            let pause = self.pump.pause;
+            let Some(connection) = self.pump.link.up(conn) else { return };
             if connection.over.is_some() {
                 return;
             }
@@ -300,13 +328,13 @@ impl<A: Application> Turn<'_, A> {
 
     /// Calls the application, outside of any event.
     fn ask(&mut self, call: impl FnOnce(&mut A, &mut Requests<'_>)) {
-        let Slot { application, ids, id, .. } = &mut *self.slot;
+        let Pump { application, ids, id, .. } = &mut *self.pump;
         call(application, &mut Requests { session: *id, now: self.now, ids, events: &mut self.shared.events });
     }
 
     /// Writes what is there to be written; whether the operating system took any of it.
     fn write(&mut self) -> bool {
-        let Link::Up(connection) = &mut self.slot.link else { return false };
+        let Link::Up(connection) = &mut self.pump.link else { return false };
         let conn = connection.conn;
         if connection.out.is_waiting() {
             connection.out.borrow(&mut self.shared.spare);
@@ -325,7 +353,7 @@ impl<A: Application> Turn<'_, A> {
             self.follow();
             self.read(READS);
             // It may be gone by now, and another in its place.
-            if self.slot.link.conn() == Some(conn) {
+            if self.pump.link.conn() == Some(conn) {
                 self.fail(&failure);
             }
         } else if complete {
@@ -336,9 +364,9 @@ impl<A: Application> Turn<'_, A> {
 
     /// Ends the connection, or the attempt, and tells the application what exactly was wrong with it.
     fn fail(&mut self, failure: &Failure) {
-        let Some(conn) = self.slot.link.conn() else { return };
+        let Some(conn) = self.pump.link.conn() else { return };
         // A close frame that came in says more than what ended the stream after it.
-        let tells = !matches!(&self.slot.link, Link::Up(connection) if connection.over.is_some());
+        let tells = !matches!(&self.pump.link, Link::Up(connection) if connection.over.is_some());
         self.end(Ending::Because(failure.cause()));
         if tells {
             // What it sends now comes behind the end.
@@ -347,7 +375,7 @@ impl<A: Application> Turn<'_, A> {
     }
 
     fn end(&mut self, ending: Ending) {
-        self.shared.events.extend(self.slot.link.end(&self.shared.registry, ending));
+        self.shared.events.extend(self.pump.link.end(&mut self.shared.net, ending));
     }
 }
 
@@ -356,4 +384,4 @@ const READS: u32 = 16;
 /// How often reading may follow from writing, and writing from reading, before the others have their turn.
 const ROUNDS: u32 = 16;
 /// How large the one read buffer is.
-pub(super) const READ_BUFFER: usize = 64 << 10;
+const READ_BUFFER: usize = 64 << 10;

@@ -6,15 +6,15 @@ use std::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    task::Waker,
     time::{Duration, Instant},
 };
 
-use mio::Waker;
 use steadfast_core::{
     CloseFrame, ConnId, Event, Message, MessageId, Network, Refusal, SendOptions, Session, config::Heartbeat,
 };
 
-use crate::{dial::Answer, driver::SessionId};
+use crate::{dial::Answer, pump::SessionId};
 
 /// A handle on one session of a loop, for any thread. Cheap to clone.
 ///
@@ -37,7 +37,7 @@ pub struct SendError {
 }
 
 /// The way into a loop: a list, and a waker for a loop that sleeps.
-pub(crate) struct Mailbox {
+pub struct Mailbox {
     inner: Mutex<Inner>,
     /// The loop has taken what came in, or is gone.
     taken: Condvar,
@@ -53,11 +53,11 @@ struct Inner {
     /// Whether the loop is about to sleep, or sleeps, and must be woken.
     asleep: bool,
     /// `None` once the loop is gone.
-    waker: Option<Arc<Waker>>,
+    waker: Option<Waker>,
 }
 
 /// What the loop is asked, or told.
-pub(crate) enum Command {
+pub enum Command {
     /// Handle this.
     Event(SessionId, Event<'static>),
     /// Read again.
@@ -71,7 +71,9 @@ pub(crate) enum Command {
 }
 
 impl Remote {
-    pub(crate) const fn new(mailbox: Arc<Mailbox>, session: SessionId, ids: Arc<AtomicU64>) -> Self {
+    /// A handle on the session of this name, whose messages are named from `ids`.
+    #[must_use]
+    pub const fn new(mailbox: Arc<Mailbox>, session: SessionId, ids: Arc<AtomicU64>) -> Self {
         Self { mailbox, session, ids }
     }
 
@@ -92,7 +94,7 @@ impl Remote {
     }
 
     /// Waits until the loop has taken messages that were too many for it, or is gone.
-    pub(crate) fn wait_for_room(&self, until: Option<Instant>) {
+    pub fn wait_for_room(&self, until: Option<Instant>) {
         self.mailbox.wait_for_room(until);
     }
 
@@ -136,12 +138,12 @@ impl Remote {
         self.tell(Event::Resumed { gap });
     }
 
-    /// Lets the driver read again after the application answered [`Reads::Pause`](crate::Reads::Pause).
+    /// Lets the driver read again after the application answered [`Reads::Pause`](crate::pump::Reads::Pause).
     pub fn resume_reads(&self) {
         self.mailbox.post(Command::ResumeReads(self.session));
     }
 
-    /// Ends the session at once, as [`Driver::remove`](crate::Driver::remove) does.
+    /// Ends the session at once, as a driver does that removes it.
     pub fn remove(&self) {
         self.mailbox.post(Command::Remove(self.session));
     }
@@ -157,13 +159,15 @@ impl Remote {
 }
 
 impl Mailbox {
-    pub(crate) const fn new(waker: Arc<Waker>) -> Self {
+    /// A mailbox of a loop that is woken in this way.
+    #[must_use]
+    pub const fn new(waker: Waker) -> Self {
         let inner = Inner { commands: Vec::new(), messages: 0, bytes: 0, waiting: 0, asleep: true, waker: Some(waker) };
         Self { inner: Mutex::new(inner), taken: Condvar::new() }
     }
 
     /// Hands a command in, if the loop is there to take it.
-    pub(crate) fn post(&self, command: Command) {
+    pub fn post(&self, command: Command) {
         let refused = self.lock().post(command);
         // Outside the lock: a command may own something whose drop wants to post.
         drop(refused);
@@ -207,7 +211,7 @@ impl Mailbox {
 
     /// Moves what came in to the end of `commands`. If that is nothing, the loop may go to sleep, and is woken by the
     /// next command.
-    pub(crate) fn take(&self, commands: &mut Vec<Command>) {
+    pub fn take(&self, commands: &mut Vec<Command>) {
         let mut inner = self.lock();
         inner.asleep = inner.commands.is_empty();
         inner.messages = 0;
@@ -223,7 +227,7 @@ impl Mailbox {
     }
 
     /// The loop is gone: nothing is taken any more, and the waker is let go of.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         let commands = {
             let mut inner = self.lock();
             inner.waker = None;
@@ -249,8 +253,7 @@ impl Inner {
         let Some(waker) = &self.waker else { return Some(command) };
         self.commands.push(command);
         if mem::take(&mut self.asleep) {
-            // It fails only when the poll is gone, and with it the loop.
-            let _ = waker.wake();
+            waker.wake_by_ref();
         }
         None
     }
@@ -286,19 +289,15 @@ const MAX_BYTES: usize = 64 << 20;
 mod tests {
     use std::thread;
 
-    use mio::{Poll, Token};
-
     use super::*;
 
-    /// A mailbox that takes no more messages, a way to it, and the poll that keeps its waker.
-    fn full() -> (Arc<Mailbox>, Remote, Poll) {
-        let poll = Poll::new().expect("a poll");
-        let waker = Arc::new(Waker::new(poll.registry(), Token(0)).expect("a waker"));
-        let mailbox = Arc::new(Mailbox::new(waker));
+    /// A mailbox that takes no more messages, and a way to it.
+    fn full() -> (Arc<Mailbox>, Remote) {
+        let mailbox = Arc::new(Mailbox::new(Waker::noop().clone()));
         let remote = Remote::new(Arc::clone(&mailbox), SessionId { slot: 0, serial: 1 }, Arc::default());
         remote.send(vec![0; MAX_BYTES], SendOptions::default()).expect("room for one more");
         assert_eq!(send(&remote), Err(Refusal::Full));
-        (mailbox, remote, poll)
+        (mailbox, remote)
     }
 
     fn send(remote: &Remote) -> Result<(), Refusal> {
@@ -307,7 +306,7 @@ mod tests {
 
     /// What a send that waited for room comes to, after this was done to the mailbox.
     fn after_waiting(act: impl FnOnce(&Mailbox)) -> Result<(), Refusal> {
-        let (mailbox, remote, _poll) = full();
+        let (mailbox, remote) = full();
         let sender = thread::spawn(move || {
             remote.wait_for_room(None);
             send(&remote)
@@ -331,7 +330,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_room_longer_than_it_has_patience() {
-        let (mailbox, remote, _poll) = full();
+        let (mailbox, remote) = full();
         let until = Instant::now() + Duration::from_millis(10);
         remote.wait_for_room(Some(until));
         assert!(Instant::now() >= until && mailbox.lock().is_full());

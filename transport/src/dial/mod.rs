@@ -4,58 +4,63 @@ mod resolver;
 
 use std::{collections::VecDeque, io, net::SocketAddr};
 
-use mio::{Interest, Registry, Token, net::TcpStream};
 use steadfast_core::IoKind;
 
-pub(crate) use self::resolver::{Answer, Resolver, in_turn};
-use crate::{cause, failure::Failure, stream::Stream};
+pub(crate) use self::resolver::in_turn;
+pub use self::resolver::{Answer, Resolver};
+use crate::{
+    cause,
+    failure::Failure,
+    net::{Address, Net, Socket},
+};
 
 /// An attempt to connect to one address after the other.
 #[derive(Debug)]
-pub(crate) struct Dial {
+pub(crate) struct Dial<S> {
     addresses: VecDeque<SocketAddr>,
-    socket: Option<(SocketAddr, TcpStream)>,
+    socket: Option<(SocketAddr, S)>,
     /// The most telling of the failures so far.
     failure: Option<Box<(IoKind, Failure)>>,
 }
 
 /// How an attempt stands.
 #[derive(Debug)]
-pub(crate) enum Progress {
+pub(crate) enum Progress<S> {
     /// The operating system has not decided.
     Pending,
     /// Connected.
-    Connected(Stream),
+    Connected(S),
     /// No address is left.
     Failed(Failure),
 }
 
-impl Dial {
+impl<S: Socket> Dial<S> {
     pub(crate) const fn new(addresses: VecDeque<SocketAddr>) -> Self {
         Self { addresses, socket: None, failure: None }
     }
 
     /// Looks what became of the connect under way, and goes on to the next address when it failed. May be called at any
     /// time.
-    pub(crate) fn advance(&mut self, registry: &Registry, token: Token) -> Progress {
+    pub(crate) fn advance(&mut self, net: &mut impl Net<Socket = S>, slot: usize) -> Progress<S> {
         loop {
-            if let Some((address, socket)) = &self.socket {
-                match outcome(socket) {
+            if let Some((address, socket)) = &mut self.socket {
+                let address = *address;
+                match socket.connected() {
                     Ok(false) => return Progress::Pending,
                     Ok(true) => {
                         let (_, socket) = self.socket.take().expect("it was there just now");
-                        return Progress::Connected(Stream::tcp(socket));
+                        return Progress::Connected(socket);
                     }
                     Err(error) => {
-                        self.failed(*address, &error);
-                        self.close(registry);
+                        self.failed(address, &error);
+                        self.close(net);
                     }
                 }
             }
             let Some(address) = self.addresses.pop_front() else {
                 return Progress::Failed(self.failure.take().map_or_else(no_address, |failure| failure.1));
             };
-            match start(address, registry, token) {
+            match net.connect(slot, &Address::Tcp(address)) {
                 Ok(socket) => self.socket = Some((address, socket)),
                 Err(error) => self.failed(address, &error),
             }
@@ -63,9 +68,9 @@ impl Dial {
     }
 
     /// Drops the connect under way.
-    pub(crate) fn close(&mut self, registry: &Registry) {
-        if let Some((_, mut socket)) = self.socket.take() {
-            let _ = registry.deregister(&mut socket);
+    pub(crate) fn close(&mut self, net: &mut impl Net<Socket = S>) {
+        if let Some((_, socket)) = self.socket.take() {
+            net.close(socket);
         }
     }
 
@@ -75,24 +80,6 @@ impl Dial {
             self.failure = Some(Box::new((kind, Failure::dial(address, error))));
         }
     }
-}
-
-/// Whether the socket is connected; an error if it never will be.
-fn outcome(socket: &TcpStream) -> io::Result<bool> {
-    if let Some(error) = socket.take_error()? {
-        return Err(error);
-    }
-    match socket.peer_addr() {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-fn start(address: SocketAddr, registry: &Registry, token: Token) -> io::Result<TcpStream> {
-    let mut socket = TcpStream::connect(address)?;
-    registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
-    Ok(socket)
 }
 
 fn no_address() -> Failure {
@@ -116,12 +103,10 @@ mod tests {
         time::{Duration, Instant},
     };
 
-    use mio::{Events, Poll};
     use steadfast_core::Cause;
 
     use super::*;
-
-    const TOKEN: Token = Token(0);
+    use crate::testing::Loop;
 
     /// Nobody listens there.
     fn refused() -> SocketAddr {
@@ -130,15 +115,15 @@ mod tests {
     }
 
     /// Dials these addresses and says how it ended.
-    fn dial(addresses: &[SocketAddr]) -> Progress {
-        let (mut poll, mut events, start) = (Poll::new().expect("a poll"), Events::with_capacity(4), Instant::now());
+    fn dial(addresses: &[SocketAddr]) -> Progress<mio::net::TcpStream> {
+        let (mut net, start) = (Loop::new(), Instant::now());
         let mut dial = Dial::new(addresses.iter().copied().collect());
         loop {
-            match dial.advance(poll.registry(), TOKEN) {
+            match dial.advance(&mut net, 0) {
                 Progress::Pending => assert!(start.elapsed() < Duration::from_secs(20)),
                 ended => return ended,
             }
-            poll.poll(&mut events, Some(Duration::from_secs(1))).expect("a poll");
+            net.wait();
         }
     }
 

@@ -5,8 +5,8 @@ use std::{collections::VecDeque, mem};
 use steadfast_core::{CloseFrame, ConnId, Event, Message, MessageId, wire::Buffer};
 
 use crate::{
-    driver::backlog::{Backlog, Step, Waiting, Written},
     engine::Engine,
+    pump::backlog::{Backlog, Step, Waiting, Written},
 };
 
 /// A connection's outbound bytes, counted from its first one, with marks for the messages and pings in them.

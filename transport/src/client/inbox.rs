@@ -14,7 +14,7 @@ use steadfast_core::Message;
 
 use crate::{
     client::{FOREVER, receiver::ReceiveError},
-    driver::Remote,
+    pump::Remote,
 };
 
 /// The bounds of a subscriber's queue, and what happens when it does not keep up.
@@ -37,7 +37,7 @@ pub enum SlowReader {
     /// subscribers wait for the slow one.
     #[default]
     HoldBack,
-    /// The oldest message makes room, and is counted; see [`Receiver::missed`](crate::Receiver::missed).
+    /// The oldest message makes room, and is counted; see [`Receiver::missed`](crate::client::Receiver::missed).
     DropOldest,
 }
 
@@ -49,7 +49,7 @@ impl Default for Incoming {
 
 /// All queues of a client.
 #[derive(Debug, Default)]
-pub(crate) struct Inbox {
+pub struct Inbox {
     queues: Mutex<Queues>,
     /// How many queues hold the reads back.
     held: AtomicUsize,
@@ -64,7 +64,8 @@ struct Queues {
     ended: bool,
 }
 
-pub(crate) struct Queue {
+/// One subscriber's queue.
+pub struct Queue {
     inner: Mutex<Inner>,
     arrived: Condvar,
     bounds: Incoming,
@@ -84,12 +85,13 @@ struct Inner {
 }
 
 impl Inbox {
-    pub(crate) fn connect(&self, remote: Remote) {
+    /// Says where to ask for more once nobody holds the reads back.
+    pub fn connect(&self, remote: Remote) {
         self.remote.get_or_init(|| remote);
     }
 
     /// Adds a queue.
-    pub(crate) fn open(&self, bounds: Incoming) -> Arc<Queue> {
+    pub fn open(&self, bounds: Incoming) -> Arc<Queue> {
         let mut queues = self.lock();
         let inner = Inner { ended: queues.ended, ..Inner::default() };
         let queue = Arc::new(Queue { inner: Mutex::new(inner), arrived: Condvar::new(), bounds });
@@ -98,7 +100,7 @@ impl Inbox {
     }
 
     /// Removes a queue: its last reader is gone.
-    pub(crate) fn remove(&self, queue: &Arc<Queue>) {
+    pub fn remove(&self, queue: &Arc<Queue>) {
         self.lock().list.retain(|other| !Arc::ptr_eq(other, queue));
         let mut inner = queue.lock();
         inner.messages = VecDeque::new();
@@ -107,7 +109,7 @@ impl Inbox {
     }
 
     /// Gives a message to every queue; whether one of them is full and holds the reads back.
-    pub(crate) fn deliver(&self, message: Message<'_>) -> bool {
+    pub fn deliver(&self, message: Message<'_>) -> bool {
         let queues = self.lock();
         if let Some((last, others)) = queues.list.split_last() {
             let message = message.into_owned();
@@ -120,7 +122,7 @@ impl Inbox {
     }
 
     /// Says whether the session has stopped. Readers that wait are woken then.
-    pub(crate) fn set_ended(&self, ended: bool) {
+    pub fn set_ended(&self, ended: bool) {
         let mut queues = self.lock();
         queues.ended = ended;
         for queue in &queues.list {
@@ -130,7 +132,10 @@ impl Inbox {
     }
 
     /// Takes the next message out of a queue, waiting for it until then; `None`: for as long as it takes.
-    pub(crate) fn take(&self, queue: &Queue, until: Option<Instant>) -> Result<Message<'static>, ReceiveError> {
+    ///
+    /// # Errors
+    /// None came in time, or nothing will come any more.
+    pub fn take(&self, queue: &Queue, until: Option<Instant>) -> Result<Message<'static>, ReceiveError> {
         let mut inner = queue.lock();
         loop {
             if let Some(message) = inner.messages.pop_front() {
@@ -193,16 +198,19 @@ impl Inbox {
 impl fmt::Debug for Queue {
     /// How much, and never what.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Queue").field("len", &self.len()).finish_non_exhaustive()
+        f.debug_struct("Queue").field("waiting", &self.waiting()).finish_non_exhaustive()
     }
 }
 
 impl Queue {
-    pub(crate) fn len(&self) -> usize {
+    /// How many messages wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
         self.lock().messages.len()
     }
 
-    pub(crate) fn missed(&self) -> u64 {
+    /// How many messages made room for newer ones.
+    pub fn missed(&self) -> u64 {
         self.lock().missed
     }
 

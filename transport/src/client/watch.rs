@@ -22,8 +22,9 @@ pub struct StateWatch {
     seen: u64,
 }
 
+/// The state, as the loop tells it.
 #[derive(Debug)]
-pub(crate) struct Watched {
+pub struct Watched {
     inner: Mutex<Inner>,
     changed: Condvar,
 }
@@ -37,14 +38,16 @@ struct Inner {
 }
 
 impl StateWatch {
-    pub(crate) const fn new(watched: Arc<Watched>) -> Self {
+    /// A watch that has seen nothing yet.
+    #[must_use]
+    pub const fn new(watched: Arc<Watched>) -> Self {
         Self { watched, seen: 0 }
     }
 
     /// The current state.
     #[must_use]
     pub fn current(&self) -> State {
-        self.watched.lock().state.clone()
+        self.watched.current()
     }
 
     /// Waits for a state that this watch has not returned yet, the current one included the first time; `None` if there
@@ -64,19 +67,30 @@ impl StateWatch {
     }
 }
 
-impl Watched {
-    pub(crate) const fn new() -> Self {
+impl Default for Watched {
+    /// A session at rest.
+    fn default() -> Self {
         Self { inner: Mutex::new(Inner { state: State::Idle, version: 1, closed: false }), changed: Condvar::new() }
     }
+}
 
-    pub(crate) fn set(&self, state: State) {
+impl Watched {
+    /// The state.
+    #[must_use]
+    pub fn current(&self) -> State {
+        self.lock().state.clone()
+    }
+
+    /// It has changed.
+    pub fn set(&self, state: State) {
         let mut inner = self.lock();
         inner.state = state;
         inner.version += 1;
         self.changed.notify_all();
     }
 
-    pub(crate) fn close(&self) {
+    /// The loop is gone.
+    pub fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
     }
@@ -106,7 +120,7 @@ impl Watched {
 /// A notice, and when it was given.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Noticed {
-    /// When, on the client's clock; see [`Client::now`](crate::Client::now).
+    /// When, on the client's clock; see the client's `now`.
     pub at: Timestamp,
     /// What.
     pub notice: Notice,
@@ -123,7 +137,7 @@ pub struct Notices(mpsc::Receiver<Noticed>);
 
 /// All who subscribed to notices.
 #[derive(Debug)]
-pub(crate) struct Subscribers(
+pub struct Subscribers(
     /// `None` once the loop is gone.
     Mutex<Option<Vec<mpsc::Sender<Noticed>>>>,
 );
@@ -171,12 +185,17 @@ impl Iterator for Notices {
     }
 }
 
-impl Subscribers {
-    pub(crate) const fn new() -> Self {
+impl Default for Subscribers {
+    /// Nobody yet.
+    fn default() -> Self {
         Self(Mutex::new(Some(Vec::new())))
     }
+}
 
-    pub(crate) fn subscribe(&self) -> Notices {
+impl Subscribers {
+    /// Every notice from here on.
+    #[must_use]
+    pub fn subscribe(&self) -> Notices {
         let (sender, receiver) = mpsc::channel();
         if let Some(list) = &mut *self.lock() {
             list.push(sender);
@@ -184,14 +203,16 @@ impl Subscribers {
         Notices(receiver)
     }
 
-    pub(crate) fn tell(&self, at: Timestamp, notice: &Notice, failure: Option<&Arc<Failure>>) {
+    /// There is one.
+    pub fn tell(&self, at: Timestamp, notice: &Notice, failure: Option<&Arc<Failure>>) {
         if let Some(list) = &mut *self.lock() {
             let noticed = || Noticed { at, notice: notice.clone(), failure: failure.cloned() };
             list.retain(|subscriber| subscriber.send(noticed()).is_ok());
         }
     }
 
-    pub(crate) fn close(&self) {
+    /// There will be none any more.
+    pub fn close(&self) {
         *self.lock() = None;
     }
 

@@ -52,7 +52,8 @@ impl Outcome {
     }
 }
 
-pub(crate) struct Ledger {
+/// What was handed in and is not settled, and what became of it.
+pub struct Ledger {
     inner: Mutex<Inner>,
     changed: Condvar,
     outbox: Outbox,
@@ -82,12 +83,17 @@ struct Entry {
 }
 
 impl Ledger {
-    pub(crate) fn new(outbox: Outbox) -> Self {
+    /// With these bounds.
+    #[must_use]
+    pub fn new(outbox: Outbox) -> Self {
         Self { inner: Mutex::default(), changed: Condvar::new(), outbox }
     }
 
     /// Makes room for a message of this size and hands it in, both at once, so that the bound holds whoever sends.
-    pub(crate) fn enter<T, E: From<Refusal>>(
+    ///
+    /// # Errors
+    /// The bound, or what handing it in says.
+    pub fn enter<T, E: From<Refusal>>(
         &self,
         bytes: usize,
         hand_in: impl FnOnce() -> Result<(MessageId, T), E>,
@@ -102,7 +108,7 @@ impl Ledger {
     }
 
     /// Lets messages in from here on, and `say`s so to the session: what is let in comes behind that.
-    pub(crate) fn start(&self, say: impl FnOnce()) {
+    pub fn start(&self, say: impl FnOnce()) {
         let mut inner = self.lock();
         inner.told_to_stop = false;
         inner.stopped = false;
@@ -110,7 +116,7 @@ impl Ledger {
     }
 
     /// Lets no message in from here on, and `say`s so to the session: what was let in comes before that.
-    pub(crate) fn stop(&self, say: impl FnOnce()) {
+    pub fn stop(&self, say: impl FnOnce()) {
         let mut inner = self.lock();
         inner.told_to_stop = true;
         say();
@@ -118,14 +124,14 @@ impl Ledger {
     }
 
     /// The session has stopped, or goes on after that.
-    pub(crate) fn set_stopped(&self, stopped: bool) {
+    pub fn set_stopped(&self, stopped: bool) {
         let mut inner = self.lock();
         inner.stopped = stopped;
         self.tell(&inner);
     }
 
     /// Waits until a message of this size would be let in, or never will be; whether there was a need to wait.
-    pub(crate) fn wait_for_room(&self, bytes: usize, until: Option<Instant>) -> bool {
+    pub fn wait_for_room(&self, bytes: usize, until: Option<Instant>) -> bool {
         let is_full = |inner: &Inner| inner.admits(bytes, &self.outbox) == Err(Refusal::Full);
         let was_full = is_full(&self.lock());
         drop(self.wait(until, |inner| !is_full(inner)));
@@ -133,7 +139,7 @@ impl Ledger {
     }
 
     /// The outcome of a message is known.
-    pub(crate) fn settle(&self, id: MessageId, outcome: Outcome) {
+    pub fn settle(&self, id: MessageId, outcome: Outcome) {
         let mut inner = self.lock();
         let Some(entry) = inner.entries.get_mut(&id) else { return };
         let (bytes, watched) = (entry.bytes, entry.watched);
@@ -147,7 +153,7 @@ impl Ledger {
     }
 
     /// The loop is gone, and this is the verdict of what it left unsettled.
-    pub(crate) fn close(&self, verdict: Verdict) {
+    pub fn close(&self, verdict: Verdict) {
         let mut inner = self.lock();
         inner.closed = true;
         inner.messages = 0;
@@ -160,13 +166,13 @@ impl Ledger {
     }
 
     /// Waits for the outcome of a message.
-    pub(crate) fn outcome(&self, id: MessageId, until: Option<Instant>) -> Option<Outcome> {
+    pub fn outcome(&self, id: MessageId, until: Option<Instant>) -> Option<Outcome> {
         let inner = self.wait(until, |inner| inner.outcome(id).is_some());
         inner.outcome(id).cloned()
     }
 
     /// Nobody holds the receipt any more.
-    pub(crate) fn forget(&self, id: MessageId) {
+    pub fn forget(&self, id: MessageId) {
         let mut inner = self.lock();
         if let Some(entry) = inner.entries.get_mut(&id) {
             entry.watched = false;
@@ -177,7 +183,7 @@ impl Ledger {
     }
 
     /// Messages and bytes that are not settled.
-    pub(crate) fn unsettled(&self) -> (u32, usize) {
+    pub fn unsettled(&self) -> (u32, usize) {
         let inner = self.lock();
         (inner.messages, inner.bytes)
     }

@@ -13,7 +13,7 @@ use steadfast_core::{
     CloseFrame, ConnId, Event, Message, MessageId, Notice, SendOptions, Timestamp, wire::handshake::Accepted,
 };
 
-use crate::{driver::SessionId, failure::Failure};
+use crate::{failure::Failure, pump::SessionId};
 
 /// What a session's messages and notices are given to. Called on the loop's thread; whoever takes long holds up every
 /// session of the loop.
@@ -21,8 +21,7 @@ pub trait Application {
     /// A message came in. It is borrowed; [`Message::into_owned`] keeps it.
     ///
     /// With [`Reads::Pause`] nothing more is read from the socket, and the server's writes stall in the end, until
-    /// [`Remote::resume_reads`](crate::Remote::resume_reads) or
-    /// [`Driver::resume_reads`](crate::Driver::resume_reads).
+    /// [`Remote::resume_reads`](crate::pump::Remote::resume_reads) is called.
     fn deliver(&mut self, message: Message<'_>, requests: &mut Requests<'_>) -> Reads;
 
     /// The session has something to say: a state, a verdict, a refusal.

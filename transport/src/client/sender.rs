@@ -10,7 +10,7 @@ use steadfast_core::{Message, MessageId, Refusal, SendOptions};
 
 use crate::{
     client::ledger::{Ledger, Outcome},
-    driver::{Remote, SendError},
+    pump::{Remote, SendError},
 };
 
 /// Sends on a client's session, from any thread. Cheap to clone.
@@ -30,7 +30,9 @@ pub struct Receipt {
 }
 
 impl Sender {
-    pub(crate) const fn new(remote: Remote, ledger: Arc<Ledger>) -> Self {
+    /// Sends in this way, and keeps the bounds of that ledger.
+    #[must_use]
+    pub const fn new(remote: Remote, ledger: Arc<Ledger>) -> Self {
         Self { remote, ledger }
     }
 

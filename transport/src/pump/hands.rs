@@ -1,32 +1,32 @@
 //! What a session decided, carried out.
 
-use mio::Registry;
 use steadfast_core::{Action, ConnId, Event, MessageId, Timestamp};
 
 use crate::{
     dial::{Dial, Resolver, in_turn},
-    driver::{
+    endpoint::Endpoint,
+    net::{Net, Socket},
+    pump::{
         application::{Application, Reads, Requests},
         link::{Ending, Link},
     },
-    endpoint::Endpoint,
 };
 
 /// What actions are carried out with.
-pub(super) struct Hands<'a, A> {
+pub(super) struct Hands<'a, A, N: Net> {
     pub(super) application: &'a mut A,
-    pub(super) link: &'a mut Link,
+    pub(super) link: &'a mut Link<N::Socket>,
     pub(super) timer: &'a mut Option<Timestamp>,
     pub(super) pause: &'a mut bool,
     pub(super) endpoint: &'a Endpoint,
     pub(super) attempt: &'a mut u32,
-    pub(super) index: usize,
-    pub(super) registry: &'a Registry,
+    pub(super) slot: usize,
+    pub(super) net: &'a mut N,
     pub(super) resolver: &'a mut Resolver,
     pub(super) requests: Requests<'a>,
 }
 
-impl<A: Application> Hands<'_, A> {
+impl<A: Application, N: Net> Hands<'_, A, N> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "where the caller knows the action, nothing of the enum is left")]
     pub(super) fn carry_out(&mut self, action: Action<'_>) {
@@ -70,7 +70,7 @@ impl<A: Application> Hands<'_, A> {
         match action {
             Action::Connect { conn, attempt } => {
                 *self.attempt = attempt;
-                *self.link = begin(conn, self.endpoint, self.resolver, self.index);
+                *self.link = begin(conn, self.endpoint, self.resolver, self.slot);
                 self.requests.events.push_back(Event::Dialing { conn });
             }
             Action::Ping { conn, payload } => self.link.with(conn, |connection| connection.ping(payload)),
@@ -78,7 +78,7 @@ impl<A: Application> Hands<'_, A> {
             Action::Close { conn, frame } => self.link.with(conn, |connection| connection.close(&frame)),
             Action::Abort { conn } => {
                 if self.link.conn() == Some(conn) {
-                    self.requests.events.extend(self.link.end(self.registry, Ending::Abort));
+                    self.requests.events.extend(self.link.end(self.net, Ending::Abort));
                 }
             }
             Action::SetTimer { at } => *self.timer = Some(at),
@@ -91,7 +91,7 @@ impl<A: Application> Hands<'_, A> {
 }
 
 /// Begins a connection: with the address if the host is one, with a question to the resolver if it is a name.
-fn begin(conn: ConnId, endpoint: &Endpoint, resolver: &mut Resolver, slot: usize) -> Link {
+fn begin<S: Socket>(conn: ConnId, endpoint: &Endpoint, resolver: &mut Resolver, slot: usize) -> Link<S> {
     if let Ok(address) = endpoint.host().parse() {
         Link::Dialing(conn, Dial::new(in_turn(vec![address], endpoint.port(), 1)))
     } else {

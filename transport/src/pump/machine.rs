@@ -4,7 +4,10 @@ use std::fmt;
 
 use steadfast_core::{Event, Session};
 
-use crate::driver::{application::Application, hands::Hands};
+use crate::{
+    net::Net,
+    pump::{application::Application, hands::Hands},
+};
 
 /// Where events go in and actions come out.
 pub(super) enum Machine {
@@ -32,7 +35,7 @@ impl Machine {
     /// Handles an event, and has each action carried out that it leads to.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "where the caller knows the event, nothing of the enums is left")]
-    pub(super) fn handle<A: Application>(&mut self, event: Event<'_>, hands: &mut Hands<'_, A>) {
+    pub(super) fn handle<A: Application, N: Net>(&mut self, event: Event<'_>, hands: &mut Hands<'_, A, N>) {
         match self {
             Self::Plain(session) => {
                 let mut actions = session.handle(hands.requests.now, event);
@@ -52,7 +55,7 @@ impl Machine {
 
     /// As [`handle`](Self::handle), for events of which the caller does not know which they are.
     #[inline(never)]
-    pub(super) fn handle_any<A: Application>(&mut self, event: Event<'_>, hands: &mut Hands<'_, A>) {
+    pub(super) fn handle_any<A: Application, N: Net>(&mut self, event: Event<'_>, hands: &mut Hands<'_, A, N>) {
         self.handle(event, hands);
     }
 
@@ -82,7 +85,7 @@ impl Machine {
 #[cfg(feature = "trace")]
 impl Recording {
     #[inline(never)]
-    fn handle<A: Application>(&mut self, event: Event<'_>, hands: &mut Hands<'_, A>) {
+    fn handle<A: Application, N: Net>(&mut self, event: Event<'_>, hands: &mut Hands<'_, A, N>) {
         for action in self.recorder.handle(hands.requests.now, event) {
             hands.carry_out(action);
         }

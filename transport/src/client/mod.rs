@@ -1,0 +1,47 @@
+//! What a client is made of, whatever its loop runs on: bounded queues inwards, receipts outwards, watches.
+
+mod inbox;
+mod ledger;
+mod receiver;
+mod sender;
+mod voice;
+mod watch;
+
+use std::time::Duration;
+
+use steadfast_core::{Message, MessageId, State, Verdict};
+
+pub use self::{
+    inbox::{Inbox, Incoming, Queue, SlowReader},
+    ledger::{Ledger, Outcome},
+    receiver::{ReceiveError, Receiver},
+    sender::{Receipt, Sender},
+    voice::{Guard, Shared, Voice},
+    watch::{Noticed, Notices, StateWatch, Subscribers, Watched},
+};
+
+/// What was left when a client was closed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// The messages that were neither confirmed nor written by the time the session stopped, in the order of their
+    /// verdicts.
+    pub unsettled: Vec<Unsettled>,
+    /// The last state: `Stopped`, with its cause.
+    pub state: State,
+}
+
+/// A message that was left when a client was closed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Unsettled {
+    /// Its name.
+    pub id: MessageId,
+    /// `InDoubt` or `Dropped`.
+    pub verdict: Verdict,
+    /// The message.
+    pub message: Option<Message<'static>>,
+}
+
+/// How long a wait without a bound lasts before it looks again; every platform's clock can add it.
+const FOREVER: Duration = Duration::from_hours(1);

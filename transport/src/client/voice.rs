@@ -1,0 +1,170 @@
+//! What a client's handles and its loop share, and the session's voice on the loop.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+};
+
+use steadfast_core::{
+    ConnId, Dropped, Message, Notice, StateKind, Timestamp, Verdict, config::Config, wire::handshake::Accepted,
+};
+
+use crate::{
+    client::{
+        Report, Unsettled,
+        inbox::Inbox,
+        ledger::{Ledger, Outcome},
+        watch::{Subscribers, Watched},
+    },
+    failure::Failure,
+    pump::{Application, Reads, Requests},
+};
+
+/// What the handles and the thread share.
+#[derive(Debug)]
+pub struct Shared {
+    /// What came in.
+    pub inbox: Arc<Inbox>,
+    /// The state.
+    pub watched: Arc<Watched>,
+    /// Who wants every notice.
+    pub subscribers: Arc<Subscribers>,
+    /// What is on its way out.
+    pub ledger: Arc<Ledger>,
+    told: Mutex<Told>,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    subprotocol: Option<String>,
+    /// What was wrong with the last connection that failed.
+    failure: Option<Arc<Failure>>,
+    /// The messages that end in doubt or dropped, from the moment when somebody wants to know.
+    unsettled: Option<Vec<Unsettled>>,
+}
+
+impl Shared {
+    /// For a client of this configuration.
+    #[must_use]
+    pub fn new(config: &Config, subscribers: Arc<Subscribers>) -> Self {
+        Self {
+            inbox: Arc::default(),
+            watched: Arc::default(),
+            subscribers,
+            ledger: Arc::new(Ledger::new(config.outbox.clone())),
+            told: Mutex::default(),
+        }
+    }
+
+    /// The subprotocol of the last connection that opened.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<String> {
+        self.told().subprotocol.clone()
+    }
+
+    /// What was wrong with the last connection that failed.
+    #[must_use]
+    pub fn last_failure(&self) -> Option<Arc<Failure>> {
+        self.told().failure.clone()
+    }
+
+    /// Keeps the messages that end in doubt or dropped from here on.
+    pub fn collect_unsettled(&self) {
+        self.told().unsettled = Some(Vec::new());
+    }
+
+    /// The messages that were kept, and the state.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let unsettled = self.told().unsettled.take().unwrap_or_default();
+        Report { unsettled, state: self.watched.current() }
+    }
+
+    fn settle(&self, notice: &Notice) {
+        match notice {
+            Notice::Verdict { id, verdict, message } => {
+                if matches!(verdict, Verdict::InDoubt | Verdict::Dropped(_))
+                    && let Some(unsettled) = &mut self.told().unsettled
+                {
+                    unsettled.push(Unsettled { id: *id, verdict: *verdict, message: message.as_deref().cloned() });
+                }
+                let message = message.as_deref().cloned();
+                self.ledger.settle(*id, Outcome::Settled { verdict: *verdict, message });
+            }
+            Notice::Refused { id, message, why } => {
+                self.ledger.settle(*id, Outcome::Refused { why: *why, message: (**message).clone() });
+            }
+            _ => {}
+        }
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The session's voice on the client's loop.
+#[derive(Debug)]
+pub struct Voice {
+    shared: Arc<Shared>,
+    /// What was wrong with the connection that is about to be over.
+    failure: Option<Arc<Failure>>,
+}
+
+impl Voice {
+    /// The voice of the session that these share.
+    #[must_use]
+    pub const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, failure: None }
+    }
+}
+
+impl Application for Voice {
+    fn deliver(&mut self, message: Message<'_>, _requests: &mut Requests<'_>) -> Reads {
+        if self.shared.inbox.deliver(message) { Reads::Pause } else { Reads::Continue }
+    }
+
+    fn notify(&mut self, at: Timestamp, notice: Notice, _requests: &mut Requests<'_>) {
+        let shared = &self.shared;
+        shared.settle(&notice);
+        let failure = match &notice {
+            Notice::State(transition) if transition.to.conn().is_none() => self.failure.take(),
+            _ => None,
+        };
+        shared.subscribers.tell(at, &notice, failure.as_ref());
+        if let Notice::State(transition) = notice {
+            // First the doors: whoever sees the state finds them as it says.
+            let stopped = transition.to.kind() == StateKind::Stopped;
+            if stopped || transition.from == StateKind::Stopped {
+                shared.ledger.set_stopped(stopped);
+            }
+            shared.inbox.set_ended(stopped);
+            shared.watched.set(transition.to);
+        }
+    }
+
+    fn opened(&mut self, _conn: ConnId, accepted: &Accepted, _requests: &mut Requests<'_>) {
+        self.shared.told().subprotocol = accepted.subprotocol().map(str::to_owned);
+    }
+
+    fn failed(&mut self, _conn: ConnId, failure: &Failure, _requests: &mut Requests<'_>) {
+        let failure = Arc::new(failure.clone());
+        self.shared.told().failure = Some(Arc::clone(&failure));
+        self.failure = Some(failure);
+    }
+}
+
+/// Wakes everybody when the loop ends, however it ends.
+#[derive(Debug)]
+pub struct Guard(pub Arc<Shared>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // What the session never saw was never sent; after a panic nobody knows.
+        let left = if thread::panicking() { Verdict::InDoubt } else { Verdict::Dropped(Dropped::Stopped) };
+        self.0.ledger.close(left);
+        self.0.inbox.set_ended(true);
+        self.0.subscribers.close();
+        self.0.watched.close();
+    }
+}

@@ -1,0 +1,187 @@
+//! The pump between a session, a wire and a socket, for whoever writes a driver.
+//!
+//! A driver keeps a [`Pump`] for each session and one [`Shared`] for all sessions of a thread. It tells a pump what the
+//! operating system says of its sockets ([`Pump::ready`]), gives it its [`Turn`]s, and calls when [`Pump::deadline`]
+//! has come. Nothing in it decides what should happen: that is the session's.
+
+mod application;
+mod backlog;
+mod hands;
+mod link;
+mod machine;
+mod mailbox;
+mod outgoing;
+mod turn;
+
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+};
+
+use steadfast_core::{Event, Message, MessageId, SendOptions, Session, Timestamp, config::Config};
+
+use self::{application::next_id, link::Link, machine::Machine};
+pub use self::{
+    application::{Application, Reads, Requests},
+    mailbox::{Command, Mailbox, Remote, SendError},
+    turn::{Shared, Turn},
+};
+use crate::{
+    endpoint::Endpoint,
+    net::{Net, Ready, Socket},
+};
+
+/// A session of a driver. Never means another one, even when the first is gone.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SessionId {
+    /// The driver's place for it.
+    pub slot: usize,
+    /// How many sessions the driver had before.
+    pub serial: u64,
+}
+
+/// A session and all that it has: its application, its connection, what is on its way out.
+pub struct Pump<A, S> {
+    id: SessionId,
+    machine: Machine,
+    application: A,
+    endpoint: Endpoint,
+    /// Names messages; shared with all remotes.
+    ids: Arc<AtomicU64>,
+    link: Link<S>,
+    /// Which attempt in a row is under way, or was the last.
+    attempt: u32,
+    /// The deadline that the session asked for.
+    timer: Option<Timestamp>,
+    /// The application wants no more to be read.
+    pause: bool,
+}
+
+impl<A: Application, S: Socket> Pump<A, S> {
+    /// A session at rest. The seed is for jitter and ping nonces: give each session its own.
+    #[must_use]
+    pub fn new(id: SessionId, endpoint: Endpoint, config: Config, seed: u64, application: A) -> Self {
+        Self::with(id, endpoint, Machine::Plain(Box::new(Session::new(config, seed))), application)
+    }
+
+    /// A session at rest that is recorded. The recording's lines are written to `to` after each turn; if that fails, the
+    /// recording ends and the session goes on. The recorder must be of a session at rest, and not be bounded: what those
+    /// write is not to be appended to each other.
+    #[cfg(feature = "trace")]
+    #[must_use]
+    pub fn recorded(
+        id: SessionId,
+        endpoint: Endpoint,
+        recorder: steadfast_core::trace::Recorder,
+        to: Box<dyn std::io::Write + Send>,
+        application: A,
+    ) -> Self {
+        Self::with(id, endpoint, Machine::recorded(recorder, to), application)
+    }
+
+    fn with(id: SessionId, endpoint: Endpoint, machine: Machine, application: A) -> Self {
+        Self {
+            id,
+            machine,
+            application,
+            endpoint,
+            ids: Arc::new(AtomicU64::new(1)),
+            link: Link::None,
+            attempt: 0,
+            timer: None,
+            pause: false,
+        }
+    }
+
+    /// Its turn.
+    #[inline]
+    pub const fn turn<'a, N: Net<Socket = S>>(
+        &'a mut self,
+        shared: &'a mut Shared<N>,
+        now: Timestamp,
+    ) -> Turn<'a, A, N> {
+        Turn { pump: self, shared, now }
+    }
+
+    /// Takes note of what the operating system says of one of its sockets. A turn has to [settle](Turn::settle) what
+    /// follows.
+    pub fn ready(&mut self, ready: Ready) {
+        if let Link::Up(connection) = &mut self.link {
+            connection.note(ready);
+        }
+    }
+
+    /// When its [turn](Turn::expire) has to come at the latest; `None`: not before something happens.
+    #[must_use]
+    pub const fn deadline(&self) -> Option<Timestamp> {
+        self.timer
+    }
+
+    /// Lets it read again after the application answered [`Reads::Pause`]. A turn has to [settle](Turn::settle) what
+    /// follows.
+    pub const fn resume_reads(&mut self) {
+        self.pause = false;
+    }
+
+    /// Writes down what was recorded since the last time.
+    pub fn write_lines(&mut self) {
+        self.machine.write_lines();
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// The session, to look at.
+    #[must_use]
+    pub const fn session(&self) -> &Session {
+        self.machine.session()
+    }
+
+    /// Where it connects.
+    #[must_use]
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Its application.
+    pub const fn application(&mut self) -> &mut A {
+        &mut self.application
+    }
+
+    /// Its application, when it is of no more use itself.
+    #[must_use]
+    pub fn into_application(self) -> A {
+        self.application
+    }
+
+    /// A handle on it for other threads, through the driver's mailbox.
+    #[must_use]
+    pub fn remote(&self, mailbox: &Arc<Mailbox>) -> Remote {
+        Remote::new(Arc::clone(mailbox), self.id, Arc::clone(&self.ids))
+    }
+}
+
+impl<A: Application, N: Net> Turn<'_, A, N> {
+    /// Sends a message. A refusal comes as [`Notice::Refused`](steadfast_core::Notice::Refused). It is written when the
+    /// turn [settles](Self::settle), together with what else is sent before that.
+    pub fn send(&mut self, message: Message<'static>, options: SendOptions) -> MessageId {
+        let id = next_id(&self.pump.ids);
+        self.apply(Event::Send { id, message, options });
+        id
+    }
+
+    /// Its [deadline](Pump::deadline) has come, or may have.
+    pub fn expire(&mut self) {
+        self.pump.timer = None;
+        self.apply(Event::TimerFired);
+    }
+}
+
+impl<A, S> fmt::Debug for Pump<A, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pump").field("id", &self.id).field("session", &self.machine).finish_non_exhaustive()
+    }
+}
