@@ -3,6 +3,8 @@
 use alloc::string::String;
 use core::{fmt, time::Duration};
 
+use crate::stage::Stage;
+
 /// A close code (RFC 6455 §7.4.1 and the IANA registry of WebSocket close codes).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
@@ -99,10 +101,19 @@ impl CloseFrame {
 pub enum Cause {
     /// The server sent a close frame (1005: one without a code), and the closing handshake was completed.
     Closed(CloseFrame),
-    /// The connection was lost without a close frame, or could not be made.
+    /// The connection was lost without a close frame.
     Io(IoKind),
+    /// The connection could not be made, or was lost before the WebSocket was open.
+    Dial {
+        /// What was being done.
+        stage: Stage,
+        /// What the operating system said.
+        kind: IoKind,
+    },
     /// The name could not be resolved.
     Dns(DnsKind),
+    /// The proxy on the way said no, or nothing that makes sense.
+    Proxy(ProxyKind),
     /// TLS failed.
     Tls(TlsKind),
     /// The server answered the upgrade with another status than 101.
@@ -170,6 +181,27 @@ pub enum DnsKind {
     Unavailable,
 }
 
+/// Why a proxy does not pass the connection on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum ProxyKind {
+    /// It wants credentials and was given none, or does not accept those that it was given (HTTP 407; RFC 1929 §2).
+    Authentication,
+    /// Its rules forbid the connection.
+    Forbidden,
+    /// It says that nobody listens there.
+    Refused,
+    /// It cannot reach the server, or not find its name.
+    Unreachable,
+    /// It failed for a reason of its own.
+    Failed,
+    /// It cannot do what was asked: connect, or to an address of this type.
+    Unsupported,
+    /// Its answer is not of its protocol.
+    Protocol,
+}
+
 /// Why TLS failed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
@@ -209,13 +241,39 @@ pub enum HandshakeKind {
 }
 
 impl Cause {
+    /// What was being done when an attempt failed, as far as the cause tells; `None` for a connection that was open.
+    #[must_use]
+    pub const fn stage(&self) -> Option<Stage> {
+        match self {
+            Self::Dial { stage, .. } => Some(*stage),
+            Self::Dns(_) => Some(Stage::Resolve),
+            Self::Proxy(_) => Some(Stage::Proxy),
+            Self::Tls(_) => Some(Stage::Tls),
+            Self::Rejected { .. } | Self::Handshake(_) => Some(Stage::Upgrade),
+            Self::Closed(_)
+            | Self::Io(_)
+            | Self::Protocol(_)
+            | Self::ConnectTimeout
+            | Self::HeartbeatTimeout
+            | Self::AnswerTimeout
+            | Self::IdleTimeout
+            | Self::WriteTimeout
+            | Self::CloseTimeout
+            | Self::NetworkLost
+            | Self::Aborted
+            | Self::Stopped => None,
+        }
+    }
+
     /// A word for metrics and logs, the same for every cause of a kind.
     #[must_use]
     pub const fn kind(&self) -> CauseKind {
         match self {
             Self::Closed(_) => CauseKind::Closed,
             Self::Io(_) => CauseKind::Io,
+            Self::Dial { .. } => CauseKind::Dial,
             Self::Dns(_) => CauseKind::Dns,
+            Self::Proxy(_) => CauseKind::Proxy,
             Self::Tls(_) => CauseKind::Tls,
             Self::Rejected { .. } => CauseKind::Rejected,
             Self::Handshake(_) => CauseKind::Handshake,
@@ -239,6 +297,9 @@ impl fmt::Display for Cause {
             Self::Closed(frame) if frame.reason.is_empty() => write!(f, "closed by the server with {}", frame.code),
             Self::Closed(frame) => write!(f, "closed by the server with {} ({})", frame.code, frame.reason),
             Self::Io(kind) => write!(f, "{}", kind.words()),
+            Self::Dial { stage, kind: IoKind::Eof } => write!(f, "{stage}: the stream ended"),
+            Self::Dial { stage, kind } => write!(f, "{stage}: {}", kind.words()),
+            Self::Proxy(kind) => write!(f, "proxy: {}", kind.words()),
             Self::Dns(DnsKind::NotFound) => f.write_str("the name was not found"),
             Self::Dns(DnsKind::Unavailable) => f.write_str("the resolver did not answer"),
             Self::Tls(kind) => write!(f, "TLS: {}", kind.words()),
@@ -269,7 +330,9 @@ impl fmt::Display for Cause {
 pub enum CauseKind {
     Closed,
     Io,
+    Dial,
     Dns,
+    Proxy,
     Tls,
     Rejected,
     Handshake,
@@ -287,10 +350,12 @@ pub enum CauseKind {
 
 impl CauseKind {
     /// Every kind, in the order of their declaration.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Closed,
         Self::Io,
+        Self::Dial,
         Self::Dns,
+        Self::Proxy,
         Self::Tls,
         Self::Rejected,
         Self::Handshake,
@@ -318,6 +383,20 @@ impl IoKind {
             Self::TimedOut => "timed out",
             Self::Exhausted => "out of descriptors, ports or memory",
             Self::Other => "I/O error",
+        }
+    }
+}
+
+impl ProxyKind {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Authentication => "it wants credentials that it accepts",
+            Self::Forbidden => "its rules forbid the connection",
+            Self::Refused => "nobody listens at the server's address",
+            Self::Unreachable => "it cannot reach the server",
+            Self::Failed => "it failed",
+            Self::Unsupported => "it cannot do what was asked",
+            Self::Protocol => "its answer is not of its protocol",
         }
     }
 }

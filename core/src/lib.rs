@@ -57,6 +57,7 @@
 //! - `wire` (on by default): the WebSocket protocol itself, see [`wire`].
 //! - `std` (on by default): for the wire, SIMD chosen at run time, and `io::Write` on its buffers.
 //! - `deflate`: compressed messages (RFC 7692).
+//! - `dial`: the way from a name to a stream, see [`dial`]: addresses that race, proxies, redirects, cookies.
 //! - `http`: requests and answers of the handshake as types of the crate of that name.
 //! - `trace`: a recorder around a session, and the replay of what it wrote.
 //!
@@ -71,9 +72,12 @@ extern crate std;
 
 mod close;
 pub mod config;
+#[cfg(feature = "dial")]
+pub mod dial;
 mod message;
 mod rng;
 mod session;
+mod stage;
 mod time;
 #[cfg(feature = "trace")]
 pub mod trace;
@@ -81,7 +85,7 @@ pub mod trace;
 pub mod wire;
 
 pub use crate::{
-    close::{Cause, CauseKind, CloseCode, CloseFrame, DnsKind, HandshakeKind, IoKind, TlsKind},
+    close::{Cause, CauseKind, CloseCode, CloseFrame, DnsKind, HandshakeKind, IoKind, ProxyKind, TlsKind},
     message::{Binary, ConnId, Delivery, Message, MessageId, SendOptions, Text},
     session::{
         Session,
@@ -94,5 +98,6 @@ pub use crate::{
         rtt::RttSnapshot,
         state::{State, StateKind, StopCause},
     },
+    stage::Stage,
     time::Timestamp,
 };

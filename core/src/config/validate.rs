@@ -126,7 +126,13 @@ fn policy(policy: &ClosePolicy) -> Checked {
         match rule.when {
             Match::Code { from, to } => range(index, "code", from.0, to.0)?,
             Match::Status { from, to } => range(index, "status", from, to)?,
-            Match::Io(_) | Match::Dns(_) | Match::Tls(_) | Match::Handshake(_) | Match::Kind(_) => {}
+            Match::Io(_)
+            | Match::Stage(_)
+            | Match::Proxy(_)
+            | Match::Dns(_)
+            | Match::Tls(_)
+            | Match::Handshake(_)
+            | Match::Kind(_) => {}
         }
         if let Decision::RetryAfter { floor, spread } = rule.then {
             span(&format!("policy.rules[{index}].then.retry-after.floor"), floor, NOTHING, DAY)?;
@@ -141,7 +147,7 @@ fn range(index: usize, what: &str, from: u16, to: u16) -> Checked {
     number(&format!("policy.rules[{index}].when.{what}.to"), to, from, u16::MAX)
 }
 
-fn span(field: &str, value: Duration, low: Duration, high: Duration) -> Checked {
+pub(crate) fn span(field: &str, value: Duration, low: Duration, high: Duration) -> Checked {
     between(field, value, low, high, Human)
 }
 
@@ -150,7 +156,7 @@ fn optional(field: &str, value: Option<Duration>, low: Duration, high: Duration)
     value.map_or(Ok(()), |value| span(field, value, low, high))
 }
 
-fn number<N: Copy + PartialOrd + Display>(field: &str, value: N, low: N, high: N) -> Checked {
+pub(crate) fn number<N: Copy + PartialOrd + Display>(field: &str, value: N, low: N, high: N) -> Checked {
     between(field, value, low, high, |number| number)
 }
 

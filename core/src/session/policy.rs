@@ -3,7 +3,10 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::close::{Cause, CauseKind, CloseCode, DnsKind, HandshakeKind, IoKind, TlsKind};
+use crate::{
+    close::{Cause, CauseKind, CloseCode, DnsKind, HandshakeKind, IoKind, ProxyKind, TlsKind},
+    stage::Stage,
+};
 
 /// What to do after a connection ended, or an attempt failed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -129,8 +132,12 @@ pub enum Match {
         /// The highest.
         to: u16,
     },
-    /// This I/O error.
+    /// This I/O error, of an open connection or before.
     Io(IoKind),
+    /// Every failure in this stage of connecting.
+    Stage(Stage),
+    /// This answer of a proxy's.
+    Proxy(ProxyKind),
     /// This failure of the resolver.
     Dns(DnsKind),
     /// This failure of TLS.
@@ -148,7 +155,9 @@ impl Match {
         match (self, cause) {
             (Self::Code { from, to }, Cause::Closed(frame)) => (*from..=*to).contains(&frame.code),
             (Self::Status { from, to }, Cause::Rejected { status, .. }) => (*from..=*to).contains(status),
-            (Self::Io(wanted), Cause::Io(kind)) => wanted == kind,
+            (Self::Io(wanted), Cause::Io(kind) | Cause::Dial { kind, .. }) => wanted == kind,
+            (Self::Stage(wanted), cause) => cause.stage() == Some(*wanted),
+            (Self::Proxy(wanted), Cause::Proxy(kind)) => wanted == kind,
             (Self::Dns(wanted), Cause::Dns(kind)) => wanted == kind,
             (Self::Tls(wanted), Cause::Tls(kind)) => wanted == kind,
             (Self::Handshake(wanted), Cause::Handshake(kind)) => wanted == kind,
@@ -219,11 +228,15 @@ impl ClosePolicy {
                 300..=499 => true,
                 _ => false,
             },
-            Cause::Tls(TlsKind::WrongName | TlsKind::PinMismatch)
+            // What the proxy accepts does not change by asking again.
+            Cause::Proxy(ProxyKind::Authentication)
+            | Cause::Tls(TlsKind::WrongName | TlsKind::PinMismatch)
             | Cause::Handshake(HandshakeKind::Subprotocol | HandshakeKind::Extension) => true,
             Cause::Closed(_)
             | Cause::Io(_)
+            | Cause::Dial { .. }
             | Cause::Dns(_)
+            | Cause::Proxy(_)
             | Cause::Tls(_)
             | Cause::Handshake(_)
             | Cause::Protocol(_)
