@@ -220,7 +220,7 @@ impl<A: Application> Driver<A> {
         Some(id)
     }
 
-    /// Lets the driver read again after the application answered [`Reads::Pause`].
+    /// Lets the driver read again after the application answered [`Reads::Pause`](crate::Reads::Pause).
     pub fn resume_reads(&mut self, session: SessionId) {
         if let Some(index) = self.index(session) {
             self.slots[index].pump.resume_reads();
