@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use steadfast_core::wire::handshake::{Request, RequestError, RequestPart, Scheme};
+use steadfast_core::{
+    dial::{Hop, Race, Route},
+    wire::handshake::{Request, RequestError, RequestPart, Scheme},
+};
 
 use crate::engine::EngineKind;
 
@@ -30,6 +33,7 @@ pub struct Endpoint(Arc<Parts>);
 struct Parts {
     request: Request,
     engine: EngineKind,
+    race: Race,
 }
 
 /// Why an [`Endpoint`] cannot be: which part of it, what was found there, and what was expected.
@@ -71,7 +75,7 @@ impl Endpoint {
             None => wrong,
         })?;
         let request = Request::new(Scheme::Ws, host, port, target)?;
-        Ok(Self(Arc::new(Parts { request, engine: EngineKind::default() })))
+        Ok(Self(Arc::new(Parts { request, engine: EngineKind::default(), race: Race::default() })))
     }
 
     /// Adds a header to the request. Headers keep the order and the case in which they were added.
@@ -135,6 +139,16 @@ impl Endpoint {
     #[must_use]
     pub fn engine_kind(&self) -> &EngineKind {
         &self.0.engine
+    }
+
+    /// The first hop, and the stages behind it.
+    pub(crate) fn route(&self) -> Route {
+        Route::direct(Hop::new(self.host(), self.port()))
+    }
+
+    /// How addresses race.
+    pub(crate) fn race(&self) -> Race {
+        self.0.race
     }
 
     pub(crate) fn request(&self) -> &Request {

@@ -2,12 +2,11 @@
 
 use std::{
     error, fmt, io,
-    net::SocketAddr,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use steadfast_core::{
-    Cause, CloseCode, DnsKind, IoKind,
+    Cause, CloseCode, DnsKind, IoKind, Stage,
     wire::{
         Violation,
         handshake::{self, Rejected},
@@ -38,11 +37,20 @@ pub enum Failure {
         /// What the engine says.
         text: String,
     },
-    /// The stream ended, failed, or could not be made.
+    /// The stream ended or failed.
     Io {
         /// What kind of failure it is.
         kind: IoKind,
-        /// What the operating system says, and of which address if the connection could not be made.
+        /// What the operating system says.
+        text: String,
+    },
+    /// The connection could not be made, or was lost before the WebSocket was open.
+    Dial {
+        /// What was being done.
+        stage: Stage,
+        /// What kind of failure it is.
+        kind: IoKind,
+        /// What the operating system says, and of which address if there was no connection yet.
         text: String,
     },
     /// The name could not be resolved.
@@ -60,9 +68,12 @@ impl Failure {
         Self::Io { kind: cause::io_kind(error), text: error.to_string() }
     }
 
-    /// An address that could not be connected to.
-    pub(crate) fn dial(address: SocketAddr, error: &io::Error) -> Self {
-        Self::Io { kind: cause::io_kind(error), text: format!("{address}: {error}") }
+    /// The same, of a connection that was not open yet.
+    pub(crate) fn before_open(self) -> Self {
+        match self {
+            Self::Io { kind, text } => Self::Dial { stage: Stage::Upgrade, kind, text },
+            other => other,
+        }
     }
 
     /// A stream that ended without a close frame.
@@ -80,6 +91,7 @@ impl Failure {
             Self::Protocol(violation) => Cause::Protocol(violation.close_code()),
             Self::Engine { code, .. } => Cause::Protocol(*code),
             Self::Io { kind, .. } => Cause::Io(*kind),
+            Self::Dial { stage, kind, .. } => Cause::Dial { stage: *stage, kind: *kind },
             Self::Dns { kind, .. } => Cause::Dns(*kind),
         }
     }
@@ -91,6 +103,7 @@ impl fmt::Display for Failure {
             Self::Rejected(rejected) => show_rejected(rejected, f),
             Self::Handshake(violation) => fmt::Display::fmt(violation, f),
             Self::Protocol(violation) => fmt::Display::fmt(violation, f),
+            Self::Dial { stage, text, .. } => write!(f, "{stage}: {text}"),
             Self::Engine { text, .. } | Self::Io { text, .. } | Self::Dns { text, .. } => f.write_str(text),
         }
     }
@@ -101,7 +114,7 @@ impl error::Error for Failure {
         match self {
             Self::Handshake(violation) => Some(violation),
             Self::Protocol(violation) => Some(violation),
-            Self::Rejected(_) | Self::Engine { .. } | Self::Io { .. } | Self::Dns { .. } => None,
+            Self::Rejected(_) | Self::Engine { .. } | Self::Io { .. } | Self::Dial { .. } | Self::Dns { .. } => None,
         }
     }
 }

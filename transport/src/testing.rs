@@ -28,8 +28,14 @@ impl Loop {
 
     /// Waits for the operating system to say something; what it says.
     pub(crate) fn wait(&mut self) -> Vec<Ready> {
-        self.poll.poll(&mut self.events, Some(Duration::from_secs(20))).expect("a poll");
-        assert!(!self.events.is_empty(), "no event in time");
+        let said = self.wait_at_most(Duration::from_secs(20));
+        assert!(!said.is_empty(), "no event in time");
+        said
+    }
+
+    /// Waits for the operating system to say something, and no longer than this.
+    pub(crate) fn wait_at_most(&mut self, time: Duration) -> Vec<Ready> {
+        self.poll.poll(&mut self.events, Some(time)).expect("a poll");
         let ready = |event: &mio::event::Event| Ready {
             readable: event.is_readable(),
             writable: event.is_writable() || event.is_write_closed() || event.is_error(),

@@ -278,9 +278,9 @@ impl<A: Application> Driver<A> {
             }
             Command::Resolved(answer) => {
                 for index in self.shared.answered(&answer.name) {
-                    // The slot may have another session by now.
-                    if self.slots.get(index).is_some_and(|slot| slot.pump.endpoint().host() == &*answer.name) {
-                        self.turn(index).resolved(&answer.found);
+                    // The slot may have another session by now, or none.
+                    if self.slots.contains(index) {
+                        self.turn(index).resolved(&answer);
                         self.queue(index);
                     }
                 }

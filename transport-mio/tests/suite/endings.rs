@@ -6,7 +6,7 @@ use super::common::{
     self, Server, answer, build, close_frame, config, connect, drain, finish, first_failure, how_it_ends, open,
     read_head, reset,
 };
-use steadfast_mio::core::{Cause, Decision, DnsKind, IoKind, StateKind, config::Match};
+use steadfast_mio::core::{Cause, Decision, DnsKind, IoKind, Stage, StateKind, config::Match};
 use tungstenite::{
     Message,
     protocol::{CloseFrame, Role, WebSocket},
@@ -95,7 +95,7 @@ fn nobody_listens_there() {
     let mut builder = build(&url);
     let notices = builder.notices();
     let _client = builder.connect().expect("a client");
-    assert_eq!(first_failure(&notices), Cause::Io(IoKind::Refused));
+    assert_eq!(first_failure(&notices), Cause::Dial { stage: Stage::Connect, kind: IoKind::Refused });
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_server_that_accepts_and_hangs_runs_into_the_connect_timeout() {
 
 #[test]
 fn a_server_that_says_nothing_and_ends_is_an_end() {
-    assert_eq!(how_it_ends(|stream, _| answer(stream, b"")), Cause::Io(IoKind::Eof));
+    assert_eq!(how_it_ends(|stream, _| answer(stream, b"")), Cause::Dial { stage: Stage::Upgrade, kind: IoKind::Eof });
 }
 
 #[test]

@@ -12,7 +12,9 @@ use super::common::{self, SOON, Server, config};
 use mio::{Events, Interest, Poll, Token, Waker};
 use steadfast_mio::{
     Accepted, Application, Driver, Endpoint, EventLoop, Failure, Reads, Requests, SessionId,
-    core::{Cause, ConnId, Delivery, IoKind, Message, Notice, SendOptions, State, StateKind, Timestamp, Verdict},
+    core::{
+        Cause, ConnId, Delivery, IoKind, Message, Notice, SendOptions, Stage, State, StateKind, Timestamp, Verdict,
+    },
 };
 
 /// Sends a few messages, each after the echo of the one before, and keeps account.
@@ -237,13 +239,13 @@ fn an_attempt_without_a_descriptor_fails_and_is_made_again() {
     let has = |sessions: &mut EventLoop<Patient>, cause: Cause| {
         sessions.driver_mut().application(unlucky).expect("a session").causes.contains(&cause)
     };
-    run_until(&mut sessions, |sessions| has(sessions, Cause::Io(IoKind::Exhausted)));
+    run_until(&mut sessions, |sessions| has(sessions, Cause::Dial { stage: Stage::Connect, kind: IoKind::Exhausted }));
     for id in &ids[..59] {
         sessions.driver_mut().remove(*id).expect("a session");
     }
     // Now it gets as far as the server, where nobody listens any more.
     drop(hanging);
-    run_until(&mut sessions, |sessions| has(sessions, Cause::Io(IoKind::Refused)));
+    run_until(&mut sessions, |sessions| has(sessions, Cause::Dial { stage: Stage::Connect, kind: IoKind::Refused }));
     // Every attempt ended once: a failure each, but for the one under way.
     let metrics = sessions.driver().session(unlucky).expect("a session").metrics();
     let failures = sessions.driver_mut().application(unlucky).expect("a session").causes.len() as u64;

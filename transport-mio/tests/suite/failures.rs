@@ -78,7 +78,7 @@ fn an_address_where_nobody_listens_is_named() {
     let client = builder.connect().expect("a client");
     let (_, failure) = first_end(&notices);
     let failure = failure.expect("a failure");
-    assert!(failure.to_string().starts_with(&format!("{address}: ")), "{failure}");
+    assert!(failure.to_string().starts_with(&format!("connect: {address}: ")), "{failure}");
     assert_eq!(client.last_failure().map(|last| last.to_string()), Some(failure.to_string()));
 }
 

@@ -1,150 +1,238 @@
-//! From an endpoint to a connected byte stream.
+//! From an endpoint to a stream that a WebSocket can be asked for on: what the core's dialer decides, carried out.
 
 mod resolver;
+mod stream;
 
-use std::{collections::VecDeque, io, net::SocketAddr};
+use std::{collections::VecDeque, io, mem};
 
-use steadfast_core::IoKind;
+use steadfast_core::{
+    Cause, ConnId, Event, IoKind, Stage, Timestamp,
+    dial::{Action, AttemptId, Dialer, Event as Happened, Hop, Peer},
+};
 
-pub(crate) use self::resolver::in_turn;
 pub use self::resolver::{Answer, Resolver};
+pub(crate) use self::stream::Stream;
 use crate::{
     cause,
+    endpoint::Endpoint,
     failure::Failure,
     net::{Address, Net, Socket},
 };
 
-/// An attempt to connect to one address after the other.
+/// An attempt to get to a stream.
 #[derive(Debug)]
-pub(crate) struct Dial<S> {
-    addresses: VecDeque<SocketAddr>,
-    socket: Option<(SocketAddr, S)>,
-    /// The most telling of the failures so far.
-    failure: Option<Box<(IoKind, Failure)>>,
+pub(crate) struct Dialing<S> {
+    pub(crate) conn: ConnId,
+    /// Where to: after a redirect another endpoint than the session's.
+    pub(crate) endpoint: Endpoint,
+    dialer: Dialer,
+    begun: bool,
+    /// Those that are connecting.
+    sockets: Vec<Connecting<S>>,
+    /// The one that has won the race.
+    stream: Option<Stream<S>>,
+    /// What was wrong with each way so far.
+    failures: Vec<Failure>,
+}
+
+#[derive(Debug)]
+struct Connecting<S> {
+    attempt: AttemptId,
+    to: Address,
+    socket: S,
+}
+
+/// What a dial borrows from its driver.
+pub(crate) struct Lent<'a, N> {
+    pub(crate) now: Timestamp,
+    pub(crate) slot: usize,
+    pub(crate) net: &'a mut N,
+    pub(crate) resolver: &'a mut Resolver,
+    /// What the session is to be told.
+    pub(crate) events: &'a mut VecDeque<Event<'static>>,
 }
 
 /// How an attempt stands.
 #[derive(Debug)]
 pub(crate) enum Progress<S> {
-    /// The operating system has not decided.
+    /// Something has to happen first.
     Pending,
-    /// Connected.
-    Connected(S),
-    /// No address is left.
+    /// There is a stream, and the upgrade can be asked for.
+    Ready(Stream<S>),
+    /// There is no way.
     Failed(Failure),
 }
 
-impl<S: Socket> Dial<S> {
-    pub(crate) const fn new(addresses: VecDeque<SocketAddr>) -> Self {
-        Self { addresses, socket: None, failure: None }
+impl<S: Socket> Dialing<S> {
+    /// An attempt that has not begun; `attempt` is the session's count.
+    pub(crate) fn new(conn: ConnId, endpoint: Endpoint, attempt: u32) -> Self {
+        let dialer = Dialer::new(endpoint.route(), endpoint.race(), attempt);
+        Self { conn, endpoint, dialer, begun: false, sockets: Vec::new(), stream: None, failures: Vec::new() }
     }
 
-    /// Looks what became of the connect under way, and goes on to the next address when it failed. May be called at any
-    /// time.
-    pub(crate) fn advance(&mut self, net: &mut impl Net<Socket = S>, slot: usize) -> Progress<S> {
-        loop {
-            if let Some((address, socket)) = &mut self.socket {
-                let address = *address;
-                match socket.connected() {
-                    Ok(false) => return Progress::Pending,
-                    Ok(true) => {
-                        let (_, socket) = self.socket.take().expect("it was there just now");
-                        return Progress::Connected(socket);
-                    }
-                    Err(error) => {
-                        self.failed(address, &error);
-                        self.close(net);
+    /// When [`advance`](Self::advance) has to be called at the latest.
+    pub(crate) const fn deadline(&self) -> Option<Timestamp> {
+        self.dialer.deadline()
+    }
+
+    /// A name has been resolved, perhaps the one that was asked for.
+    pub(crate) fn resolved<N: Net<Socket = S>>(&mut self, answer: &Answer, lent: &mut Lent<'_, N>) -> Option<Failure> {
+        let Hop::Name { host, .. } = self.dialer.hop() else { return None };
+        if host.as_str() != &*answer.name {
+            return None;
+        }
+        match &answer.found {
+            Ok(addresses) => self.handle(Happened::Resolved { addresses, more: false }, lent),
+            Err(failure) => {
+                let Cause::Dns(kind) = failure.cause() else { return Some(failure.clone()) };
+                self.failures.push(failure.clone());
+                self.handle(Happened::Unresolved { kind }, lent)
+            }
+        }
+    }
+
+    /// Goes on with whatever can be gone on with. May be called at any time.
+    pub(crate) fn advance<N: Net<Socket = S>>(&mut self, lent: &mut Lent<'_, N>) -> Progress<S> {
+        if !mem::replace(&mut self.begun, true)
+            && let Some(failure) = self.handle(Happened::Start, lent)
+        {
+            return Progress::Failed(failure);
+        }
+        if self.dialer.deadline().is_some_and(|at| at <= lent.now)
+            && let Some(failure) = self.handle(Happened::TimerFired, lent)
+        {
+            return Progress::Failed(failure);
+        }
+        if let Some(failure) = self.look(lent) {
+            return Progress::Failed(failure);
+        }
+        match self.stream.take() {
+            Some(stream) => Progress::Ready(stream),
+            None => Progress::Pending,
+        }
+    }
+
+    /// Drops whatever is under way.
+    pub(crate) fn close(&mut self, net: &mut impl Net<Socket = S>) {
+        for connecting in self.sockets.drain(..) {
+            net.close(connecting.socket);
+        }
+        if let Some(stream) = self.stream.take() {
+            stream.close(net);
+        }
+    }
+
+    /// Looks what became of the sockets under way.
+    fn look<N: Net<Socket = S>>(&mut self, lent: &mut Lent<'_, N>) -> Option<Failure> {
+        let mut index = 0;
+        while let Some(connecting) = self.sockets.get_mut(index) {
+            let attempt = connecting.attempt;
+            let failure = match connecting.socket.connected() {
+                Ok(false) => {
+                    index += 1;
+                    continue;
+                }
+                Ok(true) => self.handle(Happened::Connected { attempt }, lent),
+                Err(error) => {
+                    let Connecting { to, socket, .. } = self.sockets.remove(index);
+                    lent.net.close(socket);
+                    let kind = self.note(&to, &error);
+                    self.handle(Happened::Failed { attempt, kind }, lent)
+                }
+            };
+            if failure.is_some() {
+                return failure;
+            }
+            // There may be others now.
+            index = 0;
+        }
+        None
+    }
+
+    /// Tells the dialer, and carries out what it decides; why there is no way, if there is none.
+    fn handle<N: Net<Socket = S>>(&mut self, happened: Happened<'_>, lent: &mut Lent<'_, N>) -> Option<Failure> {
+        let mut ended = None;
+        let mut actions: VecDeque<Action> = self.dialer.handle(lent.now, happened).collect();
+        while let Some(action) = actions.pop_front() {
+            match action {
+                Action::Enter { stage } => self.enter(stage, lent),
+                Action::Resolve => {
+                    if let Hop::Name { host, .. } = self.dialer.hop() {
+                        lent.resolver.ask(host, lent.slot);
                     }
                 }
+                Action::Connect { attempt, to } => {
+                    if let Err(kind) = self.connect(attempt, to, lent) {
+                        let failed = Happened::Failed { attempt, kind };
+                        actions.extend(self.dialer.handle(lent.now, failed));
+                    }
+                }
+                Action::Cancel { attempt } => {
+                    if let Some(connecting) = self.take(attempt) {
+                        lent.net.close(connecting.socket);
+                    }
+                }
+                Action::Use { attempt } => {
+                    self.stream = self.take(attempt).map(|connecting| Stream::Plain(connecting.socket));
+                }
+                // The driver looks at the deadline.
+                Action::SetTimer { .. } | Action::CancelTimer => {}
+                Action::Fail { cause } => ended = Some(self.explain(cause)),
             }
-            let Some(address) = self.addresses.pop_front() else {
-                return Progress::Failed(self.failure.take().map_or_else(no_address, |failure| failure.1));
-            };
-            match net.connect(slot, &Address::Tcp(address)) {
-                Ok(socket) => self.socket = Some((address, socket)),
-                Err(error) => self.failed(address, &error),
-            }
+        }
+        ended
+    }
+
+    fn enter<N>(&self, stage: Stage, lent: &mut Lent<'_, N>) {
+        if stage == Stage::Resolve || stage == Stage::Connect {
+            lent.events.push_back(Event::Dialing { conn: self.conn });
         }
     }
 
-    /// Drops the connect under way.
-    pub(crate) fn close(&mut self, net: &mut impl Net<Socket = S>) {
-        if let Some((_, socket)) = self.socket.take() {
-            net.close(socket);
+    fn connect<N: Net<Socket = S>>(
+        &mut self,
+        attempt: AttemptId,
+        to: Peer,
+        lent: &mut Lent<'_, N>,
+    ) -> Result<(), IoKind> {
+        let to = match to {
+            Peer::Tcp(address) => Address::Tcp(address),
+            Peer::Local => return Err(IoKind::Other),
+        };
+        match lent.net.connect(lent.slot, &to) {
+            Ok(socket) => {
+                self.sockets.push(Connecting { attempt, to, socket });
+                Ok(())
+            }
+            Err(error) => Err(self.note(&to, &error)),
         }
     }
 
-    fn failed(&mut self, address: SocketAddr, error: &io::Error) {
+    fn take(&mut self, attempt: AttemptId) -> Option<Connecting<S>> {
+        let index = self.sockets.iter().position(|connecting| connecting.attempt == attempt)?;
+        Some(self.sockets.remove(index))
+    }
+
+    /// Keeps what is wrong with an address.
+    fn note(&mut self, to: &Address, error: &io::Error) -> IoKind {
         let kind = cause::io_kind(error);
-        if self.failure.as_ref().is_none_or(|known| telling(kind) > telling(known.0)) {
-            self.failure = Some(Box::new((kind, Failure::dial(address, error))));
-        }
+        self.failures.push(Failure::Dial { stage: Stage::Connect, kind, text: format!("{to}: {error}") });
+        kind
     }
-}
 
-fn no_address() -> Failure {
-    Failure::Io { kind: IoKind::Other, text: String::from("the name has no address") }
-}
-
-/// A host that answers says more than a network that does not know it.
-const fn telling(kind: IoKind) -> u8 {
-    match kind {
-        IoKind::Refused | IoKind::Reset => 3,
-        IoKind::TimedOut | IoKind::Exhausted => 2,
-        IoKind::Unreachable => 1,
-        _ => 0,
+    /// What stands behind the dialer's last word.
+    fn explain(&mut self, cause: Cause) -> Failure {
+        let known = self.failures.iter().position(|failure| failure.cause() == cause);
+        match (known, cause) {
+            (Some(index), _) => self.failures.swap_remove(index),
+            (None, Cause::Dns(kind)) => Failure::Dns { kind, text: String::from("the name has no address") },
+            (None, cause) => {
+                let stage = cause.stage().unwrap_or_default();
+                Failure::Dial { stage, kind: IoKind::Other, text: cause.to_string() }
+            }
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        net::TcpListener,
-        time::{Duration, Instant},
-    };
-
-    use steadfast_core::Cause;
-
-    use super::*;
-    use crate::testing::Loop;
-
-    /// Nobody listens there.
-    fn refused() -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        listener.local_addr().expect("an address")
-    }
-
-    /// Dials these addresses and says how it ended.
-    fn dial(addresses: &[SocketAddr]) -> Progress<mio::net::TcpStream> {
-        let (mut net, start) = (Loop::new(), Instant::now());
-        let mut dial = Dial::new(addresses.iter().copied().collect());
-        loop {
-            match dial.advance(&mut net, 0) {
-                Progress::Pending => assert!(start.elapsed() < Duration::from_secs(20)),
-                ended => return ended,
-            }
-            net.wait();
-        }
-    }
-
-    #[test]
-    fn an_address_that_refuses_is_followed_by_the_next() {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let good = listener.local_addr().expect("an address");
-        assert!(matches!(dial(&[refused(), refused(), good]), Progress::Connected(_)));
-    }
-
-    #[test]
-    fn when_none_is_left_the_most_telling_failure_counts() {
-        let unreachable = SocketAddr::from(([255, 255, 255, 255], 9));
-        let closed = refused();
-        let Progress::Failed(failure) = dial(&[closed, unreachable]) else { panic!("nobody listens there") };
-        assert_eq!(failure.cause(), Cause::Io(IoKind::Refused));
-        assert!(failure.to_string().starts_with(&closed.to_string()), "{failure}");
-    }
-
-    #[test]
-    fn an_attempt_without_addresses_fails() {
-        assert!(matches!(dial(&[]), Progress::Failed(Failure::Io { kind: IoKind::Other, .. })));
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt, io,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     thread,
 };
@@ -30,8 +30,8 @@ pub struct Resolver {
 pub struct Answer {
     /// The name.
     pub name: Arc<str>,
-    /// Its addresses, or why there are none.
-    pub found: Result<Vec<IpAddr>, Failure>,
+    /// Its addresses, whose ports mean nothing, or why there are none.
+    pub found: Result<Vec<SocketAddr>, Failure>,
 }
 
 #[derive(Debug, Default)]
@@ -108,7 +108,7 @@ fn work(queue: &Mutex<Queue>, mailbox: &Weak<Mailbox>) {
     }
 }
 
-fn resolve(name: &str) -> Result<Vec<IpAddr>, Failure> {
+fn resolve(name: &str) -> Result<Vec<SocketAddr>, Failure> {
     let failure = |kind, why: &dyn fmt::Display| Failure::Dns { kind, text: format!("`{name}`: {why}") };
     let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
     let found = dns_lookup::getaddrinfo(Some(name), None, Some(hints)).map_err(|error| {
@@ -120,39 +120,12 @@ fn resolve(name: &str) -> Result<Vec<IpAddr>, Failure> {
     })?;
     let mut addresses = Vec::new();
     for info in found.filter_map(io::Result::ok) {
-        if !addresses.contains(&info.sockaddr.ip()) {
-            addresses.push(info.sockaddr.ip());
+        // With its scope, if it has one: link-local addresses mean nothing without.
+        if !addresses.contains(&info.sockaddr) {
+            addresses.push(info.sockaddr);
         }
     }
     if addresses.is_empty() { Err(failure(DnsKind::NotFound, &"it has no addresses")) } else { Ok(addresses) }
-}
-
-/// Alternates between the families, beginning with that of the first (RFC 8305 §4), so that a broken one costs one
-/// attempt and not all.
-fn interleave(addresses: Vec<IpAddr>, port: u16) -> VecDeque<SocketAddr> {
-    let first_is_v6 = addresses.first().is_some_and(IpAddr::is_ipv6);
-    let (first, second): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
-    let (mut first, mut second) = (first.into_iter(), second.into_iter());
-    let mut mixed = VecDeque::new();
-    loop {
-        let before = mixed.len();
-        mixed.extend(first.next().map(|address| SocketAddr::new(address, port)));
-        mixed.extend(second.next().map(|address| SocketAddr::new(address, port)));
-        if mixed.len() == before {
-            return mixed;
-        }
-    }
-}
-
-/// The addresses in the order in which this attempt (counted from 1) tries them: each attempt begins with the next one,
-/// so that an address that swallows everything costs one connect timeout and not all of them.
-pub(crate) fn in_turn(addresses: Vec<IpAddr>, port: u16, attempt: u32) -> VecDeque<SocketAddr> {
-    let mut mixed = interleave(addresses, port);
-    if !mixed.is_empty() {
-        let begin = attempt.saturating_sub(1) as usize % mixed.len();
-        mixed.rotate_left(begin);
-    }
-    mixed
 }
 
 fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
@@ -161,23 +134,3 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
 
 /// Enough that one name whose resolver hangs does not hold up the others.
 const MAX_THREADS: usize = 4;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn families_take_turns() {
-        let addresses = ["::1", "::2", "::3", "10.0.0.1"].map(|text| text.parse().expect("an address"));
-        let mixed: Vec<String> = interleave(addresses.to_vec(), 80).iter().map(ToString::to_string).collect();
-        assert_eq!(mixed, ["[::1]:80", "10.0.0.1:80", "[::2]:80", "[::3]:80"]);
-    }
-
-    #[test]
-    fn each_attempt_begins_with_the_next_address() {
-        let addresses = ["::1", "10.0.0.1", "10.0.0.2"].map(|text| text.parse().expect("an address"));
-        let first = |attempt| in_turn(addresses.to_vec(), 80, attempt)[0].to_string();
-        assert_eq!([1, 2, 3, 4].map(first), ["[::1]:80", "10.0.0.1:80", "10.0.0.2:80", "[::1]:80"]);
-        assert!(in_turn(Vec::new(), 80, 7).is_empty());
-    }
-}

@@ -3,9 +3,9 @@
 use steadfast_core::{Action, ConnId, Event, MessageId, Timestamp};
 
 use crate::{
-    dial::{Dial, Resolver, in_turn},
+    dial::Dialing,
     endpoint::Endpoint,
-    net::{Net, Socket},
+    net::Net,
     pump::{
         application::{Application, Reads, Requests},
         link::{Ending, Link},
@@ -19,10 +19,7 @@ pub(super) struct Hands<'a, A, N: Net> {
     pub(super) timer: &'a mut Option<Timestamp>,
     pub(super) pause: &'a mut bool,
     pub(super) endpoint: &'a Endpoint,
-    pub(super) attempt: &'a mut u32,
-    pub(super) slot: usize,
     pub(super) net: &'a mut N,
-    pub(super) resolver: &'a mut Resolver,
     pub(super) requests: Requests<'a>,
 }
 
@@ -69,9 +66,7 @@ impl<A: Application, N: Net> Hands<'_, A, N> {
     fn carry_out_seldom(&mut self, action: Action<'_>) {
         match action {
             Action::Connect { conn, attempt } => {
-                *self.attempt = attempt;
-                *self.link = begin(conn, self.endpoint, self.resolver, self.slot);
-                self.requests.events.push_back(Event::Dialing { conn });
+                *self.link = Link::Dialing(Box::new(Dialing::new(conn, self.endpoint.clone(), attempt)));
             }
             Action::Ping { conn, payload } => self.link.with(conn, |connection| connection.ping(payload)),
             Action::Heartbeat { conn, text } => self.link.with(conn, |connection| connection.heartbeat(text)),
@@ -87,15 +82,5 @@ impl<A: Application, N: Net> Hands<'_, A, N> {
                 debug_assert!(false, "carried out before");
             }
         }
-    }
-}
-
-/// Begins a connection: with the address if the host is one, with a question to the resolver if it is a name.
-fn begin<S: Socket>(conn: ConnId, endpoint: &Endpoint, resolver: &mut Resolver, slot: usize) -> Link<S> {
-    if let Ok(address) = endpoint.host().parse() {
-        Link::Dialing(conn, Dial::new(in_turn(vec![address], endpoint.port(), 1)))
-    } else {
-        resolver.ask(endpoint.host(), slot);
-        Link::Resolving(conn)
     }
 }

@@ -11,8 +11,7 @@ use steadfast_core::{
 };
 
 use crate::{
-    dial::{Dial, Progress},
-    endpoint::Endpoint,
+    dial::{Dialing, Stream},
     engine::Engine,
     failure::Failure,
     net::{Net, Ready, Socket},
@@ -24,10 +23,8 @@ use crate::{
 pub(super) enum Link<S> {
     #[default]
     None,
-    /// The name is being resolved.
-    Resolving(ConnId),
-    /// One address after the other is tried.
-    Dialing(ConnId, Dial<S>),
+    /// There is no stream yet.
+    Dialing(Box<Dialing<S>>),
     /// Connected; the WebSocket may still have to open.
     Up(Box<Connection<S>>),
 }
@@ -37,7 +34,7 @@ pub(super) enum Link<S> {
 #[derive(Debug)]
 pub(super) struct Connection<S> {
     pub(super) conn: ConnId,
-    stream: S,
+    stream: Stream<S>,
     pub(super) engine: Engine,
     pub(super) out: Outgoing,
     /// Where a message is put together that does not come in with one read; the engine's.
@@ -76,7 +73,7 @@ impl<S: Socket> Link<S> {
     pub(super) fn conn(&self) -> Option<ConnId> {
         match self {
             Self::None => None,
-            Self::Resolving(conn) | Self::Dialing(conn, _) => Some(*conn),
+            Self::Dialing(dialing) => Some(dialing.conn),
             Self::Up(connection) => Some(connection.conn),
         }
     }
@@ -92,34 +89,7 @@ impl<S: Socket> Link<S> {
     pub(super) fn up(&mut self, conn: ConnId) -> Option<&mut Connection<S>> {
         match self {
             Self::Up(connection) if connection.conn == conn => Some(connection),
-            Self::None | Self::Resolving(_) | Self::Dialing(..) | Self::Up(_) => None,
-        }
-    }
-
-    /// Takes the connect under way a step further; why, if it failed for good.
-    pub(super) fn dial(
-        &mut self,
-        net: &mut impl Net<Socket = S>,
-        slot: usize,
-        endpoint: &Endpoint,
-        max_message_bytes: usize,
-    ) -> Option<Failure> {
-        let Self::Dialing(conn, dial) = self else { return None };
-        match dial.advance(net, slot) {
-            Progress::Pending => None,
-            Progress::Failed(failure) => Some(failure),
-            Progress::Connected(stream) => {
-                let mut out = Outgoing::default();
-                let engine = match Engine::begin(endpoint, max_message_bytes, &mut out.buffer) {
-                    Ok(engine) => engine,
-                    Err(failure) => {
-                        net.close(stream);
-                        return Some(failure);
-                    }
-                };
-                *self = Self::Up(Box::new(Connection::new(*conn, stream, engine, out)));
-                None
-            }
+            Self::None | Self::Dialing(_) | Self::Up(_) => None,
         }
     }
 
@@ -128,18 +98,18 @@ impl<S: Socket> Link<S> {
         let conn = self.conn()?;
         let (cause, untouched_from) = match mem::take(self) {
             Self::None => return None,
-            Self::Resolving(_) => (ending.cause(None), None),
-            Self::Dialing(_, mut dial) => {
-                dial.close(net);
+            Self::Dialing(mut dialing) => {
+                dialing.close(net);
                 (ending.cause(None), None)
             }
             Self::Up(connection) => {
                 let Connection { stream, out, over, .. } = *connection;
+                let untouched_from = out.untouched_from(stream.touched());
                 match ending {
-                    Ending::Abort => net.abort(stream),
-                    Ending::Because(_) => net.close(stream),
+                    Ending::Abort => stream.abort(net),
+                    Ending::Because(_) => stream.close(net),
                 }
-                (ending.cause(over), out.untouched_from())
+                (ending.cause(over), untouched_from)
             }
         };
         Some(Event::Closed { conn, cause, untouched_from })
@@ -167,7 +137,7 @@ impl Ending {
 }
 
 impl<S: Socket> Connection<S> {
-    fn new(conn: ConnId, stream: S, engine: Engine, out: Outgoing) -> Self {
+    pub(super) fn new(conn: ConnId, stream: Stream<S>, engine: Engine, out: Outgoing) -> Self {
         Self {
             conn,
             stream,
@@ -253,7 +223,7 @@ impl<S: Socket> Connection<S> {
             match self.stream.read(space, buffer) {
                 Ok(0) => return Read::Ended(self.engine.ended()),
                 Ok(read) => {
-                    if S::A_SHORT_ONE_IS_THE_LAST && read < room && !self.may_have_ended {
+                    if self.stream.a_short_one_is_the_last() && read < room && !self.may_have_ended {
                         self.readable = false;
                     }
                     let assembled = read.min(direct);
@@ -299,6 +269,12 @@ impl<S: Socket> Connection<S> {
     /// how many bytes it took.
     pub(super) fn write(&mut self) -> (u64, Result<(), Failure>) {
         let mut written = 0;
+        if self.writable
+            && let Err(error) = self.stream.flush()
+            && error.kind() != io::ErrorKind::WouldBlock
+        {
+            return (written, Err(Failure::io(&error)));
+        }
         while self.writable {
             self.engine.pull(&mut self.out.buffer);
             if self.out.pending().is_empty() {
@@ -314,7 +290,7 @@ impl<S: Socket> Connection<S> {
                 Ok(taken) => {
                     self.out.took(taken);
                     written += taken as u64;
-                    if S::A_SHORT_ONE_IS_THE_LAST && !self.out.pending().is_empty() {
+                    if self.stream.a_short_one_is_the_last() && !self.out.pending().is_empty() {
                         self.writable = false;
                     }
                 }

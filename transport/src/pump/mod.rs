@@ -49,8 +49,6 @@ pub struct Pump<A, S> {
     /// Names messages; shared with all remotes.
     ids: Arc<AtomicU64>,
     link: Link<S>,
-    /// Which attempt in a row is under way, or was the last.
-    attempt: u32,
     /// The deadline that the session asked for.
     timer: Option<Timestamp>,
     /// The application wants no more to be read.
@@ -87,7 +85,6 @@ impl<A: Application, S: Socket> Pump<A, S> {
             endpoint,
             ids: Arc::new(AtomicU64::new(1)),
             link: Link::None,
-            attempt: 0,
             timer: None,
             pause: false,
         }
@@ -113,8 +110,15 @@ impl<A: Application, S: Socket> Pump<A, S> {
 
     /// When its [turn](Turn::expire) has to come at the latest; `None`: not before something happens.
     #[must_use]
-    pub const fn deadline(&self) -> Option<Timestamp> {
-        self.timer
+    pub fn deadline(&self) -> Option<Timestamp> {
+        let dialing = match &self.link {
+            Link::Dialing(dialing) => dialing.deadline(),
+            Link::None | Link::Up(_) => None,
+        };
+        match (self.timer, dialing) {
+            (Some(timer), Some(dialing)) => Some(timer.min(dialing)),
+            (timer, dialing) => timer.or(dialing),
+        }
     }
 
     /// Lets it read again after the application answered [`Reads::Pause`]. A turn has to [settle](Turn::settle) what
@@ -175,8 +179,11 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
 
     /// Its [deadline](Pump::deadline) has come, or may have.
     pub fn expire(&mut self) {
-        self.pump.timer = None;
-        self.apply(Event::TimerFired);
+        // The other deadlines are looked at when it settles.
+        if self.pump.timer.is_some_and(|at| at <= self.now) {
+            self.pump.timer = None;
+            self.apply(Event::TimerFired);
+        }
     }
 }
 

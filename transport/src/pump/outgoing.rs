@@ -131,13 +131,15 @@ impl Outgoing {
         }
     }
 
-    /// The first message of which no byte reached the operating system.
-    pub(super) fn untouched_from(&self) -> Option<MessageId> {
+    /// The first message of which no byte reached the operating system, where that may have seen so many bytes beyond those
+    /// that it has taken.
+    pub(super) fn untouched_from(&self, beyond: usize) -> Option<MessageId> {
+        let seen = self.sent + beyond as u64;
         let written = self.marks.iter().find_map(|mark| match mark {
-            Mark::Message { id, start, .. } if *start >= self.sent => Some(*id),
+            Mark::Message { id, start, .. } if *start >= seen => Some(*id),
             Mark::Message { .. } | Mark::Ping { .. } => None,
         });
-        written.or_else(|| self.backlog.untouched_from(self.sent))
+        written.or_else(|| self.backlog.untouched_from(seen))
     }
 
     /// Gives back the memory of queues that were long.
@@ -226,15 +228,15 @@ mod tests {
     #[test]
     fn a_message_is_touched_by_its_first_byte() {
         let mut out = with(&[(1, 10), (2, 10), (3, 10)]);
-        assert_eq!(out.untouched_from(), Some(MessageId(1)));
+        assert_eq!(out.untouched_from(0), Some(MessageId(1)));
         out.took(1);
-        assert_eq!(out.untouched_from(), Some(MessageId(2)));
+        assert_eq!(out.untouched_from(0), Some(MessageId(2)));
         out.took(9);
-        assert_eq!(out.untouched_from(), Some(MessageId(2)));
+        assert_eq!(out.untouched_from(0), Some(MessageId(2)));
         out.took(1);
-        assert_eq!(out.untouched_from(), Some(MessageId(3)));
+        assert_eq!(out.untouched_from(0), Some(MessageId(3)));
         out.took(19);
-        assert_eq!(out.untouched_from(), None);
+        assert_eq!(out.untouched_from(0), None);
     }
 
     #[test]
@@ -243,7 +245,7 @@ mod tests {
         out.wait(MessageId(2), &Message::text("late"));
         out.took(10);
         assert_eq!(report(&mut out), [flushed(1)]);
-        assert_eq!(out.untouched_from(), Some(MessageId(2)));
+        assert_eq!(out.untouched_from(0), Some(MessageId(2)));
     }
 
     /// An engine that puts so much payload into a frame.
@@ -304,7 +306,7 @@ mod tests {
                 sent if sent <= first => Some(MessageId(2)),
                 _ => None,
             };
-            assert_eq!(out.untouched_from(), expected, "{sent} bytes sent");
+            assert_eq!(out.untouched_from(0), expected, "{sent} bytes sent");
             if out.pending().is_empty() {
                 out.feed(&mut engine);
             }
@@ -327,7 +329,7 @@ mod tests {
         out.took(out.pending().len());
         out.feed(&mut engine);
         assert!(out.pending().is_empty());
-        assert_eq!((report(&mut out), out.untouched_from()), (vec![], Some(MessageId(2))));
+        assert_eq!((report(&mut out), out.untouched_from(0)), (vec![], Some(MessageId(2))));
     }
 
     #[cfg(feature = "deflate")]
@@ -345,10 +347,10 @@ mod tests {
         ping(&mut out, &mut engine);
         out.took(out.pending().len());
         assert_eq!(report(&mut out), [Event::PingFlushed { conn: CONN, overtook: Some(MessageId(1)) }]);
-        assert_eq!(out.untouched_from(), Some(MessageId(1)));
+        assert_eq!(out.untouched_from(0), Some(MessageId(1)));
         out.feed(&mut engine);
         out.took(1);
-        assert_eq!(out.untouched_from(), None);
+        assert_eq!(out.untouched_from(0), None);
         out.took(out.pending().len());
         assert_eq!(report(&mut out), [flushed(1)]);
     }

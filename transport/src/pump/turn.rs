@@ -1,21 +1,21 @@
 //! One session's turn: events in, actions out, until there is nothing left to do.
 
-use std::{collections::VecDeque, mem, net::IpAddr, sync::Arc};
+use std::{collections::VecDeque, mem, sync::Arc};
 
 use steadfast_core::{Cause, ConnId, Event, Message, Timestamp, wire::Buffer};
 
 use crate::{
-    dial::{Dial, Resolver, in_turn},
-    engine::Incoming,
+    dial::{Answer, Lent, Progress, Resolver, Stream},
+    engine::{Engine, Incoming},
     failure::Failure,
     net::Net,
     pump::{
         Mailbox, Pump,
         application::{Application, Requests},
         hands::Hands,
-        link::{Ending, Link, Read},
+        link::{Connection, Ending, Link, Read},
         machine::Machine,
-        outgoing::keep,
+        outgoing::{Outgoing, keep},
     },
 };
 
@@ -125,11 +125,11 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     /// What decides, and what carries it out.
     #[inline]
     fn hands(&mut self) -> (&mut Machine, Hands<'_, A, N>) {
-        let Pump { machine, application, link, ids, timer, pause, id, endpoint, attempt } = &mut *self.pump;
-        let Shared { net, resolver, events, .. } = &mut *self.shared;
-        let (now, slot) = (self.now, id.slot);
+        let Pump { machine, application, link, ids, timer, pause, id, endpoint } = &mut *self.pump;
+        let Shared { net, events, .. } = &mut *self.shared;
+        let now = self.now;
         let requests = Requests { session: *id, now, ids, events };
-        let hands = Hands { application, link, timer, pause, endpoint, attempt, slot, net, resolver, requests };
+        let hands = Hands { application, link, timer, pause, endpoint, net, requests };
         (machine, hands)
     }
 
@@ -179,26 +179,41 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
         }
     }
 
-    /// The addresses are known, or are not to be had.
-    pub fn resolved(&mut self, found: &Result<Vec<IpAddr>, Failure>) {
-        let Link::Resolving(conn) = self.pump.link else { return };
-        match found {
-            Ok(addresses) => {
-                let addresses = in_turn(addresses.clone(), self.pump.endpoint.port(), self.pump.attempt);
-                self.pump.link = Link::Dialing(conn, Dial::new(addresses));
-            }
-            Err(failure) => {
-                self.fail(failure);
-                self.follow();
-            }
+    /// A name was resolved, perhaps the one that it waits for.
+    pub fn resolved(&mut self, answer: &Answer) {
+        let Link::Dialing(dialing) = &mut self.pump.link else { return };
+        let Shared { net, resolver, events, .. } = &mut *self.shared;
+        let mut lent = Lent { now: self.now, slot: self.pump.id.slot, net, resolver, events };
+        if let Some(failure) = dialing.resolved(answer, &mut lent) {
+            self.fail(&failure);
         }
+        self.follow();
     }
 
     fn dial(&mut self) {
-        let Pump { id, link, endpoint, machine, .. } = &mut *self.pump;
-        let max_message_bytes = machine.session().config().max_message_bytes;
-        if let Some(failure) = link.dial(&mut self.shared.net, id.slot, endpoint, max_message_bytes) {
-            self.fail(&failure);
+        let Link::Dialing(dialing) = &mut self.pump.link else { return };
+        let Shared { net, resolver, events, .. } = &mut *self.shared;
+        let mut lent = Lent { now: self.now, slot: self.pump.id.slot, net, resolver, events };
+        match dialing.advance(&mut lent) {
+            Progress::Pending => {}
+            Progress::Ready(stream) => self.upgrade(stream),
+            Progress::Failed(failure) => self.fail(&failure),
+        }
+    }
+
+    /// Asks for the upgrade.
+    fn upgrade(&mut self, stream: Stream<N::Socket>) {
+        let Link::Dialing(dialing) = &self.pump.link else { return };
+        let max_message_bytes = self.pump.machine.session().config().max_message_bytes;
+        let mut out = Outgoing::default();
+        match Engine::begin(&dialing.endpoint, max_message_bytes, &mut out.buffer) {
+            Ok(engine) => {
+                self.pump.link = Link::Up(Box::new(Connection::new(dialing.conn, stream, engine, out)));
+            }
+            Err(failure) => {
+                stream.close(&mut self.shared.net);
+                self.fail(&failure.before_open());
+            }
         }
     }
 
@@ -365,6 +380,9 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     /// Ends the connection, or the attempt, and tells the application what exactly was wrong with it.
     fn fail(&mut self, failure: &Failure) {
         let Some(conn) = self.pump.link.conn() else { return };
+        let before_open = matches!(&self.pump.link, Link::Up(connection) if !connection.open);
+        let named = before_open.then(|| failure.clone().before_open());
+        let failure = named.as_ref().unwrap_or(failure);
         // A close frame that came in says more than what ended the stream after it.
         let tells = !matches!(&self.pump.link, Link::Up(connection) if connection.over.is_some());
         self.end(Ending::Because(failure.cause()));

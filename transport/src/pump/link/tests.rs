@@ -8,7 +8,7 @@ use std::{
 use steadfast_core::wire::handshake::Progress;
 
 use super::*;
-use crate::{WireOptions, engine::testing, testing::Loop};
+use crate::{Endpoint, WireOptions, engine::testing, testing::Loop};
 
 /// A connection, the server's end of it, and the poll that it is registered with.
 struct Pair {
@@ -28,7 +28,7 @@ impl Pair {
         let mut out = Outgoing::default();
         let endpoint = Endpoint::parse("ws://localhost/").expect("a URL");
         let engine = Engine::begin(&endpoint, 100, &mut out.buffer).expect("random numbers");
-        let connection = Connection::new(ConnId(1), socket, engine, out);
+        let connection = Connection::new(ConnId(1), Stream::Plain(socket), engine, out);
         let server = listener.accept().expect("a connection").0;
         Self { connection, server, net }
     }

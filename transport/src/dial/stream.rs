@@ -1,0 +1,69 @@
+//! The byte pipe below the engine: a socket, or TLS on top of one.
+
+use std::io;
+
+use crate::net::{Net, Socket};
+
+/// A connected stream of bytes, as the engine sees it.
+#[derive(Debug)]
+pub(crate) enum Stream<S> {
+    /// With nothing in between.
+    Plain(S),
+}
+
+impl<S: Socket> Stream<S> {
+    /// As [`Socket::A_SHORT_ONE_IS_THE_LAST`].
+    #[inline]
+    pub(crate) const fn a_short_one_is_the_last(&self) -> bool {
+        match self {
+            Self::Plain(_) => S::A_SHORT_ONE_IS_THE_LAST,
+        }
+    }
+
+    /// Reads into the one, and what does not fit there into the other.
+    #[inline]
+    pub(crate) fn read(&mut self, first: &mut [u8], then: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(first, then),
+        }
+    }
+
+    /// Writes; how many bytes no buffer holds any more. Where it would block, the same bytes have to be offered again.
+    #[inline]
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.write(bytes),
+        }
+    }
+
+    /// Writes what the layers in between have to say of their own accord.
+    #[inline]
+    #[expect(clippy::unnecessary_wraps, reason = "with TLS it can fail")]
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(_) => Ok(()),
+        }
+    }
+
+    /// How many of the bytes that were offered and not taken yet the server may have seen nevertheless, at most.
+    #[inline]
+    pub(crate) const fn touched(&self) -> usize {
+        match self {
+            Self::Plain(_) => 0,
+        }
+    }
+
+    /// Closes it. What the operating system still holds goes out.
+    pub(crate) fn close(self, net: &mut impl Net<Socket = S>) {
+        match self {
+            Self::Plain(socket) => net.close(socket),
+        }
+    }
+
+    /// Closes it with a reset.
+    pub(crate) fn abort(self, net: &mut impl Net<Socket = S>) {
+        match self {
+            Self::Plain(socket) => net.abort(socket),
+        }
+    }
+}
