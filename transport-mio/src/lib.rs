@@ -81,7 +81,7 @@ mod net;
 pub use steadfast_core as core;
 pub use steadfast_core::wire::handshake::{Accepted, Rejected};
 pub use steadfast_transport::{
-    Endpoint, EndpointError, EngineKind, Failure, WireOptions,
+    Endpoint, EndpointError, EngineKind, Failure, SocketOptions, WireOptions,
     client::{
         Incoming, Noticed, Notices, Outcome, Receipt, ReceiveError, Receiver, Report, Sender, SlowReader, StateWatch,
         Unsettled,

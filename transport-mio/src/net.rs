@@ -5,9 +5,11 @@ use std::{
     time::Duration,
 };
 
-use mio::{Interest, Registry, Token, net::TcpStream};
+#[cfg(unix)]
+use mio::net::UnixStream;
+use mio::{Interest, Registry, Token, event::Source, net::TcpStream};
 use socket2::SockRef;
-use steadfast_transport::{Address, Net};
+use steadfast_transport::{Address, Net, SocketOptions};
 
 /// Where the sessions of a driver get their sockets from. All sockets of a session have its token.
 #[derive(Debug)]
@@ -22,40 +24,53 @@ pub(crate) struct Sockets {
 pub(crate) enum Socket {
     /// Over TCP.
     Tcp(TcpStream),
+    /// To a Unix domain socket.
+    #[cfg(unix)]
+    Unix(UnixStream),
 }
 
 impl Sockets {
     pub(crate) const fn new(registry: Registry, first: usize) -> Self {
         Self { registry, first }
     }
+
+    fn register(&self, slot: usize, source: &mut impl Source) -> io::Result<()> {
+        self.registry.register(source, Token(self.first + slot), Interest::READABLE | Interest::WRITABLE)
+    }
 }
 
 impl Net for Sockets {
     type Socket = Socket;
 
-    fn connect(&mut self, slot: usize, address: &Address) -> io::Result<Socket> {
-        let Address::Tcp(address) = address else { return Err(io::ErrorKind::Unsupported.into()) };
-        let mut socket = TcpStream::connect(*address)?;
-        self.registry.register(&mut socket, Token(self.first + slot), Interest::READABLE | Interest::WRITABLE)?;
-        // None of these is vital: where the system refuses one, the connection is merely less lively.
-        let _ = socket.set_nodelay(true);
-        bound_unsent(&SockRef::from(&socket));
-        Ok(Socket::Tcp(socket))
-    }
-
-    fn close(&mut self, mut socket: Socket) {
-        match &mut socket {
-            Socket::Tcp(socket) => {
-                let _ = self.registry.deregister(socket);
+    fn connect(&mut self, slot: usize, address: &Address, options: SocketOptions) -> io::Result<Socket> {
+        match address {
+            Address::Tcp(address) => {
+                let mut socket = TcpStream::connect(*address)?;
+                self.register(slot, &mut socket)?;
+                options.apply(&SockRef::from(&socket));
+                Ok(Socket::Tcp(socket))
             }
+            #[cfg(unix)]
+            Address::Unix(path) => {
+                let mut socket = UnixStream::connect(path)?;
+                self.register(slot, &mut socket)?;
+                Ok(Socket::Unix(socket))
+            }
+            _ => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
+    fn close(&mut self, mut socket: Socket) {
+        let _ = match &mut socket {
+            Socket::Tcp(socket) => self.registry.deregister(socket),
+            #[cfg(unix)]
+            Socket::Unix(socket) => self.registry.deregister(socket),
+        };
+    }
+
     fn abort(&mut self, socket: Socket) {
-        match &socket {
-            Socket::Tcp(socket) => {
-                let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
-            }
+        if let Socket::Tcp(socket) = &socket {
+            let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
         }
         self.close(socket);
     }
@@ -68,12 +83,13 @@ impl steadfast_transport::Socket for Socket {
     const A_SHORT_ONE_IS_THE_LAST: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
     fn connected(&mut self) -> io::Result<bool> {
-        let Self::Tcp(socket) = self;
-        if let Some(error) = socket.take_error()? {
-            return Err(error);
-        }
-        match socket.peer_addr() {
-            Ok(_) => Ok(true),
+        let (error, peer) = match self {
+            Self::Tcp(socket) => (socket.take_error()?, socket.peer_addr().map(drop)),
+            #[cfg(unix)]
+            Self::Unix(socket) => (socket.take_error()?, socket.peer_addr().map(drop)),
+        };
+        match error.map_or(peer, Err) {
+            Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
             Err(error) => Err(error),
         }
@@ -81,33 +97,24 @@ impl steadfast_transport::Socket for Socket {
 
     fn read(&mut self, first: &mut [u8], then: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(socket) if first.is_empty() => socket.read(then),
-            Self::Tcp(socket) => socket.read_vectored(&mut [IoSliceMut::new(first), IoSliceMut::new(then)]),
+            Self::Tcp(socket) => read(socket, first, then),
+            #[cfg(unix)]
+            Self::Unix(socket) => read(socket, first, then),
         }
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(socket) => socket.write(bytes),
+            #[cfg(unix)]
+            Self::Unix(socket) => socket.write(bytes),
         }
     }
 }
 
-/// Bounds what the kernel holds unsent, so that a ping is not stuck behind megabytes.
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "macos", target_os = "ios"))]
-fn bound_unsent(socket: &SockRef<'_>) {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    let _ = socket.set_tcp_notsent_lowat(UNSENT);
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    let _ = socket.set_send_buffer_size(UNSENT as usize);
+fn read(socket: &mut impl Read, first: &mut [u8], then: &mut [u8]) -> io::Result<usize> {
+    if first.is_empty() {
+        return socket.read(then);
+    }
+    socket.read_vectored(&mut [IoSliceMut::new(first), IoSliceMut::new(then)])
 }
-
-/// Bounds what the kernel holds unsent, so that a ping is not stuck behind megabytes.
-#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "macos", target_os = "ios")))]
-fn bound_unsent(socket: &SockRef<'_>) {
-    let _ = socket.set_send_buffer_size(UNSENT as usize);
-}
-
-/// Enough for a full window on most links (10 ms at 100 Mbit/s); beyond it messages wait
-/// in the driver, and are known to be untouched.
-const UNSENT: u32 = 128 << 10;

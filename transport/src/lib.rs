@@ -20,5 +20,5 @@ pub use crate::{
     endpoint::{Endpoint, EndpointError},
     engine::{EngineKind, WireOptions},
     failure::Failure,
-    net::{Address, Net, Ready, Socket},
+    net::{Address, Net, Ready, Socket, SocketOptions},
 };

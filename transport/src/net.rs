@@ -1,6 +1,8 @@
 //! What a driver lends to the pump: sockets.
 
-use std::{fmt, io, net::SocketAddr};
+use std::{fmt, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use socket2::{SockRef, TcpKeepalive};
 
 /// Makes sockets and takes them back.
 pub trait Net {
@@ -11,7 +13,7 @@ pub trait Net {
     ///
     /// # Errors
     /// What the operating system says at once.
-    fn connect(&mut self, slot: usize, address: &Address) -> io::Result<Self::Socket>;
+    fn connect(&mut self, slot: usize, address: &Address, options: SocketOptions) -> io::Result<Self::Socket>;
 
     /// Closes a socket. What the operating system still holds goes out.
     fn close(&mut self, socket: Self::Socket);
@@ -55,6 +57,25 @@ pub trait Socket: fmt::Debug {
 pub enum Address {
     /// Over TCP.
     Tcp(SocketAddr),
+    /// To a Unix domain socket.
+    Unix(Arc<Path>),
+}
+
+/// What the operating system is asked for with each TCP socket. Where it refuses one of these, the connection is merely less
+/// lively.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct SocketOptions {
+    /// Whether small writes leave at once (`TCP_NODELAY`). Yes: what belongs together is written together anyway.
+    pub nodelay: bool,
+    /// After how long a silence the operating system asks whether the other side is there (`SO_KEEPALIVE`); a quarter of
+    /// that later it asks again. 60 s, behind the session's own heartbeat, which notices more, and sooner; it is for sessions
+    /// that have none. `None`: never.
+    pub keepalive: Option<Duration>,
+    /// How many bytes the operating system holds at most that were not sent yet (`TCP_NOTSENT_LOWAT`; where there is no such
+    /// thing, `SO_SNDBUF`). 128 KiB: enough for a full window on most links (10 ms at 100 Mbit/s). Beyond it messages
+    /// wait in the driver, where they are known to be untouched, and pings are not stuck behind them.
+    pub unsent: u32,
 }
 
 /// What a driver was told of a socket's readiness. Whatever is true stays true until a read or a write finds out
@@ -74,10 +95,34 @@ impl Ready {
     pub const ALL: Self = Self { readable: true, writable: true, ended: true };
 }
 
+impl Default for SocketOptions {
+    fn default() -> Self {
+        Self { nodelay: true, keepalive: Some(Duration::from_mins(1)), unsent: 128 << 10 }
+    }
+}
+
+impl SocketOptions {
+    /// Asks for them, on a TCP socket.
+    pub fn apply(&self, socket: &SockRef<'_>) {
+        let _ = socket.set_tcp_nodelay(self.nodelay);
+        if let Some(time) = self.keepalive {
+            let keepalive = TcpKeepalive::new().with_time(time);
+            #[cfg(not(any(target_os = "openbsd", target_os = "haiku")))]
+            let keepalive = keepalive.with_interval(time / 4);
+            let _ = socket.set_tcp_keepalive(&keepalive);
+        }
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let _ = socket.set_tcp_notsent_lowat(self.unsent);
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        let _ = socket.set_send_buffer_size(self.unsent as usize);
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => fmt::Display::fmt(address, f),
+            Self::Unix(path) => write!(f, "{}", path.display()),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 use socket2::SockRef;
 
-use crate::net::{Address, Net, Ready, Socket};
+use crate::net::{Address, Net, Ready, Socket, SocketOptions};
 
 /// A poll, and sockets that are registered with it.
 pub(crate) struct Loop {
@@ -48,8 +48,8 @@ impl Loop {
 impl Net for Loop {
     type Socket = TcpStream;
 
-    fn connect(&mut self, _: usize, address: &Address) -> io::Result<TcpStream> {
-        let Address::Tcp(address) = address;
+    fn connect(&mut self, _: usize, address: &Address, _: SocketOptions) -> io::Result<TcpStream> {
+        let Address::Tcp(address) = address else { return Err(io::ErrorKind::Unsupported.into()) };
         let mut socket = TcpStream::connect(*address)?;
         self.register(&mut socket);
         Ok(socket)

@@ -16,7 +16,7 @@ use crate::{
     cause,
     endpoint::Endpoint,
     failure::Failure,
-    net::{Address, Net, Socket},
+    net::{Address, Net, Socket, SocketOptions},
 };
 
 /// An attempt to get to a stream.
@@ -26,6 +26,7 @@ pub(crate) struct Dialing<S> {
     /// Where to: after a redirect another endpoint than the session's.
     pub(crate) endpoint: Endpoint,
     dialer: Dialer,
+    options: SocketOptions,
     begun: bool,
     /// Those that are connecting.
     sockets: Vec<Connecting<S>>,
@@ -66,8 +67,9 @@ pub(crate) enum Progress<S> {
 impl<S: Socket> Dialing<S> {
     /// An attempt that has not begun; `attempt` is the session's count.
     pub(crate) fn new(conn: ConnId, endpoint: Endpoint, attempt: u32) -> Self {
-        let dialer = Dialer::new(endpoint.route(), endpoint.race(), attempt);
-        Self { conn, endpoint, dialer, begun: false, sockets: Vec::new(), stream: None, failures: Vec::new() }
+        let (race, options) = endpoint.dial_settings();
+        let dialer = Dialer::new(endpoint.route(), race, attempt);
+        Self { conn, endpoint, dialer, options, begun: false, sockets: Vec::new(), stream: None, failures: Vec::new() }
     }
 
     /// When [`advance`](Self::advance) has to be called at the latest.
@@ -195,11 +197,8 @@ impl<S: Socket> Dialing<S> {
         to: Peer,
         lent: &mut Lent<'_, N>,
     ) -> Result<(), IoKind> {
-        let to = match to {
-            Peer::Tcp(address) => Address::Tcp(address),
-            Peer::Local => return Err(IoKind::Other),
-        };
-        match lent.net.connect(lent.slot, &to) {
+        let to = self.endpoint.address(to);
+        match lent.net.connect(lent.slot, &to, self.options) {
             Ok(socket) => {
                 self.sockets.push(Connecting { attempt, to, socket });
                 Ok(())

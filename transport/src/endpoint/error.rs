@@ -1,0 +1,62 @@
+//! Why an endpoint cannot be.
+
+use std::fmt;
+
+use steadfast_core::wire::handshake::{RequestError, RequestPart};
+
+/// Why an [`Endpoint`](crate::Endpoint) cannot be: which part of it, what was found there, and what was expected.
+///
+/// Header values, user names and passwords are never shown.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EndpointError {
+    pub(super) field: &'static str,
+    pub(super) value: String,
+    pub(super) expected: &'static str,
+}
+
+impl EndpointError {
+    /// Which part is wrong: `url`, `scheme`, `host`, `port`, `userinfo`, `target`, `fragment`, `host header`, `origin`,
+    /// `header name`, `header value` or `subprotocol`.
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        self.field
+    }
+
+    /// What was found there; never a secret.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+}
+
+impl fmt::Display for EndpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} `{}`: expected {}", self.field, self.value, self.expected)
+    }
+}
+
+impl From<RequestError> for EndpointError {
+    fn from(error: RequestError) -> Self {
+        let field = match error.part() {
+            RequestPart::Scheme => "scheme",
+            RequestPart::Host => "host",
+            RequestPart::Port => "port",
+            RequestPart::Target => "target",
+            RequestPart::HostHeader => "host header",
+            RequestPart::Origin => "origin",
+            RequestPart::Subprotocol => "subprotocol",
+            RequestPart::HeaderName => "header name",
+            RequestPart::HeaderValue => "header value",
+            _ => "request",
+        };
+        let found = error.found();
+        let value = found.strip_prefix('`').and_then(|found| found.strip_suffix('`')).unwrap_or(found);
+        Self { field, value: value.to_owned(), expected: error.expected() }
+    }
+}
+
+impl std::error::Error for EndpointError {}
+
+pub(super) fn refuse(field: &'static str, value: impl fmt::Display, expected: &'static str) -> EndpointError {
+    EndpointError { field, value: value.to_string(), expected }
+}

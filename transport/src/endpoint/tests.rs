@@ -1,0 +1,124 @@
+//! Endpoints from URLs.
+
+use super::*;
+
+fn field_of(url: &str) -> &'static str {
+    Endpoint::parse(url).expect_err(url).field()
+}
+
+#[test]
+fn a_url_is_taken_apart() {
+    let endpoint = Endpoint::parse("ws://example.com:8080/a/b?c=d").expect("a good URL");
+    assert_eq!((endpoint.host(), endpoint.port(), endpoint.target()), ("example.com", 8080, "/a/b?c=d"));
+    assert_eq!(endpoint.to_string(), "ws://example.com:8080/a/b");
+}
+
+#[test]
+fn what_the_url_leaves_out_has_defaults() {
+    let endpoint = Endpoint::parse("WS://[::1]").expect("a good URL");
+    assert_eq!((endpoint.host(), endpoint.port(), endpoint.target()), ("::1", 80, "/"));
+    assert_eq!(endpoint.to_string(), "ws://[::1]/");
+    assert_eq!(Endpoint::parse("ws://h?q=1").expect("a good URL").target(), "/?q=1");
+}
+
+#[test]
+fn a_bad_url_is_refused_by_the_part_that_is_wrong() {
+    assert_eq!(field_of("example.com"), "url");
+    assert_eq!(field_of("http://example.com"), "scheme");
+    assert_eq!(field_of("wsss://example.com"), "scheme");
+    assert_eq!(field_of("ws://"), "host");
+    assert_eq!(field_of("ws:///path"), "host");
+    assert_eq!(field_of("ws://:80/"), "host");
+    assert_eq!(field_of("ws://[::1/"), "port");
+    assert_eq!(field_of("ws://[fe]/"), "host");
+    assert_eq!(field_of("ws://h:0/"), "port");
+    assert_eq!(field_of("ws://h:65536/"), "port");
+    assert_eq!(field_of("ws://h:/"), "port");
+    assert_eq!(field_of("ws://user:secret@h/"), "userinfo");
+    assert_eq!(field_of("ws://h/#there"), "fragment");
+    assert_eq!(field_of("ws://h:+1/"), "port");
+    assert_eq!(field_of("ws://[::1]x/"), "host");
+    assert_eq!(field_of("ws://h\\i/"), "host");
+    assert_eq!(field_of("ws://h/a b"), "target");
+}
+
+#[test]
+fn an_error_shows_no_secrets() {
+    let error = Endpoint::parse("ws://user:secret@h/").expect_err("userinfo is refused");
+    assert!(!error.to_string().contains("secret"), "{error}");
+    for url in ["ws://user:sec/ret@h/", "ws://user:sec?ret@h/"] {
+        let error = Endpoint::parse(url).expect_err("userinfo is refused");
+        assert_eq!((error.field(), error.value()), ("userinfo", "…@h/"));
+    }
+    assert_eq!(Endpoint::parse("ws://h:8o/").expect_err("no number").value(), "8o");
+    let error = Endpoint::parse("ws://h/?token=secret#x").expect_err("a fragment is refused");
+    assert!(!error.to_string().contains("secret"), "{error}");
+    let endpoint = Endpoint::parse("ws://h/").expect("a good URL");
+    let error = endpoint.clone().header("X-Key", "secret\r\nX-Other: 1").expect_err("injection is refused");
+    assert!(!error.to_string().contains("secret"), "{error}");
+    let endpoint = endpoint.header("Authorization", "secret").expect("a good header");
+    assert!(!format!("{endpoint:?} {endpoint}").contains("secret"));
+}
+
+#[test]
+fn headers_of_the_handshake_cannot_be_set() {
+    for name in ["Host", "upgrade", "Connection", "Sec-WebSocket-Key", "sec-websocket-protocol", "Content-Length"] {
+        let error = Endpoint::parse("ws://h/").expect("a good URL").header(name, "x").expect_err(name);
+        assert_eq!((error.field(), error.value()), ("header name", name));
+    }
+}
+
+#[test]
+fn a_subprotocol_is_a_token_and_offered_once() {
+    let endpoint = Endpoint::parse("ws://h/").expect("a good URL").subprotocol("a").expect("a token");
+    assert!(endpoint.clone().subprotocol("a").is_err());
+    assert!(endpoint.clone().subprotocol("a, b").is_err());
+    assert!(endpoint.subprotocol("").is_err());
+}
+
+#[test]
+fn a_unix_socket_is_a_path_and_a_target() {
+    for (url, target) in [
+        ("ws+unix:/run/a.sock", "/"),
+        ("WS+UNIX:///run/a.sock:/chat?room=7", "/chat?room=7"),
+        ("ws+unix:/run/a.sock:?room=7", "/?room=7"),
+    ] {
+        let endpoint = Endpoint::parse(url).expect("a good URL");
+        assert_eq!(endpoint.unix_path(), Some(Path::new("/run/a.sock")));
+        assert_eq!((endpoint.host(), endpoint.target()), ("localhost", target));
+        assert!(endpoint.is_local() && !endpoint.to_string().contains("room"), "{endpoint}");
+    }
+    assert_eq!(field_of("ws+unix:run/a.sock"), "path");
+    assert_eq!(field_of("ws+unix:"), "path");
+    assert_eq!(field_of("ws+unix:/run/a.sock?room=7"), "path");
+    assert_eq!(field_of("ws+unix:/run/a.sock:/chat#here"), "fragment");
+    assert_eq!(field_of("ws+unix:/run/a.sock:/a b"), "target");
+}
+
+#[test]
+fn a_strict_endpoint_is_encrypted_or_on_this_machine() {
+    let strict = |url: &str| Endpoint::parse(url).expect("a good URL").secure_only();
+    for url in ["ws://127.0.0.1/", "ws://127.9.9.9/", "ws://[::1]/", "ws://[::ffff:127.0.0.1]/", "ws://LocalHost/"] {
+        assert!(strict(url).is_ok(), "{url}");
+    }
+    for url in ["ws://example.com/", "ws://10.0.0.1/", "ws://localhost.example.com/", "ws://[::]/", "ws://0.0.0.0/"] {
+        assert_eq!(strict(url).map_err(|error| error.field()), Err("scheme"), "{url}");
+    }
+    #[cfg(feature = "tls")]
+    assert!(strict("wss://example.com/").is_ok());
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn a_secure_url_has_another_port() {
+    let endpoint = Endpoint::parse("wss://example.com/a").expect("a good URL");
+    assert_eq!((endpoint.port(), endpoint.is_secure()), (443, true));
+    assert_eq!(endpoint.to_string(), "wss://example.com/a");
+    assert_eq!(Endpoint::parse("wss://example.com:80").expect("a good URL").to_string(), "wss://example.com:80/");
+}
+
+#[test]
+#[cfg(not(feature = "tls"))]
+fn without_tls_a_secure_url_is_refused() {
+    assert_eq!(field_of("wss://example.com"), "scheme");
+}
