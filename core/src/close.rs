@@ -215,6 +215,10 @@ pub enum TlsKind {
     WrongName,
     /// No pin matched.
     PinMismatch,
+    /// The certificate is malformed, revoked, wrongly signed, or not for servers.
+    Certificate,
+    /// The server refused the client's certificate, or demands one.
+    ClientCertificate,
     /// An alert, or a violation of the protocol.
     Protocol,
 }
@@ -408,6 +412,8 @@ impl TlsKind {
             Self::UnknownIssuer => "the certificate's issuer is not trusted",
             Self::WrongName => "the certificate is for another name",
             Self::PinMismatch => "no pin matches the certificate",
+            Self::Certificate => "the certificate cannot be used",
+            Self::ClientCertificate => "the server wants another client certificate",
             Self::Protocol => "the handshake failed",
         }
     }

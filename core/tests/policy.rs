@@ -56,6 +56,7 @@ fn statuses_mean_what_the_table_says() {
     for status in [401, 403] {
         assert_eq!(decide(&rejected(status)), Decision::RefreshCredentials, "{status}");
     }
+    assert_eq!(decide(&Cause::Tls(TlsKind::ClientCertificate)), Decision::RefreshCredentials);
     for status in [200, 204, 404, 408, 409, 421, 423, 425, 429, 500, 502, 503, 504, 599] {
         assert_eq!(decide(&rejected(status)), Decision::Retry, "{status}");
     }
@@ -80,6 +81,7 @@ fn only_what_no_retry_can_mend_is_terminal_among_failures() {
         Cause::Dns(DnsKind::Unavailable),
         Cause::Tls(TlsKind::Expired),
         Cause::Tls(TlsKind::UnknownIssuer),
+        Cause::Tls(TlsKind::Certificate),
         Cause::Tls(TlsKind::Protocol),
         Cause::Handshake(HandshakeKind::NotHttp),
         Cause::Handshake(HandshakeKind::Truncated),

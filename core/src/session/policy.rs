@@ -197,7 +197,8 @@ impl ClosePolicy {
             }
             _ if self.is_final(cause) => Decided { decision: Decision::Terminal, by: DecidedBy::Table },
             _ if self.failures == Failures::RetryAll => Decided { decision: Decision::Retry, by: DecidedBy::Failures },
-            Cause::Rejected { status: 401 | 403, .. } => {
+            // Whoever presents himself as somebody else may be let in.
+            Cause::Rejected { status: 401 | 403, .. } | Cause::Tls(TlsKind::ClientCertificate) => {
                 Decided { decision: Decision::RefreshCredentials, by: DecidedBy::Table }
             }
             _ => Decided { decision: Decision::Retry, by: DecidedBy::Table },
