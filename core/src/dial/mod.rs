@@ -36,10 +36,14 @@
 
 mod action;
 mod addresses;
+pub mod cookies;
 mod dialer;
+pub mod environment;
 mod event;
 mod hop;
+pub mod proxy;
 mod race;
+pub mod redirect;
 
 pub use self::{
     action::{Action, Actions, AttemptId},

@@ -1,15 +1,15 @@
 //! The server's answer, as it comes in.
 
-use alloc::vec::Vec;
 use core::fmt;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha1::{Digest, Sha1};
 
 use super::{
-    judge::{Accepted, Answer, Offer},
+    head::Head,
+    judge::{Accepted, Offer},
     rejected::Rejected,
-    violation::{Violation, shown},
+    violation::Violation,
 };
 use crate::{Cause, IoKind};
 
@@ -22,10 +22,7 @@ pub struct Handshake {
     accept: [u8; 28],
     offer: Offer,
     limits: Limits,
-    /// The head, as far as it came in; empty if it comes at once.
-    head: Vec<u8>,
-    /// The bytes of the interim answers before it.
-    interim: usize,
+    head: Head,
     /// The answer is judged.
     over: bool,
 }
@@ -67,7 +64,7 @@ pub enum Progress {
 impl Handshake {
     pub(super) fn new(key: &[u8; 24], offer: Offer) -> Self {
         let accept = base64(&Sha1::new().chain_update(key).chain_update(GUID).finalize());
-        Self { accept, offer, limits: Limits::default(), head: Vec::new(), interim: 0, over: false }
+        Self { accept, offer, limits: Limits::default(), head: Head::default(), over: false }
     }
 
     /// Accepts more, or less, of an answer than by default.
@@ -88,7 +85,7 @@ impl Handshake {
         let progress = self.advance(input).unwrap_or_else(Progress::Failed);
         if !matches!(progress, Progress::Incomplete) {
             self.over = true;
-            self.head = Vec::new();
+            self.head = Head::default();
         }
         progress
     }
@@ -102,48 +99,23 @@ impl Handshake {
     /// What is wrong with an answer of which no more comes; `None` if nothing of it came.
     #[must_use]
     pub fn truncated(&self) -> Option<Violation> {
-        match self.head.len() + self.interim {
+        match self.head.len() {
             0 => None,
             bytes => Some(Violation::Truncated { bytes }),
         }
     }
 
     fn advance(&mut self, input: &mut &[u8]) -> Result<Progress, Violation> {
-        loop {
-            let before = self.head.len();
-            let room = self.limits.max_head_bytes.saturating_sub(self.interim + before);
-            let offered = &input[..input.len().min(room)];
-            // A head that comes at once is read where it lies.
-            let head = if before == 0 {
-                offered
-            } else {
-                self.head.extend_from_slice(offered);
-                &self.head
-            };
-            begins_like_http(head, before)?;
-            let Some(end) = end_of_head(head, before) else {
-                if offered.len() == room {
-                    return Err(Violation::HeadTooLarge { limit: self.limits.max_head_bytes });
-                }
-                if before == 0 {
-                    self.head.extend_from_slice(offered);
-                }
-                *input = &input[offered.len()..];
-                return Ok(Progress::Incomplete);
-            };
-            let answer = Answer::parse(&head[..end], self.limits.max_headers)?;
-            *input = &input[end - before..];
-            if answer.is_interim() {
-                self.interim += end;
-                self.head.clear();
-            } else if answer.status == SWITCHING_PROTOCOLS {
-                return answer.judge(&self.accept, &self.offer).map(Progress::Accepted);
-            } else {
-                let mut rejected = Rejected::new(&answer, self.limits.max_body_bytes);
-                rejected.receive(input);
-                return Ok(Progress::Rejected(rejected));
-            }
+        let Limits { max_head_bytes, max_headers, max_body_bytes } = self.limits;
+        let judged = self.head.receive(input, max_head_bytes, max_headers, |answer| match answer.status {
+            SWITCHING_PROTOCOLS => answer.judge(&self.accept, &self.offer).map(Progress::Accepted),
+            _ => Ok(Progress::Rejected(Rejected::new(answer, max_body_bytes))),
+        })?;
+        let mut progress = judged.unwrap_or(Progress::Incomplete);
+        if let Progress::Rejected(rejected) = &mut progress {
+            rejected.receive(input);
         }
+        Ok(progress)
     }
 }
 
@@ -156,7 +128,8 @@ impl Default for Limits {
 impl fmt::Debug for Handshake {
     /// What came of the answer may hold secrets: it is left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Handshake({} B of a head, {} B of interim answers)", self.head.len(), self.interim)
+        let (bytes, interim) = (self.head.len(), self.head.interim());
+        write!(f, "Handshake({} B of a head, {} B of interim answers)", bytes - interim, interim)
     }
 }
 
@@ -168,26 +141,6 @@ pub(super) fn base64<const CHARACTERS: usize>(bytes: &[u8]) -> [u8; CHARACTERS] 
     text
 }
 
-/// What does not begin as an answer does is told at once: a server of another protocol may say a few bytes and wait.
-fn begins_like_http(head: &[u8], checked: usize) -> Result<(), Violation> {
-    match (checked..head.len().min(BEGINNING.len())).find(|&at| head[at] != BEGINNING[at]) {
-        // As far as the first wrong byte, so that it does not depend on how much came with it.
-        Some(wrong) => Err(Violation::NotHttp { expected: "`HTTP/1.`", found: shown(&head[..=wrong]) }),
-        None => Ok(()),
-    }
-}
-
-/// Where the head ends: behind its first empty line. The first `searched` bytes have none.
-///
-/// The parser is asked only then. A head that trickles in is looked at once, and not once for each of its pieces.
-fn end_of_head(head: &[u8], searched: usize) -> Option<usize> {
-    let empty = |line_end: usize| matches!(head[..line_end], [.., b'\n'] | [.., b'\n', b'\r']);
-    let is_end = |(at, &byte): (usize, &u8)| byte == b'\n' && empty(searched + at);
-    head[searched..].iter().enumerate().position(is_end).map(|at| searched + at + 1)
-}
-
-/// What an answer is known by.
-const BEGINNING: &[u8] = b"HTTP/1.";
 /// The status that accepts (RFC 6455 §4.2.2).
 const SWITCHING_PROTOCOLS: u16 = 101;
 /// What the key is hashed with (RFC 6455 §1.3).
@@ -203,24 +156,5 @@ mod tests {
         let key = base64(b"the sample nonce");
         assert_eq!(&key, b"dGhlIHNhbXBsZSBub25jZQ==");
         assert_eq!(&Handshake::new(&key, Offer::default()).accept, b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-    }
-
-    #[test]
-    fn a_head_ends_behind_its_first_empty_line_wherever_the_search_begins() {
-        let cases: [(&[u8], _); 7] = [
-            (b"", None),
-            (b"a\r\nb: c\r\n", None),
-            (b"a\r\n\r\nrest\r\n\r\n", Some(5)),
-            (b"a\n\nrest", Some(3)),
-            (b"a\n\r\nrest", Some(4)),
-            (b"a\r\n\r", None),
-            (b"\r\n", None),
-        ];
-        for (head, end) in cases {
-            let at_most = end.map_or(head.len(), |end| end - 1);
-            for searched in 0..=at_most {
-                assert_eq!(end_of_head(head, searched), end, "{} from {searched}", head.escape_ascii());
-            }
-        }
     }
 }

@@ -56,12 +56,12 @@ pub(super) struct Offer {
 
 /// A complete head, as the parser took it apart.
 #[derive(Debug)]
-pub(super) struct Answer<'h> {
-    pub(super) status: u16,
+pub(crate) struct Answer<'h> {
+    pub(crate) status: u16,
     /// The minor version: HTTP/1.0 or HTTP/1.1.
     version: u8,
-    pub(super) reason: &'h str,
-    pub(super) headers: Vec<Header<'h>>,
+    pub(crate) reason: &'h str,
+    pub(crate) headers: Vec<Header<'h>>,
 }
 
 impl<'h> Answer<'h> {

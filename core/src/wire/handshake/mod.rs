@@ -27,6 +27,7 @@
 
 mod answer;
 mod body;
+mod head;
 mod headers;
 #[cfg(feature = "http")]
 mod http;
@@ -48,4 +49,10 @@ pub use self::{
     rejected::Rejected,
     request::{Request, Scheme},
     violation::Violation,
+};
+#[cfg(feature = "dial")]
+pub(crate) use self::{
+    head::Head,
+    part::{host as checked_host, quoted},
+    violation::shown,
 };

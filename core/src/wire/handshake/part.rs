@@ -105,7 +105,7 @@ impl fmt::Display for RequestPart {
 }
 
 /// The host as it is kept: a name, an IPv4 address, or an IPv6 address without its brackets (RFC 3986 §3.2.2).
-pub(super) fn host(host: &str) -> Result<String, RequestError> {
+pub(crate) fn host(host: &str) -> Result<String, RequestError> {
     let refuse = |expected| Err(RequestError::new(RequestPart::Host, quoted(host), expected));
     if host.is_empty() {
         return refuse("a name or an address");
@@ -127,7 +127,7 @@ pub(super) fn host(host: &str) -> Result<String, RequestError> {
     Ok(host.to_string())
 }
 
-pub(super) fn port(port: Option<u16>) -> Result<Option<u16>, RequestError> {
+pub(crate) fn port(port: Option<u16>) -> Result<Option<u16>, RequestError> {
     match port {
         Some(0) => Err(RequestError::new(RequestPart::Port, 0, "1 to 65535")),
         port => Ok(port),
@@ -202,7 +202,7 @@ pub(super) fn header_value(name: &str, value: &[u8]) -> Result<(), RequestError>
 }
 
 /// As an error shows what was found.
-pub(super) fn quoted(found: &str) -> String {
+pub(crate) fn quoted(found: &str) -> String {
     format!("`{}`", found.escape_debug())
 }
 

@@ -157,6 +157,59 @@ impl Request {
         Ok(self)
     }
 
+    /// Adds cookies, as a `Cookie` header has them (RFC 6265 §4.2.1), behind those of a header that is there already: there
+    /// may be only one (§5.4). Nothing is added for nothing.
+    ///
+    /// # Errors
+    /// What HTTP does not allow in a header.
+    pub fn cookies(mut self, pairs: impl AsRef<[u8]>) -> Result<Self, RequestError> {
+        let pairs = pairs.as_ref();
+        if pairs.is_empty() {
+            return Ok(self);
+        }
+        part::header_value("Cookie", pairs)?;
+        match self.headers.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case("cookie")) {
+            Some((_, value)) => {
+                if !value.trim_ascii_end().is_empty() {
+                    value.extend_from_slice(b"; ");
+                }
+                value.extend_from_slice(pairs);
+                Ok(self)
+            }
+            None => self.header("Cookie", pairs),
+        }
+    }
+
+    /// The same request to another place. If that is of another origin (scheme, host, port), it is made without
+    /// `Authorization`, `Proxy-Authorization` and `Cookie`, which are secrets between the client and the old one, and with
+    /// a `Host` header of its own. Other headers and the offer of subprotocols go along.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn redirected(
+        &self,
+        scheme: Scheme,
+        host: &str,
+        port: Option<u16>,
+        target: &str,
+    ) -> Result<Self, RequestError> {
+        let mut request = Self::new(scheme, host, port, target)?;
+        request.headers.clone_from(&self.headers);
+        request.offer = self.offer.clone();
+        if self.is_of_one_origin_with(&request) {
+            request.authority.clone_from(&self.authority);
+        } else {
+            request.headers.retain(|(name, _)| !SECRET.iter().any(|secret| secret.eq_ignore_ascii_case(name)));
+        }
+        Ok(request)
+    }
+
+    /// Whether both go to the same origin: scheme, host and port (RFC 6454 §5).
+    #[must_use]
+    pub fn is_of_one_origin_with(&self, other: &Self) -> bool {
+        (self.scheme, self.port) == (other.scheme, other.port) && self.host.eq_ignore_ascii_case(&other.host)
+    }
+
     /// Appends the request to `out`, and begins to wait for its answer.
     ///
     /// `nonce` is what shows that the answer is one to this request: 16 bytes from a generator that the server cannot
@@ -258,3 +311,5 @@ fn is_websocket(name: &str) -> bool {
 
 /// Headers that the handshake itself writes, or that would make the request have a body.
 const RESERVED: [&str; 5] = ["Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding"];
+/// Headers that are meant for one origin, and for no other.
+const SECRET: [&str; 3] = ["Authorization", "Proxy-Authorization", "Cookie"];

@@ -138,7 +138,7 @@ impl fmt::Display for Violation {
 impl error::Error for Violation {}
 
 /// A server's bytes as an error may show them.
-pub(super) fn shown(bytes: &[u8]) -> String {
+pub(crate) fn shown(bytes: &[u8]) -> String {
     let kept = &bytes[..bytes.len().min(SHOWN)];
     let more = if kept.len() < bytes.len() { "…" } else { "" };
     format!("{}{more}", kept.escape_ascii())
