@@ -1,7 +1,7 @@
 //! Sockets: registered with mio, and set up as messages want it.
 
 use std::{
-    io::{self, IoSliceMut, Read, Write},
+    io::{self, IoSlice, IoSliceMut, Read, Write},
     time::Duration,
 };
 
@@ -108,6 +108,14 @@ impl steadfast_transport::Socket for Socket {
             Self::Tcp(socket) => socket.write(bytes),
             #[cfg(unix)]
             Self::Unix(socket) => socket.write(bytes),
+        }
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(socket) => socket.write_vectored(slices),
+            #[cfg(unix)]
+            Self::Unix(socket) => socket.write_vectored(slices),
         }
     }
 }

@@ -12,6 +12,8 @@ mod net;
 pub mod pump;
 #[cfg(test)]
 mod testing;
+#[cfg(feature = "_tls")]
+pub mod tls;
 
 pub use steadfast_core as core;
 

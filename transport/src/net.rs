@@ -1,6 +1,13 @@
 //! What a driver lends to the pump: sockets.
 
-use std::{fmt, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    io::{self, IoSlice},
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use socket2::{SockRef, TcpKeepalive};
 
@@ -49,6 +56,14 @@ pub trait Socket: fmt::Debug {
     /// # Errors
     /// `WouldBlock`, or what the operating system says.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Writes several slices, one after the other: of the first that is not empty, unless a socket can do more at once.
+    ///
+    /// # Errors
+    /// `WouldBlock`, or what the operating system says.
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write(slices.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| slice))
+    }
 }
 
 /// Where a socket goes.

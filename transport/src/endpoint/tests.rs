@@ -104,12 +104,12 @@ fn a_strict_endpoint_is_encrypted_or_on_this_machine() {
     for url in ["ws://example.com/", "ws://10.0.0.1/", "ws://localhost.example.com/", "ws://[::]/", "ws://0.0.0.0/"] {
         assert_eq!(strict(url).map_err(|error| error.field()), Err("scheme"), "{url}");
     }
-    #[cfg(feature = "tls")]
+    #[cfg(feature = "_tls")]
     assert!(strict("wss://example.com/").is_ok());
 }
 
 #[test]
-#[cfg(feature = "tls")]
+#[cfg(feature = "_tls")]
 fn a_secure_url_has_another_port() {
     let endpoint = Endpoint::parse("wss://example.com/a").expect("a good URL");
     assert_eq!((endpoint.port(), endpoint.is_secure()), (443, true));
@@ -118,7 +118,7 @@ fn a_secure_url_has_another_port() {
 }
 
 #[test]
-#[cfg(not(feature = "tls"))]
+#[cfg(not(feature = "_tls"))]
 fn without_tls_a_secure_url_is_refused() {
     assert_eq!(field_of("wss://example.com"), "scheme");
 }

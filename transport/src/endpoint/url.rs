@@ -24,7 +24,7 @@ impl Url {
             url.split_once("://").ok_or_else(|| refuse("url", shown(url), "ws://host[:port][/path] or wss://…"))?;
         let scheme = match scheme.to_ascii_lowercase().as_str() {
             "ws" => Scheme::Ws,
-            "wss" if cfg!(feature = "tls") => Scheme::Wss,
+            "wss" if cfg!(feature = "_tls") => Scheme::Wss,
             "wss" => return Err(refuse("scheme", scheme, "`ws`: this build is without TLS")),
             _ => return Err(refuse("scheme", scheme.escape_debug(), "`ws`, `wss` or `ws+unix`")),
         };
