@@ -13,7 +13,7 @@ use steadfast_transport::{
     pump::{Application, Remote, SessionId},
 };
 
-use crate::driver::Driver;
+use crate::driver::{Driver, LoopHandle};
 
 /// Many sessions on your thread: a [`Driver`] with a poll of its own. A panic in the application's code unwinds through
 /// it; do not use it after that.
@@ -106,6 +106,25 @@ impl<A: Application> EventLoop<A> {
         }
         self.driver.advance();
         Ok(())
+    }
+
+    /// Runs until a [handle](Self::handle) asks it to [stop](LoopHandle::stop). Its sessions stay as they are then, and it
+    /// can be run again.
+    ///
+    /// # Errors
+    /// As [`run_once`](Self::run_once).
+    pub fn run(&mut self) -> io::Result<()> {
+        while !self.driver.is_asked_to_stop() {
+            self.run_once(None)?;
+        }
+        self.driver.forget_stop();
+        Ok(())
+    }
+
+    /// A handle on the loop for other threads, to add sessions and to end it.
+    #[must_use]
+    pub fn handle(&self) -> LoopHandle<A> {
+        self.driver.handle()
     }
 
     /// A handle on a session for other threads; `None` if there is no such session.

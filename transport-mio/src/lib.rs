@@ -6,7 +6,7 @@
 //! - [`Client`]: a handle, and a thread that keeps the session. Blocking and timed calls, cloneable [`Sender`] and
 //!   [`Receiver`], a [`Receipt`] for each message, a [watch](StateWatch) on the state.
 //! - [`EventLoop`]: thousands of sessions on your thread. What comes in is given to your [`Application`]; other threads
-//!   reach a session through its [`Remote`].
+//!   reach a session through its [`Remote`], and the loop through its [`LoopHandle`].
 //! - [`Driver`]: the same on a `mio::Poll` that you already have.
 //!
 //! ```
@@ -86,12 +86,12 @@ pub use steadfast_transport::{
         Incoming, Noticed, Notices, Outcome, Receipt, ReceiveError, Receiver, Report, Sender, SlowReader, StateWatch,
         Unsettled,
     },
-    pump::{Application, Reads, Remote, Requests, SendError, SessionId},
+    pump::{Application, Connects, Reads, Remote, Requests, SendError, SessionId},
 };
 
 pub use crate::{
     client::{BuildError, Client, ClientBuilder},
-    driver::{Driver, OutOfTokens},
+    driver::{Driver, LoopGone, LoopHandle, OutOfTokens},
     event_loop::EventLoop,
 };
 

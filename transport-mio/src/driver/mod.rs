@@ -1,10 +1,12 @@
 //! The driver: turns readiness into events, and actions into I/O.
 
+mod handle;
 mod timers;
 
 use std::{
     collections::VecDeque,
     fmt,
+    num::NonZeroUsize,
     ops::Range,
     sync::Arc,
     task,
@@ -18,10 +20,11 @@ use steadfast_core::{
 };
 use steadfast_transport::{
     Endpoint, Ready,
-    pump::{Application, Command, Mailbox, Pump, Remote, SessionId, Shared, Turn},
+    pump::{Application, Command, Connects, Mailbox, Pump, Remote, SessionId, Shared, Turn},
 };
 
-use self::timers::Timers;
+pub use self::handle::{LoopGone, LoopHandle};
+use self::{handle::Inbox, timers::Timers};
 use crate::net::{Socket, Sockets};
 
 /// Many sessions on a `mio::Poll` of yours.
@@ -43,6 +46,8 @@ pub struct Driver<A: Application> {
     timers: Timers,
     shared: Shared<Sockets>,
     mailbox: Arc<Mailbox>,
+    /// What other threads ask of the loop as a whole.
+    inbox: Arc<Inbox<A>>,
     /// Commands that were taken and not carried out yet.
     commands: Vec<Command>,
     /// Sessions with something to write or read once all events were handled.
@@ -74,6 +79,7 @@ impl<A: Application> Driver<A> {
     /// A driver without sessions. Sessions use one token each, from `tokens`.
     #[must_use]
     pub fn new(registry: Registry, tokens: Range<usize>, waker: Arc<Waker>) -> Self {
+        let inbox = Arc::new(Inbox::new(Arc::clone(&waker)));
         let mailbox = Arc::new(Mailbox::new(task::Waker::from(Arc::new(Bell(waker)))));
         let shared = Shared::new(Sockets::new(registry, tokens.start), &mailbox);
         Self {
@@ -83,6 +89,7 @@ impl<A: Application> Driver<A> {
             timers: Timers::default(),
             shared,
             mailbox,
+            inbox,
             commands: Vec::new(),
             unsettled: VecDeque::new(),
             looked: None,
@@ -174,6 +181,9 @@ impl<A: Application> Driver<A> {
         for _ in 0..self.unsettled.len() {
             self.settle_next();
         }
+        for work in self.inbox.take() {
+            work(self);
+        }
         if self.commands.is_empty() {
             self.mailbox.take(&mut self.commands);
         }
@@ -191,6 +201,7 @@ impl<A: Application> Driver<A> {
         for _ in 0..self.unsettled.len() {
             self.settle_next();
         }
+        self.let_connect();
         // What was asked for meanwhile is for the next round; if that is nothing, the next command wakes the poll.
         self.mailbox.take(&mut self.commands);
     }
@@ -198,7 +209,7 @@ impl<A: Application> Driver<A> {
     /// When [`advance`](Self::advance) must be called at the latest; `None`: not before an event.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        if !self.commands.is_empty() || !self.unsettled.is_empty() {
+        if !self.commands.is_empty() || !self.unsettled.is_empty() || self.shared.next_to_connect().is_some() {
             return Some(self.epoch);
         }
         self.timers.next().map(|at| self.epoch + Duration::from_micros(at.as_micros()))
@@ -234,10 +245,49 @@ impl<A: Application> Driver<A> {
         Some(self.slots[self.index(session)?].pump.remote(&self.mailbox))
     }
 
+    /// Changes how many sessions may connect at the same time, from the resolution of the name until the WebSocket is
+    /// open. 128: no more than the shortest backlog in wide use of a socket that listens, so that one loop does not
+    /// overflow it when a server comes back and all sessions with it.
+    ///
+    /// The others wait in the order in which they came, as [`Connecting`](steadfast_core::State::Connecting); their connect
+    /// timeout does not run meanwhile. The limit is the loop's, not a server's: attempts that hang hold their places
+    /// until their connect timeout. Where many sessions share a loop with those of a server that hangs, a shorter
+    /// timeout, a higher limit, or a loop of their own helps.
+    pub const fn set_max_connects(&mut self, most: NonZeroUsize) {
+        self.shared.set_max_connects(most);
+    }
+
+    /// How many sessions connect, or wait for their turn to.
+    #[must_use]
+    pub fn connects(&self) -> Connects {
+        self.shared.connects()
+    }
+
+    /// A handle on the loop as a whole for other threads.
+    #[must_use]
+    pub fn handle(&self) -> LoopHandle<A> {
+        LoopHandle::new(Arc::clone(&self.inbox))
+    }
+
+    /// Whether a [handle](Self::handle) asked the loop to end.
+    #[must_use]
+    pub fn is_asked_to_stop(&self) -> bool {
+        self.inbox.is_asked_to_stop()
+    }
+
+    pub(crate) fn forget_stop(&self) {
+        self.inbox.forget_stop();
+    }
+
     /// A session, to look at.
     #[must_use]
     pub fn session(&self, session: SessionId) -> Option<&Session> {
         Some(self.slots[self.index(session)?].pump.session())
+    }
+
+    /// All sessions, in no particular order.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionId> {
+        self.slots.iter().map(|(_, slot)| slot.pump.id())
     }
 
     /// A session's application.
@@ -262,6 +312,16 @@ impl<A: Application> Driver<A> {
     #[must_use]
     pub const fn epoch(&self) -> Instant {
         self.epoch
+    }
+
+    /// Lets sessions connect for which there is room now. Those whose attempts fail at once make room for as many more in
+    /// the next round, not in this one: others want their turn.
+    fn let_connect(&mut self) {
+        for _ in 0..self.shared.connects().limit {
+            let Some(index) = self.shared.next_to_connect() else { return };
+            self.turn(index).connect();
+            self.settle(index);
+        }
     }
 
     fn carry_out(&mut self, command: Command) {
@@ -346,6 +406,7 @@ impl<A: Application> Drop for Driver<A> {
     /// first.
     fn drop(&mut self) {
         self.mailbox.close();
+        self.inbox.close();
     }
 }
 

@@ -8,6 +8,7 @@ mod endings;
 mod event_loop;
 mod failures;
 pub(crate) mod frames;
+mod handles;
 mod hostile;
 mod lifecycle;
 mod partings;
@@ -15,4 +16,5 @@ mod races;
 pub(crate) mod silence;
 #[cfg(feature = "trace")]
 mod trace;
+mod turnstile;
 pub(crate) mod victim;

@@ -72,6 +72,11 @@ impl<S: Socket> Dialing<S> {
         Self { conn, endpoint, dialer, options, begun: false, sockets: Vec::new(), stream: None, failures: Vec::new() }
     }
 
+    /// Whether it was [gone on](Self::advance) with at all.
+    pub(crate) const fn has_begun(&self) -> bool {
+        self.begun
+    }
+
     /// When [`advance`](Self::advance) has to be called at the latest.
     pub(crate) const fn deadline(&self) -> Option<Timestamp> {
         self.dialer.deadline()

@@ -78,6 +78,15 @@ impl<S: Socket> Link<S> {
         }
     }
 
+    /// Whether an attempt is under way, or waits its turn.
+    pub(super) fn is_connecting(&self) -> bool {
+        match self {
+            Self::None => false,
+            Self::Dialing(_) => true,
+            Self::Up(connection) => !connection.open,
+        }
+    }
+
     /// Does something with the connection of this name; nothing if it is gone.
     pub(super) fn with(&mut self, conn: ConnId, act: impl FnOnce(&mut Connection<S>)) {
         if let Some(connection) = self.up(conn) {

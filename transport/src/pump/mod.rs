@@ -6,6 +6,7 @@
 
 mod application;
 mod backlog;
+mod gate;
 mod hands;
 mod link;
 mod machine;
@@ -20,9 +21,10 @@ use std::{
 
 use steadfast_core::{Event, Message, MessageId, SendOptions, Session, Timestamp, config::Config};
 
-use self::{application::next_id, link::Link, machine::Machine};
+use self::{application::next_id, gate::Place, link::Link, machine::Machine};
 pub use self::{
     application::{Application, Reads, Requests},
+    gate::Connects,
     mailbox::{Command, Mailbox, Remote, SendError},
     turn::{Shared, Turn},
 };
@@ -49,6 +51,8 @@ pub struct Pump<A, S> {
     /// Names messages; shared with all remotes.
     ids: Arc<AtomicU64>,
     link: Link<S>,
+    /// Whether it may connect.
+    place: Place,
     /// The deadline that the session asked for.
     timer: Option<Timestamp>,
     /// The application wants no more to be read.
@@ -85,6 +89,7 @@ impl<A: Application, S: Socket> Pump<A, S> {
             endpoint,
             ids: Arc::new(AtomicU64::new(1)),
             link: Link::None,
+            place: Place::default(),
             timer: None,
             pause: false,
         }

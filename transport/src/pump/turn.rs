@@ -1,6 +1,6 @@
 //! One session's turn: events in, actions out, until there is nothing left to do.
 
-use std::{collections::VecDeque, mem, sync::Arc};
+use std::{collections::VecDeque, mem, num::NonZeroUsize, sync::Arc};
 
 use steadfast_core::{Cause, ConnId, Event, Message, Timestamp, wire::Buffer};
 
@@ -12,6 +12,7 @@ use crate::{
     pump::{
         Mailbox, Pump,
         application::{Application, Requests},
+        gate::{Connects, Gate},
         hands::Hands,
         link::{Connection, Ending, Link, Read},
         machine::Machine,
@@ -24,6 +25,8 @@ pub struct Shared<N> {
     /// Where sockets come from.
     pub net: N,
     pub(super) resolver: Resolver,
+    /// How many may connect at the same time.
+    gate: Gate,
     /// The one read buffer.
     pub(super) buffer: Vec<u8>,
     /// The write buffer of whoever needs one next.
@@ -41,6 +44,7 @@ impl<N: Net> Shared<N> {
         Self {
             net,
             resolver: Resolver::new(Arc::clone(mailbox)),
+            gate: Gate::default(),
             buffer: vec![0; READ_BUFFER],
             spare: Buffer::new(),
             assembly: Buffer::new(),
@@ -53,6 +57,24 @@ impl<N: Net> Shared<N> {
     #[must_use]
     pub fn answered(&mut self, name: &str) -> Vec<usize> {
         self.resolver.answered(name)
+    }
+
+    /// Changes how many sessions may connect at the same time.
+    pub const fn set_max_connects(&mut self, most: NonZeroUsize) {
+        self.gate.set_most(most);
+    }
+
+    /// How many sessions connect, or wait for their turn to.
+    #[must_use]
+    pub fn connects(&self) -> Connects {
+        self.gate.connects()
+    }
+
+    /// The slot of the session whose turn it is to connect, which it is to be [told](Turn::connect); `None` if none
+    /// waits, or there is no room.
+    #[must_use]
+    pub fn next_to_connect(&self) -> Option<usize> {
+        self.gate.next()
     }
 
     /// Forgets what a session that is gone had asked for.
@@ -125,7 +147,7 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     /// What decides, and what carries it out.
     #[inline]
     fn hands(&mut self) -> (&mut Machine, Hands<'_, A, N>) {
-        let Pump { machine, application, link, ids, timer, pause, id, endpoint } = &mut *self.pump;
+        let Pump { machine, application, link, ids, timer, pause, id, endpoint, .. } = &mut *self.pump;
         let Shared { net, events, .. } = &mut *self.shared;
         let now = self.now;
         let requests = Requests { session: *id, now, ids, events };
@@ -153,6 +175,7 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
         if let Link::Up(connection) = &mut self.pump.link {
             connection.out.give_back(&mut self.shared.spare);
         }
+        self.make_room();
         unfinished
     }
 
@@ -167,6 +190,7 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
         self.follow_but_start();
         self.end(Ending::Because(Cause::Stopped));
         self.follow_but_start();
+        self.make_room();
     }
 
     /// Handles what follows, but for the application's wish to start again: the session is going.
@@ -190,10 +214,27 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
         self.follow();
     }
 
+    /// Its turn to connect has come. It has to [settle](Self::settle) then.
+    pub fn connect(&mut self) {
+        let Some(conn) = self.pump.link.conn() else { return };
+        self.shared.gate.admit(&mut self.pump.place, conn);
+    }
+
+    /// Lets another session connect if this one does not any more.
+    fn make_room(&mut self) {
+        if !self.pump.link.is_connecting() {
+            self.shared.gate.leave(&mut self.pump.place);
+        }
+    }
+
     fn dial(&mut self) {
-        let Link::Dialing(dialing) = &mut self.pump.link else { return };
-        let Shared { net, resolver, events, .. } = &mut *self.shared;
-        let mut lent = Lent { now: self.now, slot: self.pump.id.slot, net, resolver, events };
+        let Pump { link: Link::Dialing(dialing), place, id, .. } = &mut *self.pump else { return };
+        let Shared { net, resolver, events, gate, .. } = &mut *self.shared;
+        // Its timeout does not run while it waits its turn.
+        if !dialing.has_begun() && !gate.enter(place, id.slot, dialing.conn) {
+            return;
+        }
+        let mut lent = Lent { now: self.now, slot: id.slot, net, resolver, events };
         match dialing.advance(&mut lent) {
             Progress::Pending => {}
             Progress::Ready(stream) => self.upgrade(stream),
