@@ -10,7 +10,7 @@ use core::{
 };
 
 use super::{
-    hop::literal,
+    hop::{literal, split_port},
     proxy::{Proxy, ProxyConfigError},
 };
 use crate::wire::handshake::Scheme;
@@ -116,9 +116,9 @@ impl Rule {
         if let Ok(address) = text.parse::<Ipv6Addr>() {
             return Some(Self::Address(IpAddr::V6(address).to_canonical(), None));
         }
-        let (host, port) = match text.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().ok()?)),
-            _ => (text, None),
+        let (host, port) = match split_port(text) {
+            (host, Some(port)) => (host, Some(port.parse().ok()?)),
+            (host, None) => (host, None),
         };
         if let Some(address) = literal(host) {
             return Some(Self::Address(address.to_canonical(), port));

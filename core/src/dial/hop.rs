@@ -114,6 +114,19 @@ pub(super) fn literal(host: &str) -> Option<IpAddr> {
     }
 }
 
+/// Host and port of a URL's authority, at the colon between them (RFC 3986 §3.2): not one of an address in brackets.
+pub(super) fn split_port(authority: &str) -> (&str, Option<&str>) {
+    let behind_brackets = authority.rfind(']').map_or(0, |at| at + 1);
+    match authority[behind_brackets..].rfind(':') {
+        // Whatever else is behind the brackets makes it no host.
+        Some(at) if behind_brackets == 0 || at == 0 => {
+            let at = behind_brackets + at;
+            (&authority[..at], Some(&authority[at + 1..]))
+        }
+        _ => (authority, None),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +140,23 @@ mod tests {
         }
         for name in ["localhost", "1.2.3", "127.0.0.1.example", "[127.0.0.1]", "[::1", "1"] {
             assert_eq!(Hop::new(name, 9), Hop::Name { host: name.to_string(), port: 9 });
+        }
+    }
+
+    #[test]
+    fn a_port_is_behind_the_last_colon_that_is_not_the_addresss() {
+        for (authority, host, port) in [
+            ("h", "h", None),
+            ("h:1", "h", Some("1")),
+            ("h:", "h", Some("")),
+            ("a:b:1", "a:b", Some("1")),
+            ("[::1]", "[::1]", None),
+            ("[::1]:1", "[::1]", Some("1")),
+            ("[::1]x", "[::1]x", None),
+            ("[::1]x:1", "[::1]x:1", None),
+            ("", "", None),
+        ] {
+            assert_eq!(split_port(authority), (host, port), "{authority}");
         }
     }
 }

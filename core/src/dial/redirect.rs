@@ -7,6 +7,7 @@ use alloc::{
 };
 use core::{error, fmt};
 
+use super::hop::split_port;
 use crate::wire::handshake::{Rejected, Request, RequestError, Scheme, shown};
 
 /// Whether redirects of the upgrade are followed (RFC 6455 §4.1 leaves it to the client).
@@ -150,11 +151,8 @@ fn resolve(from: &Request, location: &[u8]) -> Result<Request, RedirectError> {
     if authority.contains('@') {
         return refuse("no user and no password");
     }
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port),
-        _ => (authority, ""),
-    };
-    let port = match port {
+    let (host, port) = split_port(authority);
+    let port = match port.unwrap_or_default() {
         "" => None,
         digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => match digits.parse() {
             Ok(port) => Some(port),

@@ -21,10 +21,14 @@ pub(super) struct Received<'v> {
 impl<'v> Received<'v> {
     /// `None` if it is no cookie, or one that is not kept.
     pub(super) fn parse(header: &'v [u8]) -> Option<Self> {
+        // They could end the header that it becomes a part of.
+        if header.iter().any(|&byte| byte.is_ascii_control() && byte != b'\t') {
+            return None;
+        }
         let mut parts = header.split(|&byte| byte == b';');
         let (name, value) = pair(parts.next()?);
         let (name, value) = (name, value?);
-        if name.is_empty() || name.len() + value.len() > MAX_BYTES || [name, value].iter().any(|text| is_broken(text)) {
+        if name.is_empty() || name.len() + value.len() > MAX_BYTES {
             return None;
         }
         let mut cookie = Self { name, value, ..Self::default() };
@@ -87,11 +91,6 @@ fn max_age(text: &str) -> Option<u64> {
         return None;
     }
     Some(if digits.len() < text.len() { 0 } else { digits.parse().unwrap_or(u64::MAX) })
-}
-
-/// Control characters could end the header.
-fn is_broken(text: &[u8]) -> bool {
-    text.iter().any(|&byte| byte.is_ascii_control() && byte != b'\t')
 }
 
 /// The longest name and value together (§6.1).

@@ -45,7 +45,7 @@ pub enum Progress {
     Incomplete,
     /// The stream is the server's. What is left of the input is from there.
     Done,
-    /// There is no way through this proxy. The connection has to be dropped.
+    /// There is no way through this proxy. The connection has to be dropped; what is left of the input means nothing.
     Failed(ProxyError),
 }
 

@@ -7,7 +7,7 @@ use super::{
     credentials::Credentials,
     error::{ProxyConfigError, ProxyPart},
 };
-use crate::wire::handshake::quoted;
+use crate::{dial::hop::split_port, wire::handshake::quoted};
 
 type Checked<T> = Result<T, ProxyConfigError>;
 
@@ -60,14 +60,6 @@ fn scheme(name: &str) -> Checked<ProxyScheme> {
             refuse("`http`, `socks5` or `socks5h`: of SOCKS, version 5 is supported")
         }
         () => refuse("`http`, `socks5` or `socks5h`"),
-    }
-}
-
-/// At the last colon that is not one of an address.
-fn split_port(address: &str) -> (&str, Option<&str>) {
-    match address.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (address, None),
     }
 }
 
