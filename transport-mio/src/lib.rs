@@ -71,7 +71,8 @@
 //! - `tungstenite`: the other engine.
 //! - `trace`: [`ClientBuilder`] and [`Driver`] can record what a session is told.
 //!
-//! There is no TLS yet: `wss://` is refused.
+//! - `tls`, a default: `wss://` with rustls on ring, and the platform's roots; see [`tls`]. Its parts can be chosen one by one:
+//!   `ring` or `aws-lc-rs`, `roots-platform` or `roots-bundled`, and `dangerous`.
 
 mod client;
 mod driver;
@@ -80,6 +81,8 @@ mod net;
 
 pub use steadfast_core as core;
 pub use steadfast_core::wire::handshake::{Accepted, Rejected};
+#[cfg(feature = "_tls")]
+pub use steadfast_transport::tls;
 pub use steadfast_transport::{
     Endpoint, EndpointError, EngineKind, Failure, SocketOptions, WireOptions,
     client::{

@@ -6,7 +6,8 @@ use std::{
 };
 
 use steadfast_core::{
-    Cause, CloseCode, DnsKind, IoKind, Stage,
+    Cause, CloseCode, DnsKind, IoKind, ProxyKind, Stage, TlsKind,
+    dial::redirect::RedirectError,
     wire::{
         Violation,
         handshake::{self, Rejected},
@@ -53,6 +54,27 @@ pub enum Failure {
         /// What the operating system says, and of which address if there was no connection yet.
         text: String,
     },
+    /// The proxy on the way said no, or nothing that makes sense.
+    Proxy {
+        /// What kind of failure it is.
+        kind: ProxyKind,
+        /// What was expected of it, and what it said.
+        text: String,
+    },
+    /// TLS failed.
+    Tls {
+        /// What kind of failure it is.
+        kind: TlsKind,
+        /// What was expected of which server, and what came.
+        text: String,
+    },
+    /// The server answered the upgrade by sending the client elsewhere, where it does not go.
+    Redirect {
+        /// The answer.
+        rejected: Box<Rejected>,
+        /// Why not.
+        error: RedirectError,
+    },
     /// The name could not be resolved.
     Dns {
         /// What kind of failure it is.
@@ -69,11 +91,25 @@ impl Failure {
     }
 
     /// The same, of a connection that was not open yet.
-    pub(crate) fn before_open(self) -> Self {
+    pub(crate) fn in_stage(self, stage: Stage) -> Self {
         match self {
-            Self::Io { kind, text } => Self::Dial { stage: Stage::Upgrade, kind, text },
+            Self::Io { kind, text } => Self::Dial { stage, kind, text },
             other => other,
         }
+    }
+
+    /// A stream that failed, or TLS on it.
+    pub(crate) fn stream(error: &io::Error) -> Self {
+        #[cfg(feature = "_tls")]
+        if let Some(failure) = crate::tls::TlsFailure::of(error) {
+            return Self::tls(failure);
+        }
+        Self::io(error)
+    }
+
+    #[cfg(feature = "_tls")]
+    pub(crate) fn tls(failure: &crate::tls::TlsFailure) -> Self {
+        Self::Tls { kind: failure.kind(), text: failure.text().to_owned() }
     }
 
     /// A stream that ended without a close frame.
@@ -84,14 +120,14 @@ impl Failure {
     /// What the session is told. The clock counts only if the server names a date and does not say what time it has itself.
     pub(crate) fn cause(&self) -> Cause {
         match self {
-            Self::Rejected(rejected) => {
-                rejected.cause(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
-            }
+            Self::Rejected(rejected) | Self::Redirect { rejected, .. } => rejected.cause(unix_now()),
             Self::Handshake(violation) => violation.cause(),
             Self::Protocol(violation) => Cause::Protocol(violation.close_code()),
             Self::Engine { code, .. } => Cause::Protocol(*code),
             Self::Io { kind, .. } => Cause::Io(*kind),
             Self::Dial { stage, kind, .. } => Cause::Dial { stage: *stage, kind: *kind },
+            Self::Proxy { kind, .. } => Cause::Proxy(*kind),
+            Self::Tls { kind, .. } => Cause::Tls(*kind),
             Self::Dns { kind, .. } => Cause::Dns(*kind),
         }
     }
@@ -104,6 +140,9 @@ impl fmt::Display for Failure {
             Self::Handshake(violation) => fmt::Display::fmt(violation, f),
             Self::Protocol(violation) => fmt::Display::fmt(violation, f),
             Self::Dial { stage, text, .. } => write!(f, "{stage}: {text}"),
+            Self::Proxy { text, .. } => write!(f, "proxy: {text}"),
+            Self::Tls { text, .. } => write!(f, "TLS: {text}"),
+            Self::Redirect { rejected, error } => write!(f, "status {}: {error}", rejected.status()),
             Self::Engine { text, .. } | Self::Io { text, .. } | Self::Dns { text, .. } => f.write_str(text),
         }
     }
@@ -114,9 +153,21 @@ impl error::Error for Failure {
         match self {
             Self::Handshake(violation) => Some(violation),
             Self::Protocol(violation) => Some(violation),
-            Self::Rejected(_) | Self::Engine { .. } | Self::Io { .. } | Self::Dial { .. } | Self::Dns { .. } => None,
+            Self::Redirect { error, .. } => Some(error),
+            Self::Rejected(_)
+            | Self::Engine { .. }
+            | Self::Io { .. }
+            | Self::Dial { .. }
+            | Self::Proxy { .. }
+            | Self::Tls { .. }
+            | Self::Dns { .. } => None,
         }
     }
+}
+
+/// Seconds since 1970.
+pub(crate) fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// ``expected status 101, found `503 Busy` with `come back later` (RFC 6455 §4.1)``

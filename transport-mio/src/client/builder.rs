@@ -2,7 +2,10 @@
 
 use std::{fmt, io, sync::Arc};
 
-use steadfast_core::config::Config;
+use steadfast_core::{
+    config::Config,
+    dial::{proxy::Proxy, redirect::Redirects},
+};
 use steadfast_transport::{
     Endpoint, EndpointError, EngineKind,
     client::{Incoming, Notices, Subscribers},
@@ -55,23 +58,57 @@ impl ClientBuilder {
 
     /// Adds a header to the upgrade request; see [`Endpoint::header`].
     #[must_use]
-    pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
-        self.endpoint = self.endpoint.and_then(|endpoint| endpoint.header(name, value));
-        self
+    pub fn header(self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
+        self.map(|endpoint| endpoint.header(name, value))
     }
 
     /// Offers a subprotocol; see [`Endpoint::subprotocol`].
     #[must_use]
-    pub fn subprotocol(mut self, name: impl AsRef<str>) -> Self {
-        self.endpoint = self.endpoint.and_then(|endpoint| endpoint.subprotocol(name));
-        self
+    pub fn subprotocol(self, name: impl AsRef<str>) -> Self {
+        self.map(|endpoint| endpoint.subprotocol(name))
     }
 
     /// Chooses what turns bytes into messages and back; see [`Endpoint::engine`].
     #[must_use]
-    pub fn engine(mut self, engine: EngineKind) -> Self {
-        self.endpoint = self.endpoint.map(|endpoint| endpoint.engine(engine));
-        self
+    pub fn engine(self, engine: EngineKind) -> Self {
+        self.map(|endpoint| Ok(endpoint.engine(engine)))
+    }
+
+    /// Sets whom to trust and who we are, for `wss://`; see [`Endpoint::tls`].
+    #[cfg(feature = "_tls")]
+    #[must_use]
+    pub fn tls(self, tls: steadfast_transport::tls::TlsConfig) -> Self {
+        self.map(|endpoint| Ok(endpoint.tls(tls)))
+    }
+
+    /// Refuses what goes over a network in the clear; see [`Endpoint::secure_only`].
+    #[must_use]
+    pub fn secure_only(self) -> Self {
+        self.map(Endpoint::secure_only)
+    }
+
+    /// Connects through a proxy; see [`Endpoint::proxy`].
+    #[must_use]
+    pub fn proxy(self, proxy: Proxy) -> Self {
+        self.map(|endpoint| Ok(endpoint.proxy(proxy)))
+    }
+
+    /// Connects through the proxy that the environment names; see [`Endpoint::proxy_from_environment`].
+    #[must_use]
+    pub fn proxy_from_environment(self) -> Self {
+        self.map(Endpoint::proxy_from_environment)
+    }
+
+    /// Whether redirects are followed; see [`Endpoint::redirects`].
+    #[must_use]
+    pub fn redirects(self, redirects: Redirects) -> Self {
+        self.map(|endpoint| Ok(endpoint.redirects(redirects)))
+    }
+
+    /// Whether cookies are kept; see [`Endpoint::keep_cookies`].
+    #[must_use]
+    pub fn keep_cookies(self, keep: bool) -> Self {
+        self.map(|endpoint| Ok(endpoint.keep_cookies(keep)))
     }
 
     /// Sets the session's configuration.
@@ -117,6 +154,11 @@ impl ClientBuilder {
     #[must_use]
     pub fn record(mut self, to: impl io::Write + Send + 'static, payloads: steadfast_core::trace::Payloads) -> Self {
         self.recording = Some(Recording { to: Box::new(to), payloads });
+        self
+    }
+
+    fn map(mut self, change: impl FnOnce(Endpoint) -> Result<Endpoint, EndpointError>) -> Self {
+        self.endpoint = self.endpoint.and_then(change);
         self
     }
 

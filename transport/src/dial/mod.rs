@@ -2,6 +2,7 @@
 
 mod resolver;
 mod stream;
+mod tunnel;
 
 use std::{collections::VecDeque, io, mem};
 
@@ -12,6 +13,9 @@ use steadfast_core::{
 
 pub use self::resolver::{Answer, Resolver};
 pub(crate) use self::stream::Stream;
+use self::tunnel::Tunnelling;
+#[cfg(feature = "_tls")]
+use crate::tls::Tls;
 use crate::{
     cause,
     endpoint::Endpoint,
@@ -30,8 +34,10 @@ pub(crate) struct Dialing<S> {
     begun: bool,
     /// Those that are connecting.
     sockets: Vec<Connecting<S>>,
-    /// The one that has won the race.
-    stream: Option<Stream<S>>,
+    /// What the one that has won the race is good for so far.
+    way: Way<S>,
+    /// How many redirects led here.
+    pub(crate) redirects: u8,
     /// What was wrong with each way so far.
     failures: Vec<Failure>,
 }
@@ -41,6 +47,23 @@ struct Connecting<S> {
     attempt: AttemptId,
     to: Address,
     socket: S,
+}
+
+/// What the stages behind the race work on.
+#[derive(Debug, Default)]
+enum Way<S> {
+    /// The race goes on.
+    #[default]
+    None,
+    /// A socket that is connected.
+    Connected(S),
+    /// A proxy is asked for a way.
+    Tunnelling(Box<Tunnelling>, S),
+    /// The server's, and TLS begins.
+    #[cfg(feature = "_tls")]
+    Securing(Box<Tls>, S),
+    /// The upgrade can be asked for.
+    Ready(Stream<S>),
 }
 
 /// What a dial borrows from its driver.
@@ -69,7 +92,22 @@ impl<S: Socket> Dialing<S> {
     pub(crate) fn new(conn: ConnId, endpoint: Endpoint, attempt: u32) -> Self {
         let (race, options) = endpoint.dial_settings();
         let dialer = Dialer::new(endpoint.route(), race, attempt);
-        Self { conn, endpoint, dialer, options, begun: false, sockets: Vec::new(), stream: None, failures: Vec::new() }
+        Self {
+            conn,
+            endpoint,
+            dialer,
+            options,
+            begun: false,
+            sockets: Vec::new(),
+            way: Way::None,
+            redirects: 0,
+            failures: Vec::new(),
+        }
+    }
+
+    /// The same attempt goes on elsewhere, after so many redirects.
+    pub(crate) fn redirected(conn: ConnId, endpoint: Endpoint, redirects: u8) -> Self {
+        Self { redirects, ..Self::new(conn, endpoint, 1) }
     }
 
     /// Whether it was [gone on](Self::advance) with at all.
@@ -113,10 +151,85 @@ impl<S: Socket> Dialing<S> {
         if let Some(failure) = self.look(lent) {
             return Progress::Failed(failure);
         }
-        match self.stream.take() {
-            Some(stream) => Progress::Ready(stream),
-            None => Progress::Pending,
+        match self.pass(lent) {
+            Err(failure) => Progress::Failed(failure),
+            Ok(()) => match mem::take(&mut self.way) {
+                Way::Ready(stream) => Progress::Ready(stream),
+                way => {
+                    self.way = way;
+                    Progress::Pending
+                }
+            },
         }
+    }
+
+    /// The stages behind the race, one after the other.
+    fn pass<N: Net<Socket = S>>(&mut self, lent: &mut Lent<'_, N>) -> Result<(), Failure> {
+        loop {
+            match (&mut self.way, self.dialer.stage()) {
+                (Way::Connected(_), Stage::Proxy) => self.tunnel()?,
+                (Way::Connected(_), Stage::Tls) => self.secure()?,
+                (Way::Connected(_), _) => self.ready(Stream::Plain),
+                (Way::Tunnelling(tunnelling, socket), _) => {
+                    if !tunnelling.advance(socket)? {
+                        return Ok(());
+                    }
+                    if let Way::Tunnelling(_, socket) = mem::take(&mut self.way) {
+                        self.way = Way::Connected(socket);
+                    }
+                    self.pass_stage(Happened::Tunnelled, lent)?;
+                }
+                #[cfg(feature = "_tls")]
+                (Way::Securing(tls, socket), _) => {
+                    match tls.handshake(socket) {
+                        Ok(_) => {}
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                        Err(error) => return Err(Failure::stream(&error).in_stage(Stage::Tls)),
+                    }
+                    if let Way::Securing(tls, socket) = mem::take(&mut self.way) {
+                        self.way = Way::Ready(Stream::Tls(tls, socket));
+                    }
+                    self.pass_stage(Happened::Secured, lent)?;
+                }
+                (Way::None | Way::Ready(_), _) => return Ok(()),
+            }
+        }
+    }
+
+    fn pass_stage<N: Net<Socket = S>>(
+        &mut self,
+        happened: Happened<'_>,
+        lent: &mut Lent<'_, N>,
+    ) -> Result<(), Failure> {
+        self.handle(happened, lent).map_or(Ok(()), Err)
+    }
+
+    fn ready(&mut self, make: impl FnOnce(S) -> Stream<S>) {
+        if let Way::Connected(socket) = mem::take(&mut self.way) {
+            self.way = Way::Ready(make(socket));
+        }
+    }
+
+    fn tunnel(&mut self) -> Result<(), Failure> {
+        let tunnel = self.endpoint.tunnel()?;
+        if let Way::Connected(socket) = mem::take(&mut self.way) {
+            self.way = Way::Tunnelling(Box::new(Tunnelling::begin(tunnel)), socket);
+        }
+        Ok(())
+    }
+
+    #[cfg(feature = "_tls")]
+    fn secure(&mut self) -> Result<(), Failure> {
+        let tls = self.endpoint.begin_tls()?;
+        if let Way::Connected(socket) = mem::take(&mut self.way) {
+            self.way = Way::Securing(Box::new(tls), socket);
+        }
+        Ok(())
+    }
+
+    #[cfg(not(feature = "_tls"))]
+    fn secure(&mut self) -> Result<(), Failure> {
+        unreachable!("without TLS no endpoint is secure: {:?}", self.endpoint)
     }
 
     /// Drops whatever is under way.
@@ -124,8 +237,15 @@ impl<S: Socket> Dialing<S> {
         for connecting in self.sockets.drain(..) {
             net.close(connecting.socket);
         }
-        if let Some(stream) = self.stream.take() {
-            stream.close(net);
+        match mem::take(&mut self.way) {
+            Way::None => {}
+            Way::Connected(socket) | Way::Tunnelling(_, socket) => net.close(socket),
+            #[cfg(feature = "_tls")]
+            Way::Securing(mut tls, mut socket) => {
+                tls.close(&mut socket);
+                net.close(socket);
+            }
+            Way::Ready(stream) => stream.close(net),
         }
     }
 
@@ -180,7 +300,7 @@ impl<S: Socket> Dialing<S> {
                     }
                 }
                 Action::Use { attempt } => {
-                    self.stream = self.take(attempt).map(|connecting| Stream::Plain(connecting.socket));
+                    self.way = self.take(attempt).map_or(Way::None, |connecting| Way::Connected(connecting.socket));
                 }
                 // The driver looks at the deadline.
                 Action::SetTimer { .. } | Action::CancelTimer => {}

@@ -3,12 +3,17 @@
 use std::io;
 
 use crate::net::{Net, Socket};
+#[cfg(feature = "_tls")]
+use crate::tls::Tls;
 
 /// A connected stream of bytes, as the engine sees it.
 #[derive(Debug)]
 pub(crate) enum Stream<S> {
     /// With nothing in between.
     Plain(S),
+    /// Encrypted.
+    #[cfg(feature = "_tls")]
+    Tls(Box<Tls>, S),
 }
 
 impl<S: Socket> Stream<S> {
@@ -17,6 +22,9 @@ impl<S: Socket> Stream<S> {
     pub(crate) const fn a_short_one_is_the_last(&self) -> bool {
         match self {
             Self::Plain(_) => S::A_SHORT_ONE_IS_THE_LAST,
+            // It says so of the bytes above the socket, which is another matter.
+            #[cfg(feature = "_tls")]
+            Self::Tls(..) => false,
         }
     }
 
@@ -25,6 +33,8 @@ impl<S: Socket> Stream<S> {
     pub(crate) fn read(&mut self, first: &mut [u8], then: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.read(first, then),
+            #[cfg(feature = "_tls")]
+            Self::Tls(tls, socket) => tls.read(socket, first, then),
         }
     }
 
@@ -33,23 +43,31 @@ impl<S: Socket> Stream<S> {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.write(bytes),
+            #[cfg(feature = "_tls")]
+            Self::Tls(tls, socket) => tls.write(socket, bytes),
         }
     }
 
-    /// Writes what the layers in between have to say of their own accord.
+    /// Writes what TLS has to say of its own accord.
     #[inline]
-    #[expect(clippy::unnecessary_wraps, reason = "with TLS it can fail")]
+    #[cfg_attr(not(feature = "_tls"), expect(clippy::unnecessary_wraps, reason = "with TLS it can fail"))]
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(_) => Ok(()),
+            #[cfg(feature = "_tls")]
+            Self::Tls(tls, socket) if tls.wants_write() => tls.flush(socket),
+            #[cfg(feature = "_tls")]
+            Self::Tls(..) => Ok(()),
         }
     }
 
     /// How many of the bytes that were offered and not taken yet the server may have seen nevertheless, at most.
     #[inline]
-    pub(crate) const fn touched(&self) -> usize {
+    pub(crate) fn touched(&self) -> usize {
         match self {
             Self::Plain(_) => 0,
+            #[cfg(feature = "_tls")]
+            Self::Tls(tls, _) => tls.touched(),
         }
     }
 
@@ -57,6 +75,11 @@ impl<S: Socket> Stream<S> {
     pub(crate) fn close(self, net: &mut impl Net<Socket = S>) {
         match self {
             Self::Plain(socket) => net.close(socket),
+            #[cfg(feature = "_tls")]
+            Self::Tls(mut tls, mut socket) => {
+                tls.close(&mut socket);
+                net.close(socket);
+            }
         }
     }
 
@@ -64,6 +87,8 @@ impl<S: Socket> Stream<S> {
     pub(crate) fn abort(self, net: &mut impl Net<Socket = S>) {
         match self {
             Self::Plain(socket) => net.abort(socket),
+            #[cfg(feature = "_tls")]
+            Self::Tls(_, socket) => net.abort(socket),
         }
     }
 }

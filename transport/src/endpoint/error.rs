@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use steadfast_core::wire::handshake::{RequestError, RequestPart};
+use steadfast_core::{
+    dial::environment::EnvironmentError,
+    wire::handshake::{RequestError, RequestPart},
+};
 
 /// Why an [`Endpoint`](crate::Endpoint) cannot be: which part of it, what was found there, and what was expected.
 ///
@@ -16,7 +19,7 @@ pub struct EndpointError {
 
 impl EndpointError {
     /// Which part is wrong: `url`, `scheme`, `host`, `port`, `userinfo`, `target`, `fragment`, `host header`, `origin`,
-    /// `header name`, `header value` or `subprotocol`.
+    /// `header name`, `header value` or `subprotocol`; or an environment variable that names a proxy.
     #[must_use]
     pub const fn field(&self) -> &'static str {
         self.field
@@ -26,6 +29,13 @@ impl EndpointError {
     #[must_use]
     pub fn value(&self) -> &str {
         &self.value
+    }
+}
+
+impl EndpointError {
+    /// What an environment variable says is no proxy.
+    pub(super) fn environment(error: &EnvironmentError) -> Self {
+        refuse(error.variable(), error.error().found(), error.error().expected())
     }
 }
 

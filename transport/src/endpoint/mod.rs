@@ -3,11 +3,22 @@
 mod error;
 mod url;
 
-use std::{fmt, net::IpAddr, path::Path, sync::Arc};
+#[cfg(feature = "_tls")]
+use std::sync::OnceLock;
+use std::{borrow::Cow, collections::BTreeMap, fmt, net::IpAddr, path::Path, sync::Arc};
 
+#[cfg(feature = "_tls")]
+use steadfast_core::TlsKind;
 use steadfast_core::{
-    dial::{Hop, Peer, Race, Route},
-    wire::handshake::{Request, RequestError, Scheme},
+    ProxyKind,
+    dial::{
+        Hop, Peer, Race, Route,
+        cookies::Jar,
+        environment::proxy_for,
+        proxy::{Proxy, ProxyConfigError, Tunnel},
+        redirect::{RedirectError, Redirects},
+    },
+    wire::handshake::{Rejected, Request, RequestError, Scheme},
 };
 
 pub use self::error::EndpointError;
@@ -15,8 +26,11 @@ use self::{
     error::refuse,
     url::{Url, without_query},
 };
+#[cfg(feature = "_tls")]
+use crate::tls::{Tls, TlsConfig, TlsConfigError};
 use crate::{
     engine::EngineKind,
+    failure::{Failure, unix_now},
     net::{Address, SocketOptions},
 };
 
@@ -46,10 +60,25 @@ struct Parts {
     engine: EngineKind,
     /// The Unix domain socket, if that is where the server is.
     unix: Option<Arc<Path>>,
+    #[cfg(feature = "_tls")]
+    tls: Option<TlsConfig>,
+    proxy: Way,
+    redirects: Redirects,
+    /// Whether what a server wants to be told on the next connection is told.
+    cookies: bool,
     race: Race,
     socket: SocketOptions,
     /// Whether nothing goes over the network in the clear.
     secure_only: bool,
+}
+
+/// How to get to the server.
+#[derive(Clone, PartialEq, Eq)]
+enum Way {
+    Direct,
+    Proxy(Proxy),
+    /// Through the proxy that these environment variables name for it, if they name one.
+    Environment(Arc<BTreeMap<&'static str, String>>),
 }
 
 impl Endpoint {
@@ -64,6 +93,11 @@ impl Endpoint {
             request,
             engine: EngineKind::default(),
             unix: unix.map(Arc::from),
+            #[cfg(feature = "_tls")]
+            tls: None,
+            proxy: Way::Direct,
+            redirects: Redirects::default(),
+            cookies: false,
             race: Race::default(),
             socket: SocketOptions::default(),
             secure_only: false,
@@ -122,6 +156,62 @@ impl Endpoint {
         }
         Arc::make_mut(&mut self.0).secure_only = true;
         Ok(self)
+    }
+
+    /// Connects through a proxy, which resolves the server's name. Not for Unix domain sockets.
+    ///
+    /// ```
+    /// use steadfast_transport::{Endpoint, core::dial::proxy::Proxy};
+    ///
+    /// let proxy = Proxy::parse("socks5://127.0.0.1:1080")?;
+    /// let endpoint = Endpoint::parse("ws://example.com/")?.proxy(proxy);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        Arc::make_mut(&mut self.0).proxy = Way::Proxy(proxy);
+        self
+    }
+
+    /// Connects through the proxy that the environment names for the server, if it names one, now and wherever a redirect
+    /// leads: see [`proxy_for`]. The variables are read now.
+    ///
+    /// # Errors
+    /// The variable that counts names no proxy.
+    pub fn proxy_from_environment(self) -> Result<Self, EndpointError> {
+        let read = |name| Some((name, std::env::var(name).ok()?));
+        self.proxy_from(VARIABLES.into_iter().filter_map(read).collect())
+    }
+
+    fn proxy_from(mut self, variables: BTreeMap<&'static str, String>) -> Result<Self, EndpointError> {
+        Arc::make_mut(&mut self.0).proxy = Way::Environment(Arc::new(variables));
+        self.chosen_proxy()?;
+        Ok(self)
+    }
+
+    /// Whether to follow where the server sends the client instead of answering the upgrade. Not, unless set. Each
+    /// attempt begins with the original URL.
+    #[must_use]
+    pub fn redirects(mut self, redirects: Redirects) -> Self {
+        Arc::make_mut(&mut self.0).redirects = redirects;
+        self
+    }
+
+    /// Whether cookies that a server sets when it accepts the upgrade are sent with the next one to the same origin
+    /// (RFC 6265), beside those of a `Cookie` header of yours. Sticky sessions behind a load balancer live on that. Not,
+    /// unless set. Each session keeps its own, in memory.
+    #[must_use]
+    pub fn keep_cookies(mut self, keep: bool) -> Self {
+        Arc::make_mut(&mut self.0).cookies = keep;
+        self
+    }
+
+    /// Sets whom to trust and who we are, for `wss://`. The [default](TlsConfig::new), unless set.
+    #[cfg(feature = "_tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: TlsConfig) -> Self {
+        Arc::make_mut(&mut self.0).tls = Some(tls);
+        self
     }
 
     /// Sets how the addresses of a name race (RFC 8305).
@@ -191,9 +281,75 @@ impl Endpoint {
 
     /// The first hop, and the stages behind it.
     pub(crate) fn route(&self) -> Route {
-        let hop = if self.0.unix.is_some() { Hop::Local } else { Hop::new(self.host(), self.port()) };
-        let route = Route::direct(hop);
+        let route = match (&self.0.unix, self.chosen_proxy()) {
+            (Some(_), _) => Route::direct(Hop::Local),
+            (None, Ok(Some(proxy))) => Route::direct(proxy.hop()).through_proxy(),
+            (None, Ok(None) | Err(_)) => Route::direct(Hop::new(self.host(), self.port())),
+        };
         if self.is_secure() { route.with_tls() } else { route }
+    }
+
+    /// The proxy on the way.
+    fn chosen_proxy(&self) -> Result<Option<Cow<'_, Proxy>>, EndpointError> {
+        match &self.0.proxy {
+            Way::Direct => Ok(None),
+            Way::Proxy(proxy) => Ok(Some(Cow::Borrowed(proxy))),
+            Way::Environment(variables) => {
+                let read = |name: &str| variables.get(name).cloned();
+                let chosen = proxy_for(self.request().scheme(), self.host(), self.port(), read);
+                Ok(chosen.map_err(|error| EndpointError::environment(&error))?.map(Cow::Owned))
+            }
+        }
+    }
+
+    /// What to say to the proxy.
+    pub(crate) fn tunnel(&self) -> Result<Tunnel, Failure> {
+        let failed = |text| Failure::Proxy { kind: ProxyKind::Unsupported, text };
+        match self.chosen_proxy() {
+            Ok(Some(proxy)) => {
+                proxy.tunnel(self.host(), self.port()).map_err(|error: ProxyConfigError| failed(error.to_string()))
+            }
+            Ok(None) => Err(failed(String::from("there is no proxy"))),
+            Err(error) => Err(failed(error.to_string())),
+        }
+    }
+
+    #[cfg(feature = "_tls")]
+    pub(crate) fn begin_tls(&self) -> Result<Tls, Failure> {
+        let default = || {
+            static DEFAULT: OnceLock<Result<TlsConfig, TlsConfigError>> = OnceLock::new();
+            DEFAULT.get_or_init(TlsConfig::new).as_ref()
+        };
+        let config = self.0.tls.as_ref().map_or_else(default, Ok);
+        let config = config.map_err(|error| Failure::Tls { kind: TlsKind::UnknownIssuer, text: error.to_string() })?;
+        Tls::new(config, self.host()).map_err(|failure| Failure::tls(&failure))
+    }
+
+    /// The endpoint that this answer sends the client to, if it sends it anywhere; why not, if it is not gone there.
+    pub(crate) fn redirected(&self, rejected: &Rejected, followed: u8) -> Result<Option<Self>, RedirectError> {
+        let Some(redirect) = self.0.redirects.judge(&self.0.request, rejected, followed)? else { return Ok(None) };
+        let mut next = self.clone();
+        let parts = Arc::make_mut(&mut next.0);
+        if !redirect.is_same_origin() {
+            parts.unix = None;
+        }
+        parts.request = redirect.into_request();
+        if self.0.secure_only && !next.is_secure() && !next.is_local() {
+            return Err(RedirectError::Insecure { location: next.to_string() });
+        }
+        Ok(Some(next))
+    }
+
+    /// Where the cookies of a session are kept, if they are.
+    pub(crate) fn jar(&self) -> Option<Box<Jar>> {
+        self.0.cookies.then(Box::default)
+    }
+
+    /// With what the jar holds for it.
+    pub(crate) fn with_cookies(mut self, jar: &Jar) -> Self {
+        let parts = Arc::make_mut(&mut self.0);
+        parts.request = jar.apply(&parts.request, unix_now());
+        self
     }
 
     /// Where a socket of the dialer's goes.
@@ -244,6 +400,10 @@ impl fmt::Display for Endpoint {
         write!(f, "{}://{bracketed}{port}{target}", scheme.as_str())
     }
 }
+
+/// The environment variables that may name a proxy, or servers that need none.
+const VARIABLES: [&str; 7] =
+    ["https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"];
 
 #[cfg(test)]
 mod tests;

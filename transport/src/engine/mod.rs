@@ -16,7 +16,7 @@ use steadfast_core::{
     CloseFrame, Message, PingPayload, Timestamp,
     wire::{
         Buffer,
-        handshake::{Accepted, Handshake, Progress, Rejected},
+        handshake::{Accepted, Handshake, Progress, Rejected, Request},
     },
 };
 
@@ -253,6 +253,15 @@ impl Engine {
         if let Phase::Open(Socket::Native(socket)) = &mut self.phase {
             socket.release();
         }
+    }
+
+    /// What it was begun with.
+    pub(crate) const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    pub(crate) fn request(&self) -> &Request {
+        self.endpoint.request()
     }
 
     /// What it means that the stream ended here.

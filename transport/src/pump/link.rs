@@ -34,7 +34,9 @@ pub(super) enum Link<S> {
 #[derive(Debug)]
 pub(super) struct Connection<S> {
     pub(super) conn: ConnId,
-    stream: Stream<S>,
+    /// How many redirects led here.
+    pub(super) redirects: u8,
+    pub(super) stream: Stream<S>,
     pub(super) engine: Engine,
     pub(super) out: Outgoing,
     /// Where a message is put together that does not come in with one read; the engine's.
@@ -146,9 +148,10 @@ impl Ending {
 }
 
 impl<S: Socket> Connection<S> {
-    pub(super) fn new(conn: ConnId, stream: Stream<S>, engine: Engine, out: Outgoing) -> Self {
+    pub(super) fn new(conn: ConnId, stream: Stream<S>, engine: Engine, out: Outgoing, redirects: u8) -> Self {
         Self {
             conn,
+            redirects,
             stream,
             engine,
             out,
@@ -247,7 +250,7 @@ impl<S: Socket> Connection<S> {
                         (self.readable, self.may_have_ended) = (false, false);
                         return Read::WouldBlock;
                     }
-                    _ => return Read::Ended(Failure::io(&error)),
+                    _ => return Read::Ended(Failure::stream(&error)),
                 },
             }
         }
@@ -282,7 +285,7 @@ impl<S: Socket> Connection<S> {
             && let Err(error) = self.stream.flush()
             && error.kind() != io::ErrorKind::WouldBlock
         {
-            return (written, Err(Failure::io(&error)));
+            return (written, Err(Failure::stream(&error)));
         }
         while self.writable {
             self.engine.pull(&mut self.out.buffer);
@@ -306,7 +309,7 @@ impl<S: Socket> Connection<S> {
                 Err(error) => match error.kind() {
                     io::ErrorKind::Interrupted => {}
                     io::ErrorKind::WouldBlock => self.writable = false,
-                    _ => return (written, Err(Failure::io(&error))),
+                    _ => return (written, Err(Failure::stream(&error))),
                 },
             }
         }

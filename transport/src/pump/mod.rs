@@ -19,7 +19,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use steadfast_core::{Event, Message, MessageId, SendOptions, Session, Timestamp, config::Config};
+use steadfast_core::{Event, Message, MessageId, SendOptions, Session, Timestamp, config::Config, dial::cookies::Jar};
 
 use self::{application::next_id, gate::Place, link::Link, machine::Machine};
 pub use self::{
@@ -53,6 +53,8 @@ pub struct Pump<A, S> {
     link: Link<S>,
     /// Whether it may connect.
     place: Place,
+    /// What servers want to be told on the next connection, if that is kept.
+    jar: Option<Box<Jar>>,
     /// The deadline that the session asked for.
     timer: Option<Timestamp>,
     /// The application wants no more to be read.
@@ -86,6 +88,7 @@ impl<A: Application, S: Socket> Pump<A, S> {
             id,
             machine,
             application,
+            jar: endpoint.jar(),
             endpoint,
             ids: Arc::new(AtomicU64::new(1)),
             link: Link::None,

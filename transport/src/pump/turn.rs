@@ -2,12 +2,15 @@
 
 use std::{collections::VecDeque, mem, num::NonZeroUsize, sync::Arc};
 
-use steadfast_core::{Cause, ConnId, Event, Message, Timestamp, wire::Buffer};
+use steadfast_core::{
+    Cause, ConnId, Event, Message, Stage, Timestamp,
+    wire::{Buffer, handshake::Rejected},
+};
 
 use crate::{
-    dial::{Answer, Lent, Progress, Resolver, Stream},
+    dial::{Answer, Dialing, Lent, Progress, Resolver, Stream},
     engine::{Engine, Incoming},
-    failure::Failure,
+    failure::{Failure, unix_now},
     net::Net,
     pump::{
         Mailbox, Pump,
@@ -247,14 +250,37 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
         let Link::Dialing(dialing) = &self.pump.link else { return };
         let max_message_bytes = self.pump.machine.session().config().max_message_bytes;
         let mut out = Outgoing::default();
-        match Engine::begin(&dialing.endpoint, max_message_bytes, &mut out.buffer) {
+        let endpoint = match &self.pump.jar {
+            Some(jar) => dialing.endpoint.clone().with_cookies(jar),
+            None => dialing.endpoint.clone(),
+        };
+        match Engine::begin(&endpoint, max_message_bytes, &mut out.buffer) {
             Ok(engine) => {
-                self.pump.link = Link::Up(Box::new(Connection::new(dialing.conn, stream, engine, out)));
+                let (conn, redirects) = (dialing.conn, dialing.redirects);
+                self.pump.link = Link::Up(Box::new(Connection::new(conn, stream, engine, out, redirects)));
             }
             Err(failure) => {
                 stream.close(&mut self.shared.net);
-                self.fail(&failure.before_open());
+                self.fail(&failure.in_stage(Stage::Upgrade));
             }
+        }
+    }
+
+    /// The server said no to the upgrade, or sent the client elsewhere.
+    fn refused(&mut self, rejected: Box<Rejected>) {
+        let Link::Up(connection) = &self.pump.link else { return };
+        let (conn, redirects) = (connection.conn, connection.redirects);
+        match connection.engine.endpoint().redirected(&rejected, redirects) {
+            // The same attempt goes on, on another connection.
+            Ok(Some(endpoint)) => {
+                let dialing = Dialing::redirected(conn, endpoint, redirects + 1);
+                if let Link::Up(connection) = mem::replace(&mut self.pump.link, Link::Dialing(Box::new(dialing))) {
+                    connection.stream.close(&mut self.shared.net);
+                }
+                self.dial();
+            }
+            Ok(None) => self.fail(&Failure::Rejected(rejected)),
+            Err(error) => self.fail(&Failure::Redirect { rejected, error }),
         }
     }
 
@@ -361,12 +387,15 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
                 Incoming::Pong(payload) => self.apply(Event::Pong { conn, payload }),
                 Incoming::Opened(accepted) => {
                     connection.open = true;
+                    if let Some(jar) = &mut self.pump.jar {
+                        jar.store(connection.engine.request(), accepted.headers(), unix_now());
+                    }
                     self.ask(|application, requests| application.opened(conn, &accepted, requests));
                     self.apply(Event::Opened { conn, can_ping: true });
                 }
                 Incoming::Refused(mut rejected) => {
                     connection.collect(&mut rejected);
-                    self.fail(&Failure::Rejected(rejected));
+                    self.refused(rejected);
                 }
                 Incoming::Closed(frame) => connection.over = Some(Cause::Closed(frame)),
                 Incoming::Failed(failure) => {
@@ -422,7 +451,7 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     fn fail(&mut self, failure: &Failure) {
         let Some(conn) = self.pump.link.conn() else { return };
         let before_open = matches!(&self.pump.link, Link::Up(connection) if !connection.open);
-        let named = before_open.then(|| failure.clone().before_open());
+        let named = before_open.then(|| failure.clone().in_stage(Stage::Upgrade));
         let failure = named.as_ref().unwrap_or(failure);
         // A close frame that came in says more than what ended the stream after it.
         let tells = !matches!(&self.pump.link, Link::Up(connection) if connection.over.is_some());
