@@ -1,7 +1,6 @@
 //! What came in and was not taken yet: one bounded queue for each subscriber.
 
 use std::{
-    collections::VecDeque,
     fmt,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -13,39 +12,13 @@ use std::{
 use steadfast_core::Message;
 
 use crate::{
-    client::{FOREVER, receiver::ReceiveError},
+    client::{
+        FOREVER,
+        backlog::{Backlog, Incoming},
+        receiver::ReceiveError,
+    },
     pump::Remote,
 };
-
-/// The bounds of a subscriber's queue, and what happens when it does not keep up.
-///
-/// A message is let in as long as the queue is below both bounds, so that one large message passes in any case.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Incoming {
-    /// How many messages may wait. 1,024; 0 is taken as 1.
-    pub max_messages: usize,
-    /// How many bytes of them. 4 MiB; 0 is taken as 1.
-    pub max_bytes: usize,
-    /// What happens then.
-    pub slow: SlowReader,
-}
-
-/// What happens when a subscriber does not take what came in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum SlowReader {
-    /// Nothing more is read from the socket until it has taken half: the server's writes stall in the end. All
-    /// subscribers wait for the slow one.
-    #[default]
-    HoldBack,
-    /// The oldest message makes room, and is counted; see [`Receiver::missed`](crate::client::Receiver::missed).
-    DropOldest,
-}
-
-impl Default for Incoming {
-    fn default() -> Self {
-        Self { max_messages: 1_024, max_bytes: 4 << 20, slow: SlowReader::HoldBack }
-    }
-}
 
 /// All queues of a client.
 #[derive(Debug, Default)]
@@ -68,17 +41,10 @@ struct Queues {
 pub struct Queue {
     inner: Mutex<Inner>,
     arrived: Condvar,
-    bounds: Incoming,
 }
 
-#[derive(Default)]
 struct Inner {
-    messages: VecDeque<Message<'static>>,
-    bytes: usize,
-    /// Whether this queue holds the reads back.
-    holding: bool,
-    /// Messages that made room for newer ones.
-    missed: u64,
+    messages: Backlog,
     ended: bool,
     /// Threads that wait for a message.
     waiting: usize,
@@ -93,8 +59,8 @@ impl Inbox {
     /// Adds a queue.
     pub fn open(&self, bounds: Incoming) -> Arc<Queue> {
         let mut queues = self.lock();
-        let inner = Inner { ended: queues.ended, ..Inner::default() };
-        let queue = Arc::new(Queue { inner: Mutex::new(inner), arrived: Condvar::new(), bounds });
+        let inner = Inner { messages: Backlog::new(bounds), ended: queues.ended, waiting: 0 };
+        let queue = Arc::new(Queue { inner: Mutex::new(inner), arrived: Condvar::new() });
         queues.list.push(Arc::clone(&queue));
         queue
     }
@@ -102,10 +68,9 @@ impl Inbox {
     /// Removes a queue: its last reader is gone.
     pub fn remove(&self, queue: &Arc<Queue>) {
         self.lock().list.retain(|other| !Arc::ptr_eq(other, queue));
-        let mut inner = queue.lock();
-        inner.messages = VecDeque::new();
-        inner.bytes = 0;
-        self.release(&mut inner);
+        if queue.lock().messages.clear() {
+            self.release();
+        }
     }
 
     /// Gives a message to every queue; whether one of them is full and holds the reads back.
@@ -138,10 +103,9 @@ impl Inbox {
     pub fn take(&self, queue: &Queue, until: Option<Instant>) -> Result<Message<'static>, ReceiveError> {
         let mut inner = queue.lock();
         loop {
-            if let Some(message) = inner.messages.pop_front() {
-                inner.bytes -= message.len();
-                if inner.holding && queue.bounds.is_half_empty(&inner) {
-                    self.release(&mut inner);
+            if let Some((message, released)) = inner.messages.pop() {
+                if released {
+                    self.release();
                 }
                 return Ok(message);
             }
@@ -161,18 +125,7 @@ impl Inbox {
 
     fn push(&self, queue: &Queue, message: Message<'static>) {
         let mut inner = queue.lock();
-        let bounds = &queue.bounds;
-        if bounds.slow == SlowReader::DropOldest {
-            while bounds.is_full(&inner) {
-                let Some(oldest) = inner.messages.pop_front() else { break };
-                inner.bytes -= oldest.len();
-                inner.missed += 1;
-            }
-        }
-        inner.bytes += message.len();
-        inner.messages.push_back(message);
-        if bounds.slow == SlowReader::HoldBack && !inner.holding && bounds.is_full(&inner) {
-            inner.holding = true;
+        if inner.messages.push(message) {
             self.held.fetch_add(1, Ordering::SeqCst);
         }
         if inner.waiting > 0 {
@@ -180,10 +133,9 @@ impl Inbox {
         }
     }
 
-    /// The queue holds the reads back no more; if it was the last to do so, reading goes on.
-    fn release(&self, inner: &mut Inner) {
-        if std::mem::take(&mut inner.holding)
-            && self.held.fetch_sub(1, Ordering::SeqCst) == 1
+    /// A queue holds the reads back no more; if it was the last to do so, reading goes on.
+    fn release(&self) {
+        if self.held.fetch_sub(1, Ordering::SeqCst) == 1
             && let Some(remote) = self.remote.get()
         {
             remote.resume_reads();
@@ -211,7 +163,7 @@ impl Queue {
 
     /// How many messages made room for newer ones.
     pub fn missed(&self) -> u64 {
-        self.lock().missed
+        self.lock().messages.missed()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -219,19 +171,10 @@ impl Queue {
     }
 }
 
-impl Incoming {
-    fn is_full(&self, inner: &Inner) -> bool {
-        inner.messages.len() >= self.max_messages.max(1) || inner.bytes >= self.max_bytes.max(1)
-    }
-
-    fn is_half_empty(&self, inner: &Inner) -> bool {
-        inner.messages.len() <= self.max_messages / 2 && inner.bytes <= self.max_bytes / 2
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::backlog::SlowReader;
 
     fn bounds(slow: SlowReader) -> Incoming {
         Incoming { max_messages: 4, max_bytes: 100, slow }

@@ -1,92 +1,39 @@
-//! Every message of a client that is not settled: the bound that `send` keeps, and the outcome that a receipt awaits.
+//! The account of a client whose callers block: the bound that `send` keeps, and the outcome that a receipt awaits.
 
 use std::{
-    collections::HashMap,
     fmt,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use steadfast_core::{
-    Message, MessageId, Refusal, Verdict,
-    config::{Outbox, WhenFull},
+use steadfast_core::{MessageId, Refusal, Verdict, config::Outbox};
+
+use crate::client::{
+    FOREVER,
+    account::{Account, Outcome},
+    wakes::Wakes,
 };
-
-use crate::client::FOREVER;
-
-/// How a message ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Outcome {
-    /// It was accepted, and this is its one verdict.
-    Settled {
-        /// The verdict.
-        verdict: Verdict,
-        /// The message, where the verdict leaves something to decide: with `InDoubt` and `Dropped`. (`None` if the
-        /// client went before its session had seen the message.)
-        message: Option<Message<'static>>,
-    },
-    /// The session did not accept it.
-    Refused {
-        /// Why.
-        why: Refusal,
-        /// The message.
-        message: Message<'static>,
-    },
-}
-
-impl Outcome {
-    /// The verdict, if the message was accepted.
-    #[must_use]
-    pub const fn verdict(&self) -> Option<Verdict> {
-        match self {
-            Self::Settled { verdict, .. } => Some(*verdict),
-            Self::Refused { .. } => None,
-        }
-    }
-
-    /// Whether the server's endpoint is known to have read it.
-    #[must_use]
-    pub const fn is_confirmed(&self) -> bool {
-        matches!(self, Self::Settled { verdict: Verdict::Confirmed, .. })
-    }
-}
 
 /// What was handed in and is not settled, and what became of it.
 pub struct Ledger {
     inner: Mutex<Inner>,
     changed: Condvar,
-    outbox: Outbox,
 }
 
-#[derive(Default)]
 struct Inner {
-    /// Messages handed in and not settled, and their bytes.
-    messages: u32,
-    bytes: usize,
-    entries: HashMap<MessageId, Entry>,
+    account: Account,
     /// Threads that wait for a change.
     waiting: usize,
-    /// Whether the application's last word was to stop.
-    told_to_stop: bool,
-    /// Whether the session has stopped, by whatever cause.
-    stopped: bool,
-    /// Whether the loop is gone.
-    closed: bool,
-}
-
-struct Entry {
-    bytes: usize,
-    /// Whether somebody holds the receipt.
-    watched: bool,
-    outcome: Option<Outcome>,
+    /// Tasks do not wait here.
+    nobody: Wakes,
 }
 
 impl Ledger {
     /// With these bounds.
     #[must_use]
     pub fn new(outbox: Outbox) -> Self {
-        Self { inner: Mutex::default(), changed: Condvar::new(), outbox }
+        let inner = Inner { account: Account::new(outbox), waiting: 0, nobody: Wakes::default() };
+        Self { inner: Mutex::new(inner), changed: Condvar::new() }
     }
 
     /// Makes room for a message of this size and hands it in, both at once, so that the bound holds whoever sends.
@@ -99,98 +46,79 @@ impl Ledger {
         hand_in: impl FnOnce() -> Result<(MessageId, T), E>,
     ) -> Result<(MessageId, T), E> {
         let mut inner = self.lock();
-        inner.admits(bytes, &self.outbox).map_err(E::from)?;
+        inner.account.admits(bytes).map_err(E::from)?;
         let (id, rest) = hand_in()?;
-        inner.messages += 1;
-        inner.bytes += bytes;
-        inner.entries.insert(id, Entry { bytes, watched: true, outcome: None });
+        inner.account.enter(id, bytes);
         Ok((id, rest))
     }
 
     /// Lets messages in from here on, and `say`s so to the session: what is let in comes behind that.
     pub fn start(&self, say: impl FnOnce()) {
         let mut inner = self.lock();
-        inner.told_to_stop = false;
-        inner.stopped = false;
+        inner.account.start();
         say();
     }
 
     /// Lets no message in from here on, and `say`s so to the session: what was let in comes before that.
     pub fn stop(&self, say: impl FnOnce()) {
-        let mut inner = self.lock();
-        inner.told_to_stop = true;
-        say();
-        self.tell(&inner);
+        self.change(|account, nobody| {
+            account.stop(nobody);
+            say();
+        });
     }
 
     /// The session has stopped, or goes on after that.
     pub fn set_stopped(&self, stopped: bool) {
-        let mut inner = self.lock();
-        inner.stopped = stopped;
-        self.tell(&inner);
+        self.change(|account, nobody| account.set_stopped(stopped, nobody));
     }
 
     /// Waits until a message of this size would be let in, or never will be; whether there was a need to wait.
     pub fn wait_for_room(&self, bytes: usize, until: Option<Instant>) -> bool {
-        let is_full = |inner: &Inner| inner.admits(bytes, &self.outbox) == Err(Refusal::Full);
-        let was_full = is_full(&self.lock());
-        drop(self.wait(until, |inner| !is_full(inner)));
+        let is_full = |account: &Account| account.admits(bytes) == Err(Refusal::Full);
+        let was_full = is_full(&self.lock().account);
+        drop(self.wait(until, |account| !is_full(account)));
         was_full
     }
 
     /// The outcome of a message is known.
     pub fn settle(&self, id: MessageId, outcome: Outcome) {
-        let mut inner = self.lock();
-        let Some(entry) = inner.entries.get_mut(&id) else { return };
-        let (bytes, watched) = (entry.bytes, entry.watched);
-        entry.outcome = Some(outcome);
-        inner.messages = inner.messages.saturating_sub(1);
-        inner.bytes = inner.bytes.saturating_sub(bytes);
-        if !watched {
-            inner.entries.remove(&id);
-        }
-        self.tell(&inner);
+        self.change(|account, nobody| account.settle(id, outcome, nobody));
     }
 
     /// The loop is gone, and this is the verdict of what it left unsettled.
     pub fn close(&self, verdict: Verdict) {
-        let mut inner = self.lock();
-        inner.closed = true;
-        inner.messages = 0;
-        inner.bytes = 0;
-        inner.entries.retain(|_, entry| entry.watched);
-        for entry in inner.entries.values_mut() {
-            entry.outcome.get_or_insert(Outcome::Settled { verdict, message: None });
-        }
-        self.tell(&inner);
+        self.change(|account, nobody| account.close(verdict, nobody));
     }
 
     /// Waits for the outcome of a message.
     pub fn outcome(&self, id: MessageId, until: Option<Instant>) -> Option<Outcome> {
-        let inner = self.wait(until, |inner| inner.outcome(id).is_some());
-        inner.outcome(id).cloned()
+        let inner = self.wait(until, |account| account.outcome(id).is_some());
+        inner.account.outcome(id).cloned()
     }
 
     /// Nobody holds the receipt any more.
     pub fn forget(&self, id: MessageId) {
-        let mut inner = self.lock();
-        if let Some(entry) = inner.entries.get_mut(&id) {
-            entry.watched = false;
-            if entry.outcome.is_some() {
-                inner.entries.remove(&id);
-            }
-        }
+        self.lock().account.forget(id);
     }
 
     /// Messages and bytes that are not settled.
     pub fn unsettled(&self) -> (u32, usize) {
-        let inner = self.lock();
-        (inner.messages, inner.bytes)
+        self.lock().account.unsettled()
     }
 
-    fn wait(&self, until: Option<Instant>, done: impl Fn(&Inner) -> bool) -> MutexGuard<'_, Inner> {
+    /// Changes something for which threads may wait.
+    fn change(&self, change: impl FnOnce(&mut Account, &mut Wakes)) {
         let mut inner = self.lock();
-        while !done(&inner) {
+        let Inner { account, nobody, waiting } = &mut *inner;
+        change(account, nobody);
+        if *waiting > 0 {
+            self.changed.notify_all();
+        }
+    }
+
+    fn wait(&self, until: Option<Instant>, done: impl Fn(&Account) -> bool) -> MutexGuard<'_, Inner> {
+        let mut inner = self.lock();
+        while !done(&inner.account) {
             let left = match until.map(|until| until.saturating_duration_since(Instant::now())) {
                 Some(Duration::ZERO) => break,
                 Some(left) => left,
@@ -203,40 +131,15 @@ impl Ledger {
         inner
     }
 
-    fn tell(&self, inner: &Inner) {
-        if inner.waiting > 0 {
-            self.changed.notify_all();
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
-    /// Whether a message of this size may be handed in. Where the outbox makes room by dropping, the session decides.
-    fn admits(&self, bytes: usize, outbox: &Outbox) -> Result<(), Refusal> {
-        if self.closed || self.told_to_stop || self.stopped {
-            return Err(Refusal::Stopped);
-        }
-        if bytes > outbox.max_bytes {
-            return Err(Refusal::TooLarge);
-        }
-        let full = self.messages >= outbox.max_messages || bytes > outbox.max_bytes.saturating_sub(self.bytes);
-        if full && outbox.when_full == WhenFull::Refuse { Err(Refusal::Full) } else { Ok(()) }
-    }
-
-    fn outcome(&self, id: MessageId) -> Option<&Outcome> {
-        self.entries.get(&id).and_then(|entry| entry.outcome.as_ref())
     }
 }
 
 impl fmt::Debug for Ledger {
     /// How much, and never what.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (messages, bytes) = self.unsettled();
-        f.debug_struct("Ledger").field("messages", &messages).field("bytes", &bytes).finish_non_exhaustive()
+        f.debug_tuple("Ledger").field(&self.lock().account).finish()
     }
 }
 
@@ -299,7 +202,7 @@ mod tests {
         ledger.settle(MessageId(2), confirmed());
         assert_eq!(ledger.outcome(MessageId(1), None), Some(confirmed()));
         ledger.forget(MessageId(1));
-        assert!(ledger.lock().entries.is_empty());
+        assert_eq!(ledger.outcome(MessageId(1), Some(Instant::now())), None);
         assert_eq!(ledger.unsettled(), (0, 0));
     }
 

@@ -1,10 +1,14 @@
 //! What a client is made of, whatever its loop runs on: bounded queues inwards, receipts outwards, watches.
 
+mod account;
+mod backlog;
 mod inbox;
 mod ledger;
+mod line;
 mod receiver;
 mod sender;
 mod voice;
+mod wakes;
 mod watch;
 
 use std::time::Duration;
@@ -12,11 +16,15 @@ use std::time::Duration;
 use steadfast_core::{Message, MessageId, State, Verdict};
 
 pub use self::{
-    inbox::{Inbox, Incoming, Queue, SlowReader},
-    ledger::{Ledger, Outcome},
+    account::{Account, Outcome},
+    backlog::{Backlog, Incoming, SlowReader},
+    inbox::{Inbox, Queue},
+    ledger::Ledger,
+    line::Ticket,
     receiver::{ReceiveError, Receiver},
     sender::{Receipt, Sender},
     voice::{Guard, Shared, Voice},
+    wakes::Wakes,
     watch::{Noticed, Notices, StateWatch, Subscribers, Watched},
 };
 

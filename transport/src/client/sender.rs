@@ -9,7 +9,7 @@ use std::{
 use steadfast_core::{Message, MessageId, Refusal, SendOptions};
 
 use crate::{
-    client::ledger::{Ledger, Outcome},
+    client::{account::Outcome, ledger::Ledger},
     pump::{Remote, SendError},
 };
 

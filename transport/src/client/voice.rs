@@ -12,8 +12,9 @@ use steadfast_core::{
 use crate::{
     client::{
         Report, Unsettled,
+        account::Outcome,
         inbox::Inbox,
-        ledger::{Ledger, Outcome},
+        ledger::Ledger,
         watch::{Subscribers, Watched},
     },
     failure::Failure,

@@ -1,0 +1,472 @@
+//! The account of all messages that were handed in and are not settled, and of the room that they leave.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    task::{Poll, Waker},
+};
+
+use steadfast_core::{
+    Message, MessageId, Refusal, Verdict,
+    config::{Outbox, WhenFull},
+};
+
+use crate::client::{
+    line::{Line, Ticket},
+    wakes::Wakes,
+};
+
+/// How a message ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It was accepted, and this is its one verdict.
+    Settled {
+        /// The verdict.
+        verdict: Verdict,
+        /// The message, where the verdict leaves something to decide: with `InDoubt` and `Dropped`. (`None` if the
+        /// client went before its session had seen the message.)
+        message: Option<Message<'static>>,
+    },
+    /// The session did not accept it.
+    Refused {
+        /// Why.
+        why: Refusal,
+        /// The message.
+        message: Message<'static>,
+    },
+}
+
+impl Outcome {
+    /// The verdict, if the message was accepted.
+    #[must_use]
+    pub const fn verdict(&self) -> Option<Verdict> {
+        match self {
+            Self::Settled { verdict, .. } => Some(*verdict),
+            Self::Refused { .. } => None,
+        }
+    }
+
+    /// Whether the server's endpoint is known to have read it.
+    #[must_use]
+    pub const fn is_confirmed(&self) -> bool {
+        matches!(self, Self::Settled { verdict: Verdict::Confirmed, .. })
+    }
+}
+
+/// What was handed in and is not settled, what became of what is, and who waits for room. Plain state: whoever shares it
+/// puts a lock around it.
+pub struct Account {
+    outbox: Outbox,
+    /// What was handed in and is not settled.
+    entered: Load,
+    /// What is reserved.
+    reserved: Load,
+    line: Line,
+    entries: Entries,
+    /// Whether the application's last word was to stop.
+    told_to_stop: bool,
+    /// Whether the session has stopped, by whatever cause.
+    stopped: bool,
+    /// Whether the loop is gone.
+    closed: bool,
+}
+
+/// Messages, and their bytes.
+#[derive(Clone, Copy, Default)]
+struct Load {
+    messages: u32,
+    bytes: usize,
+}
+
+enum Entry {
+    /// It has no outcome yet.
+    Open {
+        bytes: usize,
+        /// Whether somebody holds the receipt.
+        watched: bool,
+        /// Who waits for the outcome.
+        waker: Option<Waker>,
+    },
+    /// The outcome waits to be fetched.
+    Known(Outcome),
+    /// Nobody asks any more.
+    Gone,
+}
+
+/// Entries by id. Ids rise, and what is handed in first is settled first, more or less: so most are in a ring.
+#[derive(Default)]
+struct Entries {
+    /// The id of the ring's first entry.
+    first: u64,
+    ring: VecDeque<Entry>,
+    /// Those that kept the ring from shrinking. None of them is gone.
+    old: BTreeMap<u64, Entry>,
+}
+
+impl Account {
+    /// With these bounds.
+    #[must_use]
+    pub fn new(outbox: Outbox) -> Self {
+        Self {
+            outbox,
+            entered: Load::default(),
+            reserved: Load::default(),
+            line: Line::default(),
+            entries: Entries::default(),
+            told_to_stop: false,
+            stopped: false,
+            closed: false,
+        }
+    }
+
+    /// Whether a message of this size may be handed in. Where the outbox makes room by dropping, the session decides.
+    ///
+    /// # Errors
+    /// Why not.
+    #[inline]
+    pub fn admits(&self, bytes: usize) -> Result<(), Refusal> {
+        if self.is_shut() {
+            return Err(Refusal::Stopped);
+        }
+        if bytes > self.outbox.max_bytes {
+            return Err(Refusal::TooLarge);
+        }
+        // Nobody overtakes those who wait.
+        if self.has_room(bytes) && self.line.is_empty() { Ok(()) } else { Err(Refusal::Full) }
+    }
+
+    /// Enters a message that was handed in, and whose receipt somebody holds until he [forgets](Self::forget) it.
+    #[inline]
+    pub fn enter(&mut self, id: MessageId, bytes: usize) {
+        self.entered.add(bytes);
+        let few = self.entered.messages as usize * 4 + FEW;
+        self.entries.push(id.0, Entry::Open { bytes, watched: true, waker: None }, few);
+    }
+
+    /// Enters a message that was handed in, and for which nobody has a receipt: for those who [recount](Self::recount).
+    #[inline]
+    pub const fn enter_unwatched(&mut self, bytes: usize) {
+        self.entered.add(bytes);
+    }
+
+    /// What was handed in and is not settled, by the session's own count.
+    #[inline]
+    pub fn recount(&mut self, messages: u32, bytes: usize, wakes: &mut Wakes) {
+        self.entered = Load { messages, bytes };
+        self.grant(wakes);
+    }
+
+    /// Reserves room for a message of this size, or lines up for it; with the ticket that it got the caller asks again when
+    /// it is woken, or [leaves](Self::leave).
+    ///
+    /// # Errors
+    /// There will be no room.
+    pub fn poll_reserve(
+        &mut self,
+        bytes: usize,
+        ticket: &mut Option<Ticket>,
+        waker: &Waker,
+    ) -> Poll<Result<(), Refusal>> {
+        if let Some(known) = ticket {
+            match self.line.look(known, waker) {
+                Poll::Ready(true) => {
+                    *ticket = None;
+                    return Poll::Ready(Ok(()));
+                }
+                // It was sent away: the client stopped, and may have started again since.
+                Poll::Ready(false) => *ticket = None,
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        match self.admits(bytes) {
+            Ok(()) => {
+                self.reserved.add(bytes);
+                Poll::Ready(Ok(()))
+            }
+            Err(Refusal::Full) => {
+                *ticket = Some(self.line.join(bytes, waker.clone()));
+                Poll::Pending
+            }
+            Err(why) => Poll::Ready(Err(why)),
+        }
+    }
+
+    /// Reserves room for a message of this size at once.
+    ///
+    /// # Errors
+    /// There is none, or others wait for it.
+    pub fn try_reserve(&mut self, bytes: usize) -> Result<(), Refusal> {
+        self.admits(bytes)?;
+        self.reserved.add(bytes);
+        Ok(())
+    }
+
+    /// Whoever has this ticket wants it no more: a place in the line, or the room that it came to.
+    pub fn leave(&mut self, ticket: Ticket, wakes: &mut Wakes) {
+        if let Some(bytes) = self.line.leave(ticket, wakes) {
+            self.reserved.remove(bytes);
+        }
+        // Those behind may have waited for its sake.
+        self.grant(wakes);
+    }
+
+    /// Gives reserved room back.
+    pub fn give_back(&mut self, bytes: usize, wakes: &mut Wakes) {
+        self.reserved.remove(bytes);
+        self.grant(wakes);
+    }
+
+    /// Gives `reserved` bytes of room back because a message takes its place, and enters that. `id`: as with
+    /// [`enter`](Self::enter), if somebody has a receipt.
+    ///
+    /// # Errors
+    /// The session was stopped since, or the message is larger than that. The room is given back all the same.
+    pub fn redeem(
+        &mut self,
+        reserved: usize,
+        bytes: usize,
+        id: Option<MessageId>,
+        wakes: &mut Wakes,
+    ) -> Result<(), Refusal> {
+        let fits = if self.is_shut() {
+            Err(Refusal::Stopped)
+        } else if bytes > reserved {
+            Err(Refusal::TooLarge)
+        } else {
+            Ok(())
+        };
+        self.reserved.remove(reserved);
+        if fits.is_ok() {
+            match id {
+                Some(id) => self.enter(id, bytes),
+                None => self.enter_unwatched(bytes),
+            }
+        }
+        self.grant(wakes);
+        fits
+    }
+
+    /// Lets messages in from here on.
+    pub const fn start(&mut self) {
+        self.told_to_stop = false;
+        self.stopped = false;
+    }
+
+    /// Lets no message in from here on, and sends those away who wait for room.
+    pub fn stop(&mut self, wakes: &mut Wakes) {
+        self.told_to_stop = true;
+        self.grant(wakes);
+    }
+
+    /// The session has stopped, or goes on after that.
+    pub fn set_stopped(&mut self, stopped: bool, wakes: &mut Wakes) {
+        self.stopped = stopped;
+        self.grant(wakes);
+    }
+
+    /// The outcome of a message is known.
+    pub fn settle(&mut self, id: MessageId, outcome: Outcome, wakes: &mut Wakes) {
+        let Some(entry) = self.entries.get_mut(id.0) else { return };
+        let Entry::Open { bytes, watched, waker } = entry else { return };
+        let bytes = *bytes;
+        wakes.extend(waker.take());
+        if *watched {
+            *entry = Entry::Known(outcome);
+        } else {
+            self.entries.remove(id.0);
+        }
+        self.entered.remove(bytes);
+        self.grant(wakes);
+    }
+
+    /// The loop is gone, and this is the verdict of what it left unsettled.
+    pub fn close(&mut self, verdict: Verdict, wakes: &mut Wakes) {
+        self.closed = true;
+        self.entered = Load::default();
+        self.entries.close(&Outcome::Settled { verdict, message: None }, wakes);
+        self.grant(wakes);
+    }
+
+    /// The outcome of a message whose receipt is held, if it is known.
+    #[must_use]
+    pub fn outcome(&self, id: MessageId) -> Option<&Outcome> {
+        match self.entries.get(id.0) {
+            Some(Entry::Known(outcome)) => Some(outcome),
+            Some(Entry::Open { .. } | Entry::Gone) | None => None,
+        }
+    }
+
+    /// The outcome of a message, or the promise to wake this task when it is known.
+    pub fn poll_outcome(&mut self, id: MessageId, task: &Waker) -> Poll<Outcome> {
+        match self.entries.get_mut(id.0) {
+            Some(Entry::Known(outcome)) => Poll::Ready(outcome.clone()),
+            Some(Entry::Open { waker, .. }) => {
+                match waker {
+                    Some(waker) => waker.clone_from(task),
+                    None => *waker = Some(task.clone()),
+                }
+                Poll::Pending
+            }
+            Some(Entry::Gone) | None => Poll::Pending,
+        }
+    }
+
+    /// Nobody holds the receipt any more. What it had waited with is given back, to be dropped without a lock.
+    pub fn forget(&mut self, id: MessageId) -> Option<Waker> {
+        match self.entries.get_mut(id.0) {
+            Some(Entry::Open { watched, waker, .. }) => {
+                *watched = false;
+                return waker.take();
+            }
+            Some(Entry::Known(_)) => self.entries.remove(id.0),
+            Some(Entry::Gone) | None => {}
+        }
+        None
+    }
+
+    /// Messages that were handed in and are not settled, and their bytes.
+    #[must_use]
+    pub const fn unsettled(&self) -> (u32, usize) {
+        (self.entered.messages, self.entered.bytes)
+    }
+
+    /// Whether no message is let in.
+    #[must_use]
+    pub const fn is_shut(&self) -> bool {
+        self.closed || self.told_to_stop || self.stopped
+    }
+
+    #[inline]
+    fn has_room(&self, bytes: usize) -> bool {
+        let Outbox { max_messages, max_bytes, when_full, .. } = self.outbox;
+        let taken = Load {
+            messages: self.entered.messages + self.reserved.messages,
+            bytes: self.entered.bytes + self.reserved.bytes,
+        };
+        when_full != WhenFull::Refuse || taken.messages < max_messages && bytes <= max_bytes.saturating_sub(taken.bytes)
+    }
+
+    /// Gives room to those who wait longest, or sends all away.
+    #[inline]
+    fn grant(&mut self, wakes: &mut Wakes) {
+        if self.line.is_empty() {
+            return;
+        }
+        if self.is_shut() {
+            self.line.dismiss(wakes);
+            return;
+        }
+        while let Some(bytes) = self.line.first()
+            && self.has_room(bytes)
+        {
+            self.reserved.add(bytes);
+            self.line.admit(wakes);
+        }
+    }
+}
+
+impl Load {
+    #[inline]
+    const fn add(&mut self, bytes: usize) {
+        self.messages += 1;
+        self.bytes += bytes;
+    }
+
+    #[inline]
+    const fn remove(&mut self, bytes: usize) {
+        self.messages = self.messages.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+}
+
+impl Entries {
+    /// Adds an entry. If there are more than a `few` in the ring, the first of them are put aside.
+    #[inline]
+    fn push(&mut self, id: u64, entry: Entry, few: usize) {
+        if id != self.first + self.ring.len() as u64 {
+            self.begin_at(id);
+        }
+        while self.ring.len() >= few {
+            self.put_aside();
+        }
+        self.ring.push_back(entry);
+    }
+
+    #[cold]
+    fn begin_at(&mut self, id: u64) {
+        while !self.ring.is_empty() {
+            self.put_aside();
+        }
+        self.first = id;
+    }
+
+    fn put_aside(&mut self) {
+        if let Some(entry) = self.ring.pop_front() {
+            if !matches!(entry, Entry::Gone) {
+                self.old.insert(self.first, entry);
+            }
+            self.first += 1;
+        }
+    }
+
+    #[inline]
+    fn place(&self, id: u64) -> Option<usize> {
+        id.checked_sub(self.first).and_then(|place| usize::try_from(place).ok())
+    }
+
+    fn get(&self, id: u64) -> Option<&Entry> {
+        self.place(id).map_or_else(|| self.old.get(&id), |place| self.ring.get(place))
+    }
+
+    #[inline]
+    fn get_mut(&mut self, id: u64) -> Option<&mut Entry> {
+        match self.place(id) {
+            Some(place) => self.ring.get_mut(place),
+            None => self.old.get_mut(&id),
+        }
+    }
+
+    #[inline]
+    fn remove(&mut self, id: u64) {
+        match self.place(id) {
+            Some(place) => {
+                if let Some(entry) = self.ring.get_mut(place) {
+                    *entry = Entry::Gone;
+                }
+                while let Some(Entry::Gone) = self.ring.front() {
+                    self.ring.pop_front();
+                    self.first += 1;
+                }
+            }
+            None => drop(self.old.remove(&id)),
+        }
+    }
+
+    /// Gives everything an outcome that has none.
+    fn close(&mut self, outcome: &Outcome, wakes: &mut Wakes) {
+        for entry in self.ring.iter_mut().chain(self.old.values_mut()) {
+            if let Entry::Open { watched, waker, .. } = entry {
+                wakes.extend(waker.take());
+                *entry = if *watched { Entry::Known(outcome.clone()) } else { Entry::Gone };
+            }
+        }
+        self.old.retain(|_, entry| !matches!(entry, Entry::Gone));
+        self.begin_at(self.first + self.ring.len() as u64);
+        self.ring = VecDeque::new();
+    }
+}
+
+impl fmt::Debug for Account {
+    /// How much, and never what.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("messages", &self.entered.messages)
+            .field("bytes", &self.entered.bytes)
+            .field("waiting", &self.line)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How many entries the ring may have beyond four times those that are open.
+const FEW: usize = 64;
