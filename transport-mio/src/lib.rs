@@ -69,7 +69,7 @@
 //!
 //! # Features
 //! - `tungstenite`: the other engine.
-//! - `trace`: [`ClientBuilder`] and [`Driver`] can record what a session is told.
+//! - `trace`: [`Builder`] and [`Driver`] can record what a session is told.
 //!
 //! - `tls`, a default: `wss://` with rustls on ring, and the platform's roots; see [`tls`]. Its parts can be chosen one by one:
 //!   `ring` or `aws-lc-rs`, `roots-platform` or `roots-bundled`, and `dangerous`.
@@ -86,14 +86,14 @@ pub use steadfast_transport::tls;
 pub use steadfast_transport::{
     Endpoint, EndpointError, EngineKind, Failure, SocketOptions, WireOptions,
     client::{
-        Incoming, Noticed, Notices, Outcome, Receipt, ReceiveError, Receiver, Report, Sender, SlowReader, StateWatch,
-        Unsettled,
+        BuildError, Builder, Incoming, Noticed, Notices, Outcome, Receipt, ReceiveError, Receiver, Report, Sender,
+        SlowReader, StateWatch, Unsettled,
     },
     pump::{Application, Connects, Reads, Remote, Requests, SendError, SessionId},
 };
 
 pub use crate::{
-    client::{BuildError, Client, ClientBuilder},
+    client::{Client, ClientBuilder},
     driver::{Driver, LoopGone, LoopHandle, OutOfTokens},
     event_loop::EventLoop,
 };

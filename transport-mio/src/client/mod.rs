@@ -1,6 +1,5 @@
 //! A client: a handle, and a thread that keeps the session.
 
-mod builder;
 mod thread;
 
 use std::{
@@ -17,11 +16,16 @@ use steadfast_core::{
 
 use steadfast_transport::{
     Endpoint, Failure,
-    client::{Incoming, Notices, Receipt, ReceiveError, Receiver, Report, Sender, Shared, StateWatch},
+    client::{
+        BuildError, Builder, Built, Incoming, Notices, Receipt, ReceiveError, Receiver, Report, Sender, Shared,
+        StateWatch,
+    },
     pump::{Remote, SendError},
 };
 
-pub use self::builder::{BuildError, ClientBuilder};
+/// Builds a [`Client`]. [`connect`](Builder::connect) starts the client's thread, which starts to connect; it does not wait
+/// for the connection: for that, watch the [`state`](Client::state).
+pub type ClientBuilder = Builder<Client>;
 
 /// A WebSocket client that holds on: a session on a thread of its own.
 ///
@@ -115,7 +119,7 @@ impl Client {
     }
 
     /// A handle on the client's own queue, which it shares: a message goes to one of those who take from it. `None` if
-    /// the client was built [`without_receiver`](ClientBuilder::without_receiver).
+    /// the client was built [`without_receiver`](Builder::without_receiver).
     #[must_use]
     pub fn receiver(&self) -> Option<Receiver> {
         self.receiver.clone()
@@ -124,7 +128,7 @@ impl Client {
     /// A queue of its own that gets every message from now on, bounded as the client's.
     ///
     /// The client's own queue must still be taken from, or not be there: see
-    /// [`without_receiver`](ClientBuilder::without_receiver).
+    /// [`without_receiver`](Builder::without_receiver).
     #[must_use]
     pub fn subscribe(&self) -> Receiver {
         self.subscribe_with(self.incoming)
@@ -136,7 +140,7 @@ impl Client {
         Receiver::new(Arc::clone(&self.shared.inbox), self.shared.inbox.open(incoming))
     }
 
-    /// Every notice from now on. To miss none, subscribe with [`ClientBuilder::notices`].
+    /// Every notice from now on. To miss none, subscribe with [`Builder::notices`].
     #[must_use]
     pub fn notices(&self) -> Notices {
         self.shared.subscribers.subscribe()
@@ -155,7 +159,7 @@ impl Client {
     }
 
     /// What exactly was wrong with the last connection, or attempt, that failed; `None` before the first such. With the
-    /// [notices](ClientBuilder::notices) it comes [beside the state](crate::Noticed::failure) that it led to.
+    /// [notices](Builder::notices) it comes [beside the state](crate::Noticed::failure) that it led to.
     #[must_use]
     pub fn last_failure(&self) -> Option<Arc<Failure>> {
         self.shared.last_failure()
@@ -260,6 +264,15 @@ impl Client {
             // It has nothing to say: a panic there was told on standard error, and its guard woke everybody up.
             let _ = thread.join();
         }
+    }
+}
+
+impl Built for Client {
+    type Connecting = Result<Self, BuildError>;
+    type Notices = Notices;
+
+    fn connect(builder: ClientBuilder) -> Result<Self, BuildError> {
+        Self::spawn(builder.into_parts()?)
     }
 }
 

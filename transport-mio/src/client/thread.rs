@@ -1,38 +1,31 @@
 //! The client's thread: an event loop with one session.
 
-use std::{io, sync::Arc, thread};
+use std::{sync::Arc, thread};
 
-use steadfast_transport::{
-    Endpoint,
-    client::{Guard, Receiver, Sender, Shared, Voice},
-};
+use steadfast_transport::client::{BuildError, Guard, Parts, Receiver, Sender, Shared, Voice};
 
-use crate::{
-    client::{Client, ClientBuilder, builder::BuildError},
-    event_loop::EventLoop,
-};
+use crate::{client::Client, event_loop::EventLoop};
 
 impl Client {
-    pub(super) fn spawn(endpoint: Endpoint, builder: ClientBuilder) -> Result<Self, BuildError> {
-        let seed = builder.seed.map_or_else(random_seed, Ok)?;
-        let shared = Arc::new(Shared::new(&builder.config, builder.subscribers));
-        let receiver =
-            builder.incoming.map(|incoming| Receiver::new(Arc::clone(&shared.inbox), shared.inbox.open(incoming)));
-        let close_timeout = builder.config.close_timeout;
+    pub(super) fn spawn(parts: Parts) -> Result<Self, BuildError> {
+        let Parts { endpoint, config, seed, incoming, subscribers, .. } = parts;
+        let shared = Arc::new(Shared::new(&config, subscribers));
+        let receiver = incoming.map(|incoming| Receiver::new(Arc::clone(&shared.inbox), shared.inbox.open(incoming)));
+        let close_timeout = config.close_timeout;
 
         let mut event_loop = EventLoop::new()?;
         let voice = Voice::new(Arc::clone(&shared));
         #[cfg(feature = "trace")]
-        let session = match builder.recording {
+        let session = match parts.recording {
             Some(recording) => {
                 let options = steadfast_core::trace::Options::default().payloads(recording.payloads);
-                let recorder = steadfast_core::trace::Recorder::new(builder.config, seed, options);
+                let recorder = steadfast_core::trace::Recorder::new(config, seed, options);
                 event_loop.add_recorded(endpoint, recorder, recording.to, voice)
             }
-            None => event_loop.add(endpoint, builder.config, seed, voice),
+            None => event_loop.add(endpoint, config, seed, voice),
         };
         #[cfg(not(feature = "trace"))]
-        let session = event_loop.add(endpoint, builder.config, seed, voice);
+        let session = event_loop.add(endpoint, config, seed, voice);
         let remote = event_loop.remote(session).expect("the session was added just now");
         shared.inbox.connect(remote.clone());
         let epoch = event_loop.epoch();
@@ -50,15 +43,11 @@ impl Client {
             sender: Sender::new(remote.clone(), Arc::clone(&shared.ledger)),
             remote,
             receiver,
-            incoming: builder.incoming.unwrap_or_default(),
+            incoming: incoming.unwrap_or_default(),
             shared,
             close_timeout,
             epoch,
             thread: Some(thread),
         })
     }
-}
-
-fn random_seed() -> io::Result<u64> {
-    getrandom::u64().map_err(|error| io::Error::other(error.to_string()))
 }

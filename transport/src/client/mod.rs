@@ -2,12 +2,15 @@
 
 mod account;
 mod backlog;
+mod builder;
 mod inbox;
 mod ledger;
 mod line;
+mod notices;
 mod receiver;
 mod sender;
 mod voice;
+mod waiters;
 mod wakes;
 mod watch;
 
@@ -15,17 +18,22 @@ use std::time::Duration;
 
 use steadfast_core::{Message, MessageId, State, Verdict};
 
+#[cfg(feature = "trace")]
+pub use self::builder::Recording;
 pub use self::{
     account::{Account, Outcome},
     backlog::{Backlog, Incoming, SlowReader},
+    builder::{BuildError, Builder, Built, Parts},
     inbox::{Inbox, Queue},
     ledger::Ledger,
     line::Ticket,
+    notices::{Noticed, Notices, Subscribers},
     receiver::{ReceiveError, Receiver},
     sender::{Receipt, Sender},
-    voice::{Guard, Shared, Voice},
+    voice::{Guard, Shared, Told, Voice},
+    waiters::{Place, Waiters},
     wakes::Wakes,
-    watch::{Noticed, Notices, StateWatch, Subscribers, Watched},
+    watch::{StateWatch, Watched},
 };
 
 /// What was left when a client was closed.

@@ -6,17 +6,12 @@ use std::{
 };
 
 use steadfast_core::{
-    ConnId, Dropped, Message, Notice, StateKind, Timestamp, Verdict, config::Config, wire::handshake::Accepted,
+    ConnId, Dropped, Message, MessageId, Notice, State, StateKind, Timestamp, Verdict, config::Config,
+    wire::handshake::Accepted,
 };
 
 use crate::{
-    client::{
-        Report, Unsettled,
-        account::Outcome,
-        inbox::Inbox,
-        ledger::Ledger,
-        watch::{Subscribers, Watched},
-    },
+    client::{Report, Unsettled, account::Outcome, inbox::Inbox, ledger::Ledger, notices::Subscribers, watch::Watched},
     failure::Failure,
     pump::{Application, Reads, Requests},
 };
@@ -35,13 +30,42 @@ pub struct Shared {
     told: Mutex<Told>,
 }
 
+/// What a session has told that handles ask for later.
 #[derive(Debug, Default)]
-struct Told {
-    subprotocol: Option<String>,
+pub struct Told {
+    /// The subprotocol of the last connection that opened.
+    pub subprotocol: Option<String>,
     /// What was wrong with the last connection that failed.
-    failure: Option<Arc<Failure>>,
+    pub failure: Option<Arc<Failure>>,
     /// The messages that end in doubt or dropped, from the moment when somebody wants to know.
-    unsettled: Option<Vec<Unsettled>>,
+    pub unsettled: Option<Vec<Unsettled>>,
+}
+
+impl Told {
+    /// The outcome that a notice brings, and for which message.
+    #[inline]
+    pub fn outcome(&mut self, notice: &Notice) -> Option<(MessageId, Outcome)> {
+        match notice {
+            Notice::Verdict { id, verdict, message } => {
+                let (id, verdict, message) = (*id, *verdict, message.as_deref().cloned());
+                if matches!(verdict, Verdict::InDoubt | Verdict::Dropped(_))
+                    && let Some(unsettled) = &mut self.unsettled
+                {
+                    unsettled.push(Unsettled { id, verdict, message: message.clone() });
+                }
+                Some((id, Outcome::Settled { verdict, message }))
+            }
+            Notice::Refused { id, message, why } => {
+                Some((*id, Outcome::Refused { why: *why, message: (**message).clone() }))
+            }
+            _ => None,
+        }
+    }
+
+    /// The messages that were kept, if any were to be, and this state.
+    pub fn report(&mut self, state: State) -> Report {
+        Report { unsettled: self.unsettled.take().unwrap_or_default(), state }
+    }
 }
 
 impl Shared {
@@ -77,25 +101,15 @@ impl Shared {
     /// The messages that were kept, and the state.
     #[must_use]
     pub fn report(&self) -> Report {
-        let unsettled = self.told().unsettled.take().unwrap_or_default();
-        Report { unsettled, state: self.watched.current() }
+        self.told().report(self.watched.current())
     }
 
     fn settle(&self, notice: &Notice) {
-        match notice {
-            Notice::Verdict { id, verdict, message } => {
-                if matches!(verdict, Verdict::InDoubt | Verdict::Dropped(_))
-                    && let Some(unsettled) = &mut self.told().unsettled
-                {
-                    unsettled.push(Unsettled { id: *id, verdict: *verdict, message: message.as_deref().cloned() });
-                }
-                let message = message.as_deref().cloned();
-                self.ledger.settle(*id, Outcome::Settled { verdict: *verdict, message });
+        if let Notice::Verdict { .. } | Notice::Refused { .. } = notice {
+            let outcome = self.told().outcome(notice);
+            if let Some((id, outcome)) = outcome {
+                self.ledger.settle(id, outcome);
             }
-            Notice::Refused { id, message, why } => {
-                self.ledger.settle(*id, Outcome::Refused { why: *why, message: (**message).clone() });
-            }
-            _ => {}
         }
     }
 
@@ -132,7 +146,8 @@ impl Application for Voice {
             Notice::State(transition) if transition.to.conn().is_none() => self.failure.take(),
             _ => None,
         };
-        shared.subscribers.tell(at, &notice, failure.as_ref());
+        // Nobody of whom this wakes a task is on a thread that blocks.
+        drop(shared.subscribers.tell(at, &notice, failure.as_ref()));
         if let Notice::State(transition) = notice {
             // First the doors: whoever sees the state finds them as it says.
             let stopped = transition.to.kind() == StateKind::Stopped;
@@ -165,7 +180,7 @@ impl Drop for Guard {
         let left = if thread::panicking() { Verdict::InDoubt } else { Verdict::Dropped(Dropped::Stopped) };
         self.0.ledger.close(left);
         self.0.inbox.set_ended(true);
-        self.0.subscribers.close();
+        drop(self.0.subscribers.close());
         self.0.watched.close();
     }
 }

@@ -1,36 +1,70 @@
-//! How a client comes to be.
+//! How a client comes to be, on whichever transport.
 
-use std::{fmt, io, sync::Arc};
+use std::{fmt, io, marker::PhantomData, sync::Arc};
 
 use steadfast_core::{
     config::Config,
     dial::{proxy::Proxy, redirect::Redirects},
 };
-use steadfast_transport::{
-    Endpoint, EndpointError, EngineKind,
-    client::{Incoming, Notices, Subscribers},
+
+use crate::{
+    client::{
+        backlog::Incoming,
+        notices::{Notices, Subscribers},
+    },
+    endpoint::{Endpoint, EndpointError},
+    engine::EngineKind,
 };
 
-use crate::client::Client;
+/// A client that can be built.
+pub trait Built: Sized {
+    /// What connecting comes to, at once or in time.
+    type Connecting;
+    /// What its notices are taken from.
+    type Notices: From<Notices>;
 
-/// Builds a [`Client`]. An error in any part is kept and told by [`connect`](Self::connect).
+    /// Builds it and begins to connect.
+    fn connect(builder: Builder<Self>) -> Self::Connecting;
+}
+
+/// Builds a client. An error in any part is kept and told when the client is made of it.
 #[derive(Debug)]
-pub struct ClientBuilder {
+pub struct Builder<C> {
     endpoint: Result<Endpoint, EndpointError>,
-    pub(super) config: Config,
-    pub(super) seed: Option<u64>,
-    /// The bounds of the client's own queue; `None` for no queue.
-    pub(super) incoming: Option<Incoming>,
-    pub(super) subscribers: Arc<Subscribers>,
+    config: Config,
+    seed: Option<u64>,
+    incoming: Option<Incoming>,
+    subscribers: Arc<Subscribers>,
     #[cfg(feature = "trace")]
-    pub(super) recording: Option<Recording>,
+    recording: Option<Recording>,
+    client: PhantomData<fn() -> C>,
+}
+
+/// What a client is built of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where it connects.
+    pub endpoint: Endpoint,
+    /// The session's configuration.
+    pub config: Config,
+    /// The seed of jitter and ping nonces.
+    pub seed: u64,
+    /// The bounds of the client's own queue; `None` for no queue.
+    pub incoming: Option<Incoming>,
+    /// Who subscribed before there was a client.
+    pub subscribers: Arc<Subscribers>,
+    /// Where to write down what the session is told.
+    #[cfg(feature = "trace")]
+    pub recording: Option<Recording>,
 }
 
 /// Where a recording goes, and what it leaves out.
 #[cfg(feature = "trace")]
-pub(super) struct Recording {
-    pub(super) to: Box<dyn io::Write + Send>,
-    pub(super) payloads: steadfast_core::trace::Payloads,
+pub struct Recording {
+    /// Where its lines are written.
+    pub to: Box<dyn io::Write + Send>,
+    /// What is written of messages.
+    pub payloads: steadfast_core::trace::Payloads,
 }
 
 /// Why a client could not be built.
@@ -43,8 +77,10 @@ pub enum BuildError {
     Io(io::Error),
 }
 
-impl ClientBuilder {
-    pub(super) fn new(endpoint: Result<Endpoint, EndpointError>) -> Self {
+impl<C: Built> Builder<C> {
+    /// Begins with this endpoint.
+    #[must_use]
+    pub fn new(endpoint: Result<Endpoint, EndpointError>) -> Self {
         Self {
             endpoint,
             config: Config::default(),
@@ -53,6 +89,7 @@ impl ClientBuilder {
             subscribers: Arc::default(),
             #[cfg(feature = "trace")]
             recording: None,
+            client: PhantomData,
         }
     }
 
@@ -77,7 +114,7 @@ impl ClientBuilder {
     /// Sets whom to trust and who we are, for `wss://`; see [`Endpoint::tls`].
     #[cfg(feature = "_tls")]
     #[must_use]
-    pub fn tls(self, tls: steadfast_transport::tls::TlsConfig) -> Self {
+    pub fn tls(self, tls: crate::tls::TlsConfig) -> Self {
         self.map(|endpoint| Ok(endpoint.tls(tls)))
     }
 
@@ -87,13 +124,13 @@ impl ClientBuilder {
         self.map(Endpoint::secure_only)
     }
 
-    /// Connects through a proxy; see [`Endpoint::proxy`].
+    /// Built through a proxy; see [`Endpoint::proxy`].
     #[must_use]
     pub fn proxy(self, proxy: Proxy) -> Self {
         self.map(|endpoint| Ok(endpoint.proxy(proxy)))
     }
 
-    /// Connects through the proxy that the environment names; see [`Endpoint::proxy_from_environment`].
+    /// Built through the proxy that the environment names; see [`Endpoint::proxy_from_environment`].
     #[must_use]
     pub fn proxy_from_environment(self) -> Self {
         self.map(Endpoint::proxy_from_environment)
@@ -126,15 +163,15 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the bounds of the queue of messages that wait for [`Client::receive`], and of later subscribers' queues.
+    /// Sets the bounds of the queue of messages that wait for the client's `receive`, and of later subscribers' queues.
     #[must_use]
     pub const fn incoming(mut self, incoming: Incoming) -> Self {
         self.incoming = Some(incoming);
         self
     }
 
-    /// Keeps no queue for [`Client::receive`], for an application that only sends, or only reads through
-    /// [`Client::subscribe`]. Messages that nobody subscribed to are thrown away.
+    /// Keeps no queue for the client's `receive`, for an application that only sends, or only reads through `subscribe`.
+    /// Messages that nobody subscribed to are thrown away.
     #[must_use]
     pub const fn without_receiver(mut self) -> Self {
         self.incoming = None;
@@ -143,12 +180,12 @@ impl ClientBuilder {
 
     /// Subscribes to the notices of the client to be, from its first one on.
     #[must_use]
-    pub fn notices(&mut self) -> Notices {
-        self.subscribers.subscribe()
+    pub fn notices(&mut self) -> C::Notices {
+        self.subscribers.subscribe().into()
     }
 
     /// Writes down what the session is told, as JSON lines from which
-    /// [`Trace`](steadfast_core::trace::Trace) replays it. The lines are written on the client's thread as things
+    /// [`Trace`](steadfast_core::trace::Trace) replays it. The lines are written where the client is driven, as things
     /// happen; if writing fails, the recording ends and the client goes on.
     #[cfg(feature = "trace")]
     #[must_use]
@@ -162,14 +199,42 @@ impl ClientBuilder {
         self
     }
 
-    /// Starts the client's thread, which starts to connect. Does not wait for the connection; for that, watch the
-    /// [`state`](Client::state).
+    /// Makes the client, which starts to connect.
     ///
     /// # Errors
     /// A URL, header or subprotocol that cannot be; or the operating system refused a poll, a thread or random numbers.
-    pub fn connect(self) -> Result<Client, BuildError> {
-        let endpoint = self.endpoint.clone()?;
-        Client::spawn(endpoint, self)
+    #[must_use = "nothing else has the client"]
+    pub fn connect(self) -> C::Connecting {
+        C::connect(self)
+    }
+
+    /// What the client is to be made of.
+    ///
+    /// # Errors
+    /// A URL, header or subprotocol that cannot be, or the operating system has no random numbers.
+    pub fn into_parts(self) -> Result<Parts, BuildError> {
+        Ok(Parts {
+            endpoint: self.endpoint?,
+            config: self.config,
+            seed: self.seed.map_or_else(random_seed, Ok)?,
+            incoming: self.incoming,
+            subscribers: self.subscribers,
+            #[cfg(feature = "trace")]
+            recording: self.recording,
+        })
+    }
+}
+
+impl<C: Built> From<&str> for Builder<C> {
+    /// For this URL.
+    fn from(url: &str) -> Self {
+        Self::new(Endpoint::parse(url))
+    }
+}
+
+impl<C: Built> From<Endpoint> for Builder<C> {
+    fn from(endpoint: Endpoint) -> Self {
+        Self::new(Ok(endpoint))
     }
 }
 
@@ -208,4 +273,8 @@ impl std::error::Error for BuildError {
             Self::Io(error) => Some(error),
         }
     }
+}
+
+fn random_seed() -> io::Result<u64> {
+    getrandom::u64().map_err(|error| io::Error::other(error.to_string()))
 }
