@@ -1,4 +1,9 @@
 //! TLS against a server of rustls in memory, over a stream that splits, blocks and fails.
 
-mod handshake;
+mod agreement;
+mod build;
+mod memory;
 mod peer;
+mod pins;
+mod stream;
+mod trust;

@@ -12,14 +12,16 @@ use rcgen::{
     KeyUsagePurpose, date_time_ymd,
 };
 use rustls::{
-    RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion, server::WebPkiClientVerifier,
+    RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion,
+    server::WebPkiClientVerifier,
+    sign::{CertifiedKey, SingleCertAndKey},
     time_provider::TimeProvider,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 
 use crate::{
     net::Socket,
-    tls::{Crypto, Negotiated, Roots, Tls, TlsConfig, TlsConfigBuilder},
+    tls::{Crypto, Negotiated, Roots, Tls, TlsConfig, TlsConfigBuilder, TlsFailure},
 };
 
 /// The time in all tests: 2026-01-15T00:00:00Z.
@@ -50,7 +52,7 @@ pub(super) fn leaf() -> CertificateParams {
     params
 }
 
-fn authority_params(name: &str) -> CertificateParams {
+pub(super) fn authority_params(name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -70,7 +72,6 @@ pub(super) fn authority(name: &str) -> Authority {
 }
 
 /// An intermediate.
-#[expect(dead_code, reason = "for the tests of pins")]
 pub(super) fn intermediate(name: &str, by: &Authority) -> Authority {
     CertifiedIssuer::signed_by(authority_params(name), new_key(), by).expect("an intermediate")
 }
@@ -79,6 +80,26 @@ pub(super) fn issue(params: &CertificateParams, by: &Authority) -> Identity {
     let key = new_key();
     let certificate = params.signed_by(&key, by).expect("a certificate");
     Identity { chain: vec![certificate.der().clone()], key }
+}
+
+/// What clients show.
+pub(super) fn client_leaf() -> CertificateParams {
+    let mut params = leaf();
+    params.distinguished_name.push(DnType::CommonName, "client");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params
+}
+
+pub(super) fn self_signed(params: &CertificateParams) -> Identity {
+    let key = new_key();
+    let certificate = params.self_signed(&key).expect("a certificate");
+    Identity { chain: vec![certificate.der().clone()], key }
+}
+
+/// What TLS failed with.
+pub(super) fn failure<T: std::fmt::Debug>(result: io::Result<T>) -> TlsFailure {
+    let error = result.expect_err("a failure");
+    TlsFailure::of(&error).unwrap_or_else(|| panic!("not of TLS: {error}")).clone()
 }
 
 impl Identity {
@@ -99,33 +120,36 @@ pub(super) fn nobody() -> TlsConfigBuilder {
 /// A server's configuration.
 pub(super) struct Serving<'a> {
     pub(super) identity: &'a Identity,
-    pub(super) versions: &'a [&'static SupportedProtocolVersion],
+    pub(super) versions: Vec<&'static SupportedProtocolVersion>,
     /// Whose certificates clients have to show.
     pub(super) clients: Option<&'a Authority>,
-    pub(super) alpn: &'a [&'a str],
+    pub(super) alpn: Vec<&'static str>,
 }
 
 impl<'a> Serving<'a> {
     pub(super) fn new(identity: &'a Identity) -> Self {
-        Self { identity, versions: rustls::ALL_VERSIONS, clients: None, alpn: &[] }
+        Self { identity, versions: rustls::ALL_VERSIONS.to_vec(), clients: None, alpn: Vec::new() }
     }
 
     pub(super) fn config(&self) -> Arc<ServerConfig> {
         let provider = Crypto::default().provider();
         let builder = ServerConfig::builder_with_details(Arc::clone(&provider), Arc::new(Then))
-            .with_protocol_versions(self.versions)
+            .with_protocol_versions(&self.versions)
             .expect("versions");
         let builder = match self.clients {
             None => builder.with_no_client_auth(),
             Some(authority) => {
                 let mut roots = RootCertStore::empty();
                 roots.add(authority.der().clone()).expect("a root");
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
                 builder.with_client_cert_verifier(verifier.expect("roots"))
             }
         };
-        let mut config =
-            builder.with_single_cert(self.identity.chain.clone(), self.identity.key_der()).expect("a key that fits");
+        // Whether the key is that of the certificate is not asked here: there are thieves among the servers.
+        let key = provider.key_provider.load_private_key(self.identity.key_der()).expect("a key");
+        let certified = CertifiedKey::new(self.identity.chain.clone(), key);
+        let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
         config.alpn_protocols = self.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         Arc::new(config)
     }
@@ -217,6 +241,20 @@ pub(super) struct Pair {
 }
 
 impl Pair {
+    /// A client that trusts its server.
+    pub(super) fn plain() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// A client that trusts its server, which is configured in some other way.
+    pub(super) fn with(change: impl FnOnce(&mut Serving<'_>)) -> Self {
+        let root = authority("root");
+        let identity = issue(&leaf(), &root);
+        let mut serving = Serving::new(&identity);
+        change(&mut serving);
+        Self::new(&trusting(&root).build().expect("a good configuration"), serving.config())
+    }
+
     pub(super) fn new(config: &TlsConfig, server: Arc<ServerConfig>) -> Self {
         Self::to("example.com", config, server)
     }
