@@ -91,7 +91,7 @@ fn show(out: &mut impl Write, paint: Paint, begin: Timestamp, lines: Vec<Line>) 
 
 #[cfg(test)]
 mod tests {
-    use steadfast_core::{Cause, ConnId, Event, IoKind, config::Config, trace::Options, trace::Recorder};
+    use steadfast_core::{Cause, ConnId, Event, IoKind, Stage, config::Config, trace::Options, trace::Recorder};
 
     use super::*;
 
@@ -102,7 +102,7 @@ mod tests {
         let cause = Cause::Io(IoKind::Reset);
         for (millis, event) in [
             (500, Event::Start),
-            (500, Event::Dialing { conn }),
+            (500, Event::Dialing { conn, stage: Stage::Connect }),
             (510, Event::Opened { conn, can_ping: true }),
             (1_510, Event::Closed { conn, cause, untouched_from: None }),
         ] {

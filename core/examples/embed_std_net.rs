@@ -17,7 +17,7 @@ use std::{
 
 use steadfast_core::{
     Action, Cause, CloseCode, CloseFrame, ConnId, Event, HandshakeKind, IoKind, Message, MessageId, Notice,
-    PingPayload, SendOptions, Session, StateKind, Timestamp, Verdict, config::Config,
+    PingPayload, SendOptions, Session, Stage, StateKind, Timestamp, Verdict, config::Config,
 };
 use tungstenite::{
     Error, HandshakeError, Message as Wire, WebSocket, error::ProtocolError, protocol::frame::CloseFrame as WireClose,
@@ -87,7 +87,7 @@ impl Io {
         match action {
             Action::Connect { conn, .. } => {
                 (self.conn, self.link, self.unflushed) = (conn, Link::Dialing, (None, 0));
-                self.news.push_back(Event::Dialing { conn });
+                self.news.push_back(Event::Dialing { conn, stage: Stage::Connect });
             }
             Action::Send { id, message, .. } if self.write(to_wire(message)) => self.unflushed.0 = Some(id),
             // The link broke on an earlier action: no byte of this message has left, nor of those behind it.
@@ -147,6 +147,7 @@ impl Io {
                     self.news.push_back(Event::Opened { conn, can_ping: true });
                 }
                 Ok(None) => {} // the session's timeout fires now, and has the word
+                Err(Cause::Io(kind)) => self.end(Cause::Dial { stage: Stage::Connect, kind }),
                 Err(cause) => self.end(cause),
             },
             Link::Open(engine) => {

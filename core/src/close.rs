@@ -128,7 +128,10 @@ pub enum Cause {
     /// The server broke the protocol; the code is what it was told.
     Protocol(CloseCode),
     /// Not open within the connect timeout.
-    ConnectTimeout,
+    ConnectTimeout {
+        /// What was being done when it was over, by the driver's last word.
+        stage: Stage,
+    },
     /// Silence: pings were left unanswered, and nothing else came in.
     HeartbeatTimeout,
     /// A ping was left unanswered for too long, whatever else came in: the way out is dead.
@@ -249,7 +252,7 @@ impl Cause {
     #[must_use]
     pub const fn stage(&self) -> Option<Stage> {
         match self {
-            Self::Dial { stage, .. } => Some(*stage),
+            Self::Dial { stage, .. } | Self::ConnectTimeout { stage } => Some(*stage),
             Self::Dns(_) => Some(Stage::Resolve),
             Self::Proxy(_) => Some(Stage::Proxy),
             Self::Tls(_) => Some(Stage::Tls),
@@ -257,7 +260,6 @@ impl Cause {
             Self::Closed(_)
             | Self::Io(_)
             | Self::Protocol(_)
-            | Self::ConnectTimeout
             | Self::HeartbeatTimeout
             | Self::AnswerTimeout
             | Self::IdleTimeout
@@ -282,7 +284,7 @@ impl Cause {
             Self::Rejected { .. } => CauseKind::Rejected,
             Self::Handshake(_) => CauseKind::Handshake,
             Self::Protocol(_) => CauseKind::Protocol,
-            Self::ConnectTimeout => CauseKind::ConnectTimeout,
+            Self::ConnectTimeout { .. } => CauseKind::ConnectTimeout,
             Self::HeartbeatTimeout => CauseKind::HeartbeatTimeout,
             Self::AnswerTimeout => CauseKind::AnswerTimeout,
             Self::IdleTimeout => CauseKind::IdleTimeout,
@@ -313,7 +315,7 @@ impl fmt::Display for Cause {
             }
             Self::Handshake(kind) => write!(f, "not a WebSocket handshake: {}", kind.words()),
             Self::Protocol(code) => write!(f, "the server broke the protocol, told so with {code}"),
-            Self::ConnectTimeout => f.write_str("not open within the connect timeout"),
+            Self::ConnectTimeout { stage } => write!(f, "not open within the connect timeout (stage: {stage})"),
             Self::HeartbeatTimeout => f.write_str("silent: the heartbeat was not answered"),
             Self::AnswerTimeout => f.write_str("a ping was left unanswered for too long"),
             Self::IdleTimeout => f.write_str("nothing came in for the idle timeout"),

@@ -5,7 +5,7 @@ mod common;
 use common::{Act, Rig, millis, secs, steady};
 use steadfast_core::{
     Action, Cause, CauseKind, CloseCode, CloseFrame, ConnId, Decision, Event, IoKind, MessageId, Network, Notice,
-    SendOptions, Session, State, StateKind, StopCause, Timestamp,
+    SendOptions, Session, Stage, State, StateKind, StopCause, Timestamp,
     config::{
         Backoff, CleanClose, ClosePolicy, Config, CountedFrom, Heartbeat, Jitter, Match, Ready, Rule, Schedule,
         Settings,
@@ -67,14 +67,40 @@ fn the_connect_timeout_begins_with_dialing() {
     rig.event(Event::Start);
     assert!(rig.pass(secs(60)).iter().all(|act| !matches!(act, Act::Abort(_))), "the attempt waits its turn");
     let conn = rig.conn();
-    rig.event(Event::Dialing { conn });
+    rig.event(Event::Dialing { conn, stage: Stage::Connect });
     rig.pass(millis(9_999));
     assert_eq!(rig.kind(), StateKind::Connecting);
     let acts = rig.pass(millis(1));
     assert!(acts.contains(&Act::Abort(1)), "{acts:?}");
     rig.closed(Cause::Aborted);
     let State::Waiting { cause, .. } = rig.session.state() else { panic!("{:?}", rig.session.state()) };
-    assert_eq!(cause, Cause::ConnectTimeout);
+    assert_eq!(cause, Cause::ConnectTimeout { stage: Stage::Connect });
+}
+
+#[test]
+fn the_connect_timeout_is_one_over_all_stages_and_names_the_last() {
+    let mut rig = Rig::new(Settings::default());
+    rig.event(Event::Start);
+    let conn = rig.conn();
+    assert_eq!(rig.session.stage(), None);
+    for stage in Stage::ALL {
+        rig.event(Event::Dialing { conn, stage });
+        assert_eq!(rig.session.stage(), Some(stage));
+        rig.pass(secs(1));
+    }
+    // A redirect begins again; another connection's stage is none of this one's.
+    rig.event(Event::Dialing { conn, stage: Stage::Resolve });
+    rig.event(Event::Dialing { conn, stage: Stage::Tls });
+    rig.event(Event::Dialing { conn: ConnId(77), stage: Stage::Proxy });
+    rig.pass(millis(4_999));
+    assert_eq!(rig.kind(), StateKind::Connecting);
+    rig.pass(millis(1));
+    assert_eq!(rig.session.state(), State::Closing { conn, cause: Cause::ConnectTimeout { stage: Stage::Tls } });
+    rig.event(Event::Dialing { conn, stage: Stage::Upgrade });
+    rig.closed(Cause::Aborted);
+    let State::Waiting { cause, .. } = rig.session.state() else { panic!("{:?}", rig.session.state()) };
+    assert_eq!(cause, Cause::ConnectTimeout { stage: Stage::Tls });
+    assert_eq!(rig.session.stage(), None);
 }
 
 #[test]
@@ -141,7 +167,7 @@ fn reconnect_now_works_from_every_waiting_state() {
     assert_eq!(rig.kind(), StateKind::Offline);
     rig.event(Event::ReconnectNow);
     let conn = rig.conn();
-    rig.event(Event::Dialing { conn });
+    rig.event(Event::Dialing { conn, stage: Stage::Connect });
     rig.pass(secs(10));
     assert_eq!(rig.kind(), StateKind::Closing);
     rig.event(Event::ReconnectNow);

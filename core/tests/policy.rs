@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use steadfast_core::{
-    Cause, CauseKind, CloseCode, CloseFrame, Decided, DecidedBy, Decision, DnsKind, HandshakeKind, IoKind, TlsKind,
+    Cause, CauseKind, CloseCode, CloseFrame, Decided, DecidedBy, Decision, DnsKind, HandshakeKind, IoKind, ProxyKind,
+    Stage, TlsKind,
     config::{CleanClose, ClosePolicy, Failures, Match, Rule},
 };
 
@@ -65,6 +66,7 @@ fn statuses_mean_what_the_table_says() {
 #[test]
 fn only_what_no_retry_can_mend_is_terminal_among_failures() {
     let terminal = [
+        Cause::Proxy(ProxyKind::Authentication),
         Cause::Tls(TlsKind::WrongName),
         Cause::Tls(TlsKind::PinMismatch),
         Cause::Handshake(HandshakeKind::Subprotocol),
@@ -77,6 +79,14 @@ fn only_what_no_retry_can_mend_is_terminal_among_failures() {
         Cause::Io(IoKind::Refused),
         Cause::Io(IoKind::Reset),
         Cause::Io(IoKind::Eof),
+        Cause::Dial { stage: Stage::Connect, kind: IoKind::Refused },
+        Cause::Dial { stage: Stage::Tls, kind: IoKind::Eof },
+        Cause::Proxy(ProxyKind::Forbidden),
+        Cause::Proxy(ProxyKind::Refused),
+        Cause::Proxy(ProxyKind::Unreachable),
+        Cause::Proxy(ProxyKind::Failed),
+        Cause::Proxy(ProxyKind::Unsupported),
+        Cause::Proxy(ProxyKind::Protocol),
         Cause::Dns(DnsKind::NotFound),
         Cause::Dns(DnsKind::Unavailable),
         Cause::Tls(TlsKind::Expired),
@@ -87,7 +97,7 @@ fn only_what_no_retry_can_mend_is_terminal_among_failures() {
         Cause::Handshake(HandshakeKind::Truncated),
         Cause::Handshake(HandshakeKind::BadAcceptKey),
         Cause::Protocol(CloseCode::PROTOCOL_ERROR),
-        Cause::ConnectTimeout,
+        Cause::ConnectTimeout { stage: Stage::Upgrade },
         Cause::HeartbeatTimeout,
         Cause::AnswerTimeout,
         Cause::IdleTimeout,
@@ -147,6 +157,24 @@ fn failures_can_all_be_retried() {
 }
 
 #[test]
+fn every_failure_of_an_attempt_names_its_stage() {
+    for (cause, stage) in [
+        (Cause::Dns(DnsKind::NotFound), Some(Stage::Resolve)),
+        (Cause::Dial { stage: Stage::Proxy, kind: IoKind::Eof }, Some(Stage::Proxy)),
+        (Cause::Proxy(ProxyKind::Refused), Some(Stage::Proxy)),
+        (Cause::Tls(TlsKind::Expired), Some(Stage::Tls)),
+        (Cause::Handshake(HandshakeKind::NotHttp), Some(Stage::Upgrade)),
+        (rejected(503), Some(Stage::Upgrade)),
+        (Cause::ConnectTimeout { stage: Stage::Connect }, Some(Stage::Connect)),
+        (Cause::Io(IoKind::Eof), None),
+        (Cause::HeartbeatTimeout, None),
+        (closed(1000), None),
+    ] {
+        assert_eq!(cause.stage(), stage, "{cause}");
+    }
+}
+
+#[test]
 fn the_first_rule_that_fits_decides() {
     let rule = |when, then| Rule { when, then };
     let policy = ClosePolicy {
@@ -159,6 +187,8 @@ fn the_first_rule_that_fits_decides() {
             rule(Match::Tls(TlsKind::Expired), Decision::Terminal),
             rule(Match::Handshake(HandshakeKind::NotHttp), Decision::Terminal),
             rule(Match::Kind(CauseKind::ConnectTimeout), Decision::NextEndpoint),
+            rule(Match::Proxy(ProxyKind::Forbidden), Decision::Terminal),
+            rule(Match::Stage(Stage::Upgrade), Decision::NextEndpoint),
         ],
         ..ClosePolicy::default()
     };
@@ -170,7 +200,12 @@ fn the_first_rule_that_fits_decides() {
         (Cause::Dns(DnsKind::NotFound), 4, Decision::Terminal),
         (Cause::Tls(TlsKind::Expired), 5, Decision::Terminal),
         (Cause::Handshake(HandshakeKind::NotHttp), 6, Decision::Terminal),
-        (Cause::ConnectTimeout, 7, Decision::NextEndpoint),
+        (Cause::ConnectTimeout { stage: Stage::Upgrade }, 7, Decision::NextEndpoint),
+        (Cause::Proxy(ProxyKind::Forbidden), 8, Decision::Terminal),
+        (Cause::Dial { stage: Stage::Upgrade, kind: IoKind::Reset }, 9, Decision::NextEndpoint),
+        (rejected(500), 9, Decision::NextEndpoint),
+        // An I/O error is one in every stage.
+        (Cause::Dial { stage: Stage::Connect, kind: IoKind::Refused }, 3, Decision::Terminal),
     ];
     for (cause, rule, decision) in expectations {
         let expected = Decided { decision, by: DecidedBy::Rule(rule) };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use handshake::{GOOD, Outcome, begin, feed, judge_with, request};
 use steadfast_core::{
-    Cause, HandshakeKind, IoKind,
+    Cause, HandshakeKind, IoKind, Stage,
     wire::handshake::{BodyState, Limits, Progress, Violation},
 };
 
@@ -246,7 +246,7 @@ mod rfc_9112_section_2_the_head {
 
     #[test]
     fn a_stream_that_ends_before_the_head_is_told_from_one_that_ends_within() {
-        assert_eq!(judge(""), Outcome::Ended(Cause::Io(IoKind::Eof)));
+        assert_eq!(judge(""), Outcome::Ended(Cause::Dial { stage: Stage::Upgrade, kind: IoKind::Eof }));
         for length in 1..GOOD.len() {
             let truncated = Outcome::Ended(Cause::Handshake(HandshakeKind::Truncated));
             assert_eq!(feed(begin(&request()), [&GOOD.as_bytes()[..length]]), truncated);

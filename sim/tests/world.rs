@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use steadfast_core::{
-    Action, Cause, Delivery, Event, IoKind, MessageId, Notice, SendOptions, Session, State, Timestamp, config::Config,
+    Action, Cause, Delivery, Event, IoKind, MessageId, Notice, SendOptions, Session, Stage, State, Timestamp,
+    config::Config,
 };
 use steadfast_sim::{
     ClientId, Clock, Command, Driver, Fault, Heard, Link, Machine, ServerModel, Surroundings, Way, World,
@@ -184,8 +185,8 @@ fn a_ping_that_overtakes_fragments_says_so_and_confirms_nothing_of_them() {
 #[test]
 fn every_server_model_ends_a_connection_as_it_says() {
     let cases = [
-        (ServerModel::Refuse, Cause::Io(IoKind::Refused)),
-        (ServerModel::Hang, Cause::ConnectTimeout),
+        (ServerModel::Refuse, Cause::Dial { stage: Stage::Connect, kind: IoKind::Refused }),
+        (ServerModel::Hang, Cause::ConnectTimeout { stage: Stage::Connect }),
         (ServerModel::DropAfter { after: SECOND }, Cause::Io(IoKind::Eof)),
         (ServerModel::Garbage, Cause::Handshake(steadfast_core::HandshakeKind::NotHttp)),
         (ServerModel::GarbageFrames, Cause::Protocol(steadfast_core::CloseCode::PROTOCOL_ERROR)),

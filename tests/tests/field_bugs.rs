@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use steadfast_core::{
-    Cause, CloseFrame, Delivery, Event, IoKind, MessageId, Network, Notice, Refusal, SendOptions, State, StopCause,
-    Timestamp, Verdict,
+    Cause, CloseFrame, Delivery, Event, IoKind, MessageId, Network, Notice, Refusal, SendOptions, Stage, State,
+    StopCause, Timestamp, Verdict,
     config::{Backoff, CleanClose, Config, Heartbeat, Pace, Ready, Settings, WhenFull},
 };
 use steadfast_sim::{
@@ -281,8 +281,8 @@ fn bug_13_reconnect_now_ends_every_wait_and_makes_one_connection() {
 #[test]
 fn bug_15_every_end_and_every_failure_is_told() {
     let ends = [
-        (ServerModel::Refuse, Cause::Io(IoKind::Refused)),
-        (ServerModel::Hang, Cause::ConnectTimeout),
+        (ServerModel::Refuse, Cause::Dial { stage: Stage::Connect, kind: IoKind::Refused }),
+        (ServerModel::Hang, Cause::ConnectTimeout { stage: Stage::Connect }),
         (ServerModel::Silent, Cause::HeartbeatTimeout),
         (ServerModel::DropAfter { after: Duration::ZERO }, Cause::Io(IoKind::Eof)),
         (ServerModel::Reject { status: 500, retry_after: None }, Cause::Rejected { status: 500, retry_after: None }),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::{collection::vec, prelude::*, test_runner::Config as Proptest};
 use steadfast_core::{
     Cause, CloseFrame, ConnId, Delivery, Event, IoKind, Message, MessageId, Network, PingPayload, SendOptions, Session,
-    Timestamp,
+    Stage, Timestamp,
     config::{Config, Heartbeat, Pace},
 };
 use steadfast_sim::{Checker, Machine, Scenario};
@@ -116,7 +116,7 @@ fn event() -> impl Strategy<Value = Event<'static>> {
             .prop_map(|(id, bytes, options)| Event::Send { id, message: Message::binary(bytes), options }),
         2 => id().prop_map(|id| Event::Cancel { id }),
         1 => heartbeat().prop_map(Event::SetHeartbeat),
-        3 => conn().prop_map(|conn| Event::Dialing { conn }),
+        3 => (conn(), proptest::sample::select(Stage::ALL.to_vec())).prop_map(|(conn, stage)| Event::Dialing { conn, stage }),
         6 => (conn(), any::<bool>()).prop_map(|(conn, can_ping)| Event::Opened { conn, can_ping }),
         2 => conn().prop_map(|conn| Event::Ready { conn }),
         2 => (conn(), any::<bool>()).prop_map(|(conn, pong)| Event::Received {

@@ -231,7 +231,7 @@ fn a_server_that_answers_half_a_head_is_told_as_such() {
 #[test]
 fn a_server_that_says_nothing_runs_into_the_connect_timeout() {
     let url = server(mem::forget);
-    assert_typed(&url, &["not open within the connect timeout", "retry, attempt 2 in"]);
+    assert_typed(&url, &["not open within the connect timeout (stage: upgrade)", "retry, attempt 2 in"]);
 }
 
 #[test]

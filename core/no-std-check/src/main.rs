@@ -14,7 +14,7 @@ use core::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use steadfast_core::{
+use steadfast_core::{Stage, 
     Action, CloseCode, ConnId, Event, Message, MessageId, Notice, PingPayload, SendOptions, Session, Timestamp,
     Verdict,
     config::Config,
@@ -85,7 +85,7 @@ fn run() -> Result<(), c_int> {
     };
 
     let conn = find(&mut session, now(), Event::Start, connect).ok_or(1)?;
-    session.handle(now(), Event::Dialing { conn }).for_each(drop);
+    session.handle(now(), Event::Dialing { conn, stage: Stage::Connect }).for_each(drop);
     session.handle(now(), Event::Opened { conn, can_ping: true }).for_each(drop);
 
     let id = MessageId(1);

@@ -139,6 +139,7 @@ fn retrying(clean: CleanClose) -> ClosePolicy {
 mod tests {
     use super::*;
     use crate::{
+        Stage,
         close::{Cause, CloseCode, CloseFrame, IoKind, TlsKind},
         config::Config,
         session::policy::Decision,
@@ -162,7 +163,7 @@ mod tests {
             Cause::Io(IoKind::Eof),
             Cause::Io(IoKind::Refused),
             Cause::Tls(TlsKind::WrongName),
-            Cause::ConnectTimeout,
+            Cause::ConnectTimeout { stage: Stage::Tls },
             Cause::HeartbeatTimeout,
             rejected(400),
             rejected(404),

@@ -7,6 +7,7 @@ use crate::{
     close::{Cause, CloseFrame},
     config::Heartbeat,
     message::{ConnId, Message, MessageId, SendOptions},
+    stage::Stage,
 };
 
 /// What a driver tells the session, in the order in which it happened.
@@ -49,10 +50,14 @@ pub enum Event<'a> {
     },
     /// Change the heartbeat from now on. An invalid one is refused with a notice, and the old one stays.
     SetHeartbeat(Heartbeat),
-    /// The driver has begun to connect (it may have made the attempt wait its turn): the connect timeout starts here.
+    /// The driver has begun to connect (it may have made the attempt wait its turn): the connect timeout starts here. Told
+    /// again whenever another stage begins, so that the timeout can name it.
     Dialing {
         /// Which connection.
         conn: ConnId,
+        /// What is being done.
+        #[cfg_attr(feature = "serde", serde(default))]
+        stage: Stage,
     },
     /// The WebSocket is open.
     Opened {
@@ -176,7 +181,7 @@ impl Event<'_> {
     #[must_use]
     pub const fn conn(&self) -> Option<ConnId> {
         match self {
-            Self::Dialing { conn }
+            Self::Dialing { conn, .. }
             | Self::Opened { conn, .. }
             | Self::Ready { conn }
             | Self::Received { conn, .. }
@@ -211,7 +216,7 @@ impl Event<'_> {
             Self::Send { id, message, options } => Event::Send { id, message, options },
             Self::Cancel { id } => Event::Cancel { id },
             Self::SetHeartbeat(heartbeat) => Event::SetHeartbeat(heartbeat),
-            Self::Dialing { conn } => Event::Dialing { conn },
+            Self::Dialing { conn, stage } => Event::Dialing { conn, stage },
             Self::Opened { conn, can_ping } => Event::Opened { conn, can_ping },
             Self::Ready { conn } => Event::Ready { conn },
             Self::Activity { conn } => Event::Activity { conn },

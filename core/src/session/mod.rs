@@ -40,6 +40,7 @@ use crate::{
     config::{Config, Heartbeat},
     message::ConnId,
     rng::Rng,
+    stage::Stage,
 };
 
 /// What the application holds: it outlives connections, and owns the queue, the timers and the policy.
@@ -184,7 +185,7 @@ impl Session {
             Event::ReconnectNow => self.reconnect_now(),
             Event::Cancel { id } => self.cancel(id),
             Event::SetHeartbeat(heartbeat) => self.set_heartbeat(heartbeat),
-            Event::Dialing { conn } => self.dialing(conn),
+            Event::Dialing { conn, stage } => self.dialing(conn, stage),
             Event::Opened { conn, can_ping } => self.opened(conn, can_ping),
             Event::Ready { conn } => self.ready(conn),
             Event::Pong { conn, payload } => self.pong(conn, payload),
@@ -240,6 +241,15 @@ impl Session {
     #[must_use]
     pub fn state(&self) -> State {
         self.phase.state()
+    }
+
+    /// What is being done to connect, by the driver's last word; `None` unless an attempt has begun.
+    #[must_use]
+    pub fn stage(&self) -> Option<Stage> {
+        match &self.phase {
+            Phase::Connecting { stage, .. } if self.timers.is_set(Timer::Connect) => Some(*stage),
+            _ => None,
+        }
     }
 
     /// The figures up to the last event.

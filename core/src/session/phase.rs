@@ -8,6 +8,7 @@ use crate::{
         link::Link,
         state::{State, StateKind, StopCause},
     },
+    stage::Stage,
 };
 
 /// The states, with what the application does not see.
@@ -18,6 +19,9 @@ pub(super) enum Phase {
     Connecting {
         conn: ConnId,
         attempt: u32,
+        /// What the driver said last.
+        #[cfg_attr(feature = "serde", serde(default))]
+        stage: Stage,
     },
     Open(Link),
     Closing {
@@ -84,7 +88,7 @@ impl Phase {
     pub(super) fn state(&self) -> State {
         match self {
             Self::Idle => State::Idle,
-            Self::Connecting { conn, attempt } => State::Connecting { conn: *conn, attempt: *attempt },
+            Self::Connecting { conn, attempt, .. } => State::Connecting { conn: *conn, attempt: *attempt },
             Self::Open(link) => State::Open { conn: link.conn, ready: link.ready },
             Self::Closing { conn, cause, .. } => State::Closing { conn: *conn, cause: cause.clone() },
             Self::Waiting { until, attempt, cause, .. } => {

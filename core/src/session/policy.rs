@@ -241,7 +241,7 @@ impl ClosePolicy {
             | Cause::Tls(_)
             | Cause::Handshake(_)
             | Cause::Protocol(_)
-            | Cause::ConnectTimeout
+            | Cause::ConnectTimeout { .. }
             | Cause::HeartbeatTimeout
             | Cause::AnswerTimeout
             | Cause::IdleTimeout

@@ -22,6 +22,7 @@ use crate::{
         state::StopCause,
         timers::Timer,
     },
+    stage::Stage,
     time::micros,
 };
 
@@ -154,23 +155,26 @@ impl Session {
         let conn = ConnId(self.conns);
         let attempt = self.retry.begin(self.now);
         self.account.attempts += 1;
-        self.enter(Phase::Connecting { conn, attempt }, None);
+        self.enter(Phase::Connecting { conn, attempt, stage: Stage::Resolve }, None);
         self.pending.push_back(Pending::Connect { conn, attempt });
     }
 
-    /// The driver has begun to connect.
-    pub(super) fn dialing(&mut self, conn: ConnId) {
-        if matches!(&self.phase, Phase::Connecting { conn: current, .. } if *current == conn)
-            && !self.timers.is_set(Timer::Connect)
+    /// The driver has begun to connect, or to do the next thing for it. One deadline is over all of them.
+    pub(super) fn dialing(&mut self, conn: ConnId, stage: Stage) {
+        if let Phase::Connecting { conn: current, stage: reached, .. } = &mut self.phase
+            && *current == conn
         {
-            self.timers.set(Timer::Connect, self.now + self.config.connect_timeout);
+            *reached = stage;
+            if !self.timers.is_set(Timer::Connect) {
+                self.timers.set(Timer::Connect, self.now + self.config.connect_timeout);
+            }
         }
     }
 
     /// The attempt takes too long.
     pub(super) fn connect_timed_out(&mut self) {
-        if matches!(self.phase, Phase::Connecting { .. }) {
-            self.abort(Cause::ConnectTimeout);
+        if let Phase::Connecting { stage, .. } = self.phase {
+            self.abort(Cause::ConnectTimeout { stage });
         }
     }
 

@@ -8,8 +8,8 @@ use core::time::Duration;
 
 use super::*;
 use crate::{
-    Cause, CloseFrame, ConnId, Delivery, Event, IoKind, Message, MessageId, Notice, PingPayload, SendOptions, State,
-    StateKind, Timestamp,
+    Cause, CloseFrame, ConnId, Delivery, Event, IoKind, Message, MessageId, Notice, PingPayload, SendOptions, Stage,
+    State, StateKind, Timestamp,
     config::{Config, Heartbeat, Pace},
     rng::Rng,
 };
@@ -67,7 +67,7 @@ impl Driver {
         match self.recorder.session().state() {
             State::Idle | State::Stopped { .. } => self.event(Event::Start),
             State::Connecting { conn, .. } => match chance {
-                0..30 => self.event(Event::Dialing { conn }),
+                0..30 => self.event(Event::Dialing { conn, stage: Stage::Connect }),
                 30..80 => self.event(Event::Opened { conn, can_ping: true }),
                 80..90 => self.event(Event::Closed { conn, cause: Cause::Io(IoKind::Refused), untouched_from: None }),
                 _ => self.send(),
@@ -389,7 +389,7 @@ fn every_event_is_read_back_the_same() {
         Event::Cancel { id: MessageId(u64::MAX) },
         Event::SetHeartbeat(Heartbeat::Off),
         Event::SetHeartbeat(text_heartbeat().heartbeat.clone()),
-        Event::Dialing { conn },
+        Event::Dialing { conn, stage: Stage::Connect },
         Event::Opened { conn, can_ping: false },
         Event::Ready { conn },
         Event::Received { conn, message: Message::text("\u{0}\"\\ä\n") },

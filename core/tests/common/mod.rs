@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use steadfast_core::{
     Action, Cause, CloseFrame, ConnId, Delivery, Event, IoKind, Message, MessageId, Notice, PingPayload, SendOptions,
-    Session, State, StateKind, Timestamp, Verdict,
+    Session, Stage, State, StateKind, Timestamp, Verdict,
     config::{Backoff, Config, Jitter, Schedule, Settings},
 };
 
@@ -95,13 +95,13 @@ impl Rig {
     pub fn start(&mut self) {
         self.event(Event::Start);
         let conn = self.conn();
-        self.event(Event::Dialing { conn });
+        self.event(Event::Dialing { conn, stage: Stage::Connect });
     }
 
     /// Opens the connection that is being made.
     pub fn open(&mut self) -> ConnId {
         let conn = self.conn();
-        self.event(Event::Dialing { conn });
+        self.event(Event::Dialing { conn, stage: Stage::Connect });
         self.event(Event::Opened { conn, can_ping: true });
         conn
     }

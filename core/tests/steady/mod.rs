@@ -3,7 +3,7 @@
 use core::{hint::black_box, time::Duration};
 
 use steadfast_core::{
-    Action, Cause, ConnId, Event, IoKind, Message, MessageId, PingPayload, SendOptions, Session, Timestamp,
+    Action, Cause, ConnId, Event, IoKind, Message, MessageId, PingPayload, SendOptions, Session, Stage, Timestamp,
     config::Config,
 };
 
@@ -134,7 +134,7 @@ impl Steady {
     fn connect(&mut self) {
         self.conn = self.asked.connect.take().expect("the session asked for a connection");
         self.asked.ping = None;
-        self.tell(Event::Dialing { conn: self.conn });
+        self.tell(Event::Dialing { conn: self.conn, stage: Stage::Connect });
         self.tell(Event::Opened { conn: self.conn, can_ping: true });
     }
 

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use steadfast_core::{
-    CloseFrame, ConnId, Event, Message, Timestamp,
+    CloseFrame, ConnId, Event, Message, Stage, Timestamp,
     config::{Heartbeat, Ready},
 };
 
@@ -15,6 +15,8 @@ use super::{Checker, During, Ping, clause::Clause};
 pub(super) struct Line {
     pub(super) conn: ConnId,
     pub(super) dialing: Option<Timestamp>,
+    /// What is being done to connect.
+    pub(super) stage: Stage,
     pub(super) opened: Option<Timestamp>,
     pub(super) can_ping: bool,
     pub(super) ready: bool,
@@ -85,6 +87,7 @@ impl Line {
         Self {
             conn,
             dialing: None,
+            stage: Stage::Resolve,
             opened: None,
             can_ping: false,
             ready: false,
@@ -307,8 +310,9 @@ impl Checker {
         let Some(line) = self.line.as_mut().filter(|line| line.conn == conn) else { return };
         line.swallows = false;
         match event {
-            Event::Dialing { .. } if line.opened.is_none() => {
+            Event::Dialing { stage, .. } if line.opened.is_none() => {
                 line.dialing.get_or_insert(now);
+                line.stage = *stage;
             }
             Event::Opened { can_ping, .. } if line.opened.is_none() && !line.aborted => {
                 line.opened = Some(now);

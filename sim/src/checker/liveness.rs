@@ -173,9 +173,11 @@ impl Checker {
                 (line.paused || due.is_none_or(|due| now < due))
                     .then(|| format!("a write made progress at {:?}", line.writing))
             }
-            Cause::ConnectTimeout => {
+            Cause::ConnectTimeout { stage } => {
                 let due = line.dialing.map(|since| since + self.settings.connect_timeout);
-                due.is_none_or(|due| now < due).then(|| format!("it has been dialing since {:?}", line.dialing))
+                let early = due.is_none_or(|due| now < due);
+                let wrong = early.then(|| format!("it has been dialing since {:?}", line.dialing));
+                wrong.or_else(|| (*stage != line.stage).then(|| format!("it is in the stage {}", line.stage)))
             }
             _ => None,
         };

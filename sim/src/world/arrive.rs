@@ -1,6 +1,6 @@
 //! What happens when the time of something in the queue has come.
 
-use steadfast_core::{Cause, CloseCode, ConnId, Event, IoKind, Timestamp};
+use steadfast_core::{Cause, CloseCode, ConnId, Event, IoKind, Stage, Timestamp};
 
 use super::{
     client::{Client, Told},
@@ -26,6 +26,7 @@ impl<M: Machine> Client<M> {
             What::Awake => self.awake(),
             What::ReadOn(id) => self.read_on(id, hub),
             What::Dial(id) => self.dial(id, hub),
+            What::Connected(id) => self.connected(id, hub),
             What::Outcome(id) => self.outcome(id, hub),
             What::Up(id) => self.up(id, hub),
             What::Down(id) => self.down(id, hub),
@@ -59,8 +60,20 @@ impl<M: Machine> Client<M> {
         let (late, client) = (!self.around.driver.dial_after.is_zero(), self.id);
         let Some(conn) = self.conn(id).filter(|conn| conn.alive && !conn.aborting) else { return };
         conn.dial(hub.now, client, hub);
+        let stage = conn.first_stage();
         if late {
-            self.tell(Told::Event(Event::Dialing { conn: id }));
+            self.tell(Told::Event(Event::Dialing { conn: id, stage }));
+        }
+    }
+
+    fn connected(&mut self, id: ConnId, hub: &mut Hub) {
+        let until = self.stalls.up.max(self.stalls.down);
+        if until > hub.now {
+            return hub.queue.push(until, self.id, What::Connected(id));
+        }
+        let Some(conn) = self.conn(id).filter(|conn| conn.alive && !conn.aborting && !conn.silent) else { return };
+        if conn.server == ServerEnd::None {
+            self.tell(Told::Event(Event::Dialing { conn: id, stage: Stage::Upgrade }));
         }
     }
 

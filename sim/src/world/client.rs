@@ -204,11 +204,12 @@ impl<M: Machine> Client<M> {
                 Action::SetTimer { at } => timer.set(now, at, &around.driver, hub),
                 Action::CancelTimer => timer.due = None,
                 Action::Connect { conn, .. } => {
-                    conns.push(Conn::new(conn, around.server(*connects), around.link));
+                    let begun = Conn::new(conn, around.server(*connects), around.link);
                     *connects += 1;
                     if around.driver.dial_after.is_zero() {
-                        inbox.push_back(Told::Event(Event::Dialing { conn }));
+                        inbox.push_back(Told::Event(Event::Dialing { conn, stage: begun.first_stage() }));
                     }
+                    conns.push(begun);
                     hub.queue.push(hub.now + around.driver.dial_after, client.0, What::Dial(conn));
                 }
                 Action::Abort { conn } => abort(conns, conn, around, inbox, hub, client.0),

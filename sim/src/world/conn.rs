@@ -1,6 +1,6 @@
 //! One connection, from the attempt to the last byte under way.
 
-use steadfast_core::{Cause, CloseCode, CloseFrame, ConnId, HandshakeKind, IoKind, Timestamp};
+use steadfast_core::{Cause, CloseCode, CloseFrame, ConnId, HandshakeKind, IoKind, Stage, Timestamp};
 
 use super::{
     hub::Hub,
@@ -68,7 +68,18 @@ impl Conn {
             ServerModel::Refuse | ServerModel::Unresolved => 1,
             _ => 2,
         };
+        if trips == 2 {
+            hub.queue.push(now + trip, client, What::Connected(self.id));
+        }
         hub.queue.push(now + trip * trips, client, What::Outcome(self.id));
+    }
+
+    /// What the driver does first.
+    pub(super) const fn first_stage(&self) -> Stage {
+        match self.model {
+            ServerModel::Unresolved => Stage::Resolve,
+            _ => Stage::Connect,
+        }
     }
 
     /// Why the attempt fails, if it does.
@@ -76,7 +87,7 @@ impl Conn {
         Some(match self.model {
             ServerModel::Reject { status, retry_after } => Cause::Rejected { status, retry_after },
             ServerModel::Garbage => Cause::Handshake(HandshakeKind::NotHttp),
-            ServerModel::Refuse => Cause::Io(IoKind::Refused),
+            ServerModel::Refuse => Cause::Dial { stage: Stage::Connect, kind: IoKind::Refused },
             ServerModel::Unresolved => Cause::Dns(steadfast_core::DnsKind::NotFound),
             _ => return None,
         })

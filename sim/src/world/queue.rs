@@ -17,6 +17,8 @@ pub(super) enum What {
     ReadOn(ConnId),
     /// The driver begins to connect.
     Dial(ConnId),
+    /// The stream is there, and the upgrade can be asked for.
+    Connected(ConnId),
     /// The attempt's outcome is known to the driver.
     Outcome(ConnId),
     /// Bytes reach the server.

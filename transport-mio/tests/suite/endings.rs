@@ -127,7 +127,7 @@ fn a_server_that_accepts_and_hangs_runs_into_the_connect_timeout() {
     let mut builder = common::builder(&format!("ws://{}/", hanging.local_addr().expect("an address"))).config(config);
     let notices = builder.notices();
     let _client = builder.connect().expect("a client");
-    assert_eq!(first_failure(&notices), Cause::ConnectTimeout);
+    assert_eq!(first_failure(&notices), Cause::ConnectTimeout { stage: Stage::Upgrade });
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::{
     frames::next_frame,
     victim::{Course, Harm, Then, judge_all, meet, small},
 };
-use steadfast_mio::core::{Cause, CloseFrame, State, StateKind, StopCause, config::ConfigBuilder};
+use steadfast_mio::core::{Cause, CloseFrame, Stage, State, StateKind, StopCause, config::ConfigBuilder};
 
 /// Far above what a loopback takes, and short enough to wait for.
 const PATIENCE: Duration = Duration::from_millis(150);
@@ -38,7 +38,7 @@ fn silence_before_the_upgrade_is_complete_ends_with_the_connect_timeout() {
             ("behind a hint", Harm::bytes("HTTP/1.1 100 Continue\r\n\r\n")),
         ],
         &small().connect_timeout(PATIENCE),
-        &Cause::ConnectTimeout,
+        &Cause::ConnectTimeout { stage: Stage::Upgrade },
     );
 }
 

@@ -311,9 +311,7 @@ impl<S: Socket> Dialing<S> {
     }
 
     fn enter<N>(&self, stage: Stage, lent: &mut Lent<'_, N>) {
-        if stage == Stage::Resolve || stage == Stage::Connect {
-            lent.events.push_back(Event::Dialing { conn: self.conn });
-        }
+        lent.events.push_back(Event::Dialing { conn: self.conn, stage });
     }
 
     fn connect<N: Net<Socket = S>>(

@@ -121,5 +121,5 @@ fn the_session_is_told_when_it_begins() {
     let (_listener, port) = listener();
     let mut dialed = Dialed::new(&format!("ws://127.0.0.1:{port}/"));
     assert_eq!(dialed.end(), Ok(()));
-    assert_eq!(dialed.events.front(), Some(&Event::Dialing { conn: ConnId(1) }));
+    assert_eq!(dialed.events.front(), Some(&Event::Dialing { conn: ConnId(1), stage: Stage::Connect }));
 }

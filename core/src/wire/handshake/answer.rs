@@ -11,7 +11,7 @@ use super::{
     rejected::Rejected,
     violation::Violation,
 };
-use crate::{Cause, IoKind};
+use crate::{Cause, IoKind, Stage};
 
 /// A request that was written, and waits for its answer.
 ///
@@ -93,7 +93,7 @@ impl Handshake {
     /// What it means that the stream ended before the answer was complete.
     #[must_use]
     pub fn ended(&self) -> Cause {
-        self.truncated().map_or(Cause::Io(IoKind::Eof), |violation| violation.cause())
+        self.truncated().map_or(Cause::Dial { stage: Stage::Upgrade, kind: IoKind::Eof }, |violation| violation.cause())
     }
 
     /// What is wrong with an answer of which no more comes; `None` if nothing of it came.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use arbitrary::{Result, Unstructured};
 use steadfast_core::{
     Action, Cause, CloseCode, CloseFrame, ConnId, Delivery, Event, IoKind, Message, MessageId, Network, PingPayload,
-    SendOptions, Timestamp,
+    ProxyKind, SendOptions, Stage, Timestamp,
     config::{Backoff, CleanClose, Config, Confirm, Heartbeat, Outbox, Pace, Ready, Settings, WhenFull},
 };
 
@@ -139,7 +139,7 @@ impl Driver {
             3..=8 => Event::Send { id: self.fresh_id(input)?, message: message(input)?, options: self.options(input)? },
             9 => Event::Cancel { id: self.known_id(input)? },
             10 => Event::SetHeartbeat(heartbeat(input)?),
-            11 => Event::Dialing { conn: self.named(input)? },
+            11 => Event::Dialing { conn: self.named(input)?, stage: *input.choose(&Stage::ALL)? },
             12..=13 => Event::Opened { conn: self.named(input)?, can_ping: !input.ratio(1, 8)? },
             14 => Event::Ready { conn: self.named(input)? },
             15 => Event::Received { conn: self.named(input)?, message: message(input)? },
@@ -263,6 +263,8 @@ fn cause(input: &mut Unstructured<'_>) -> Result<Cause> {
         2 => Cause::Aborted,
         3 => Cause::Protocol(CloseCode::PROTOCOL_ERROR),
         4 => Cause::NetworkLost,
+        5 => Cause::Dial { stage: *input.choose(&Stage::ALL)?, kind: IoKind::Unreachable },
+        6 => Cause::Proxy(*input.choose(&[ProxyKind::Authentication, ProxyKind::Refused])?),
         _ => Cause::Io(*input.choose(&[IoKind::Reset, IoKind::Refused, IoKind::Eof])?),
     })
 }
