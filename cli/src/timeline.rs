@@ -191,7 +191,7 @@ fn line(at: Timestamp, label: &'static str, tone: Tone, text: String) -> Line {
 fn detail(failure: &Failure) -> Option<String> {
     // Of most failures of a stream the kind says it all.
     let vague = [IoKind::Other, IoKind::Unreachable, IoKind::Exhausted];
-    let said = matches!(failure, Failure::Io { kind, .. } if !vague.contains(kind));
+    let said = matches!(failure, Failure::Io { kind, .. } | Failure::Dial { kind, .. } if !vague.contains(kind));
     (!said).then(|| format!(": {failure}"))
 }
 
