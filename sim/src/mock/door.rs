@@ -135,9 +135,13 @@ impl Doorway {
                 }
                 now @ Wanted::Door(Door::Full) => {
                     drop(listener.take());
-                    let crowd = self.crowd();
+                    let (full, crowd) = self.crowd();
                     self.stay(now);
-                    drop(crowd);
+                    if self.wanted().listens() {
+                        // Nobody is refused who was waiting.
+                        listener = Some(full);
+                        self.disperse(listener.as_ref().expect("just there"), crowd, &admit);
+                    }
                 }
                 now @ Wanted::Door(Door::Open | Door::Mute) => {
                     let listening = listener.get_or_insert_with(|| self.listen(BACKLOG).expect(HELD));
@@ -204,6 +208,20 @@ impl Doorway {
             }
         }
         (listener, waiting)
+    }
+
+    /// Makes room in the queue.
+    fn disperse(&self, listener: &Socket, crowd: Vec<Socket>, admit: &impl Fn(Socket, Door)) {
+        let own: Vec<_> = crowd.iter().filter_map(|socket| socket.local_addr().ok()).collect();
+        drop(crowd);
+        listener.listen(BACKLOG).and_then(|()| listener.set_nonblocking(true)).expect(HELD);
+        while let Ok((socket, from)) = listener.accept() {
+            if let (false, Wanted::Door(door)) = (own.contains(&from), self.wanted()) {
+                socket.set_nonblocking(false).expect("a socket may block");
+                admit(socket, door);
+            }
+        }
+        listener.set_nonblocking(false).expect(HELD);
     }
 
     fn connect(&self) -> io::Result<Socket> {
