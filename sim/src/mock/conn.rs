@@ -283,7 +283,7 @@ impl Conn {
         }
     }
 
-    /// Whether pings are answered, from now on. They are at first.
+    /// Whether pings are answered, from now on; for the very first, see [`Accept::answer_pings`].
     pub fn answer_pings(&self, answer: bool) {
         self.link().change(|state| state.answer_pings = answer);
     }

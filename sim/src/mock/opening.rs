@@ -58,6 +58,8 @@ pub struct Accept {
     key: Option<String>,
     followed_by: Vec<u8>,
     pace: Option<Duration>,
+    leave_pings: bool,
+    frozen: bool,
 }
 
 impl Accept {
@@ -116,6 +118,18 @@ impl Accept {
     /// Sends the answer byte by byte, this far apart.
     pub fn slowly(mut self, pace: Duration) -> Self {
         self.pace = Some(pace);
+        self
+    }
+
+    /// Whether pings are answered, from the first one on; they are unless told otherwise.
+    pub fn answer_pings(mut self, answer: bool) -> Self {
+        self.leave_pings = !answer;
+        self
+    }
+
+    /// Reads nothing of what comes after the request, until it is told to.
+    pub fn frozen(mut self) -> Self {
+        self.frozen = true;
         self
     }
 
@@ -338,6 +352,7 @@ pub(super) fn upgrade(link: &Arc<Link>, accept: &Accept, read: (Request, Vec<u8>
         return Err(mismatch);
     }
     let Some(pipe) = link.pipe() else { return Ok(()) };
+    link.change(|state| (state.answer_pings, state.frozen) = (!accept.leave_pings, accept.frozen));
     let key = request.header("sec-websocket-key").unwrap_or_default();
     write_paced(&pipe, &accept.answer(key), accept.pace);
     link.start(tail);

@@ -176,12 +176,12 @@ impl Script {
         self.step(Step::AnswerEach(Arc::new(reply)))
     }
 
-    /// Whether pings are answered, from here on.
+    /// Whether pings are answered, from here on; for the very first, see [`Accept::answer_pings`].
     pub fn answer_pings(self, answer: bool) -> Self {
         self.step(Step::AnswerPings(answer))
     }
 
-    /// Reads nothing more, and answers nothing: half-open.
+    /// Reads nothing more, and answers nothing: half-open. To read nothing at all, see [`Accept::frozen`].
     pub fn freeze(self) -> Self {
         self.step(Step::Freeze)
     }

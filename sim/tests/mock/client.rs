@@ -36,8 +36,7 @@ fn what_is_confirmed_was_read() {
 #[test]
 fn what_is_in_doubt_is_sent_again() {
     let script = Script::new()
-        .connection(Accept::new())
-        .answer_pings(false)
+        .connection(Accept::new().answer_pings(false))
         .expect_text("must arrive")
         .reset()
         .connection(Answer::status(502))
@@ -47,7 +46,8 @@ fn what_is_in_doubt_is_sent_again() {
     let client = client(&server.url());
     let receipt = client.send_with("must arrive", SendOptions::new(Delivery::AtLeastOnce)).unwrap();
     server.finish();
-    assert!(receipt.wait().is_confirmed());
+    let outcome = receipt.wait();
+    assert!(outcome.is_confirmed(), "{outcome:?}; {:#?}; {:?}", server.records(), client.last_failure());
 }
 
 #[test]

@@ -99,8 +99,7 @@ fn what_the_client_does_not_take_is_told() {
 fn a_script_freezes_until_it_is_told_to_go_on() {
     let (frozen, go_on) = (Signal::new(), Signal::new());
     let script = Script::new()
-        .connection(Accept::new())
-        .freeze()
+        .connection(Accept::new().frozen())
         .fire(&frozen)
         .wait_for(&go_on)
         .thaw()
