@@ -1,0 +1,15 @@
+//! The guides' blocks of Rust compile, and run unless they say that they do not.
+
+macro_rules! guides {
+    ($($name:ident: $file:literal,)*) => {
+        $(
+            #[doc = include_str!(concat!("../../docs/", $file))]
+            struct $name;
+        )*
+    };
+}
+
+guides! {
+    Mio: "mio.md",
+    Tuning: "tuning.md",
+}
