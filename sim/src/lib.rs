@@ -78,6 +78,8 @@ mod checker;
 mod digest;
 mod link;
 mod machine;
+#[cfg(feature = "mock")]
+pub mod mock;
 mod rng;
 mod scenario;
 mod server;
