@@ -166,10 +166,11 @@ impl Account {
         &mut self,
         bytes: usize,
         ticket: &mut Option<Ticket>,
-        waker: &Waker,
+        task: &Waker,
+        wakes: &mut Wakes,
     ) -> Poll<Result<(), Refusal>> {
         if let Some(known) = ticket {
-            match self.line.look(known, waker) {
+            match self.line.look(known, task, wakes) {
                 Poll::Ready(true) => {
                     *ticket = None;
                     return Poll::Ready(Ok(()));
@@ -185,7 +186,7 @@ impl Account {
                 Poll::Ready(Ok(()))
             }
             Err(Refusal::Full) => {
-                *ticket = Some(self.line.join(bytes, waker.clone()));
+                *ticket = Some(self.line.join(bytes, task.clone()));
                 Poll::Pending
             }
             Err(why) => Poll::Ready(Err(why)),
@@ -265,10 +266,11 @@ impl Account {
         self.grant(wakes);
     }
 
-    /// The outcome of a message is known.
-    pub fn settle(&mut self, id: MessageId, outcome: Outcome, wakes: &mut Wakes) {
-        let Some(entry) = self.entries.get_mut(id.0) else { return };
-        let Entry::Open { bytes, watched, waker } = entry else { return };
+    /// The outcome of a message is known; whether anybody had a receipt for it from the beginning.
+    #[inline]
+    pub fn settle(&mut self, id: MessageId, outcome: Outcome, wakes: &mut Wakes) -> bool {
+        let Some(entry) = self.entries.get_mut(id.0) else { return false };
+        let Entry::Open { bytes, watched, waker } = entry else { return false };
         let bytes = *bytes;
         wakes.extend(waker.take());
         if *watched {
@@ -278,6 +280,7 @@ impl Account {
         }
         self.entered.remove(bytes);
         self.grant(wakes);
+        true
     }
 
     /// The loop is gone, and this is the verdict of what it left unsettled.
@@ -298,12 +301,12 @@ impl Account {
     }
 
     /// The outcome of a message, or the promise to wake this task when it is known.
-    pub fn poll_outcome(&mut self, id: MessageId, task: &Waker) -> Poll<Outcome> {
+    pub fn poll_outcome(&mut self, id: MessageId, task: &Waker, wakes: &mut Wakes) -> Poll<Outcome> {
         match self.entries.get_mut(id.0) {
             Some(Entry::Known(outcome)) => Poll::Ready(outcome.clone()),
             Some(Entry::Open { waker, .. }) => {
                 match waker {
-                    Some(waker) => waker.clone_from(task),
+                    Some(known) => wakes.replace(known, task),
                     None => *waker = Some(task.clone()),
                 }
                 Poll::Pending
@@ -312,17 +315,17 @@ impl Account {
         }
     }
 
-    /// Nobody holds the receipt any more. What it had waited with is given back, to be dropped without a lock.
-    pub fn forget(&mut self, id: MessageId) -> Option<Waker> {
+    /// Nobody holds the receipt any more.
+    #[inline]
+    pub fn forget(&mut self, id: MessageId, wakes: &mut Wakes) {
         match self.entries.get_mut(id.0) {
             Some(Entry::Open { watched, waker, .. }) => {
                 *watched = false;
-                return waker.take();
+                wakes.drop_later(waker.take());
             }
             Some(Entry::Known(_)) => self.entries.remove(id.0),
             Some(Entry::Gone) | None => {}
         }
-        None
     }
 
     /// Messages that were handed in and are not settled, and their bytes.

@@ -82,7 +82,9 @@ impl Ledger {
 
     /// The outcome of a message is known.
     pub fn settle(&self, id: MessageId, outcome: Outcome) {
-        self.change(|account, nobody| account.settle(id, outcome, nobody));
+        self.change(|account, nobody| {
+            account.settle(id, outcome, nobody);
+        });
     }
 
     /// The loop is gone, and this is the verdict of what it left unsettled.
@@ -98,7 +100,9 @@ impl Ledger {
 
     /// Nobody holds the receipt any more.
     pub fn forget(&self, id: MessageId) {
-        self.lock().account.forget(id);
+        let mut inner = self.lock();
+        let Inner { account, nobody, .. } = &mut *inner;
+        account.forget(id, nobody);
     }
 
     /// Messages and bytes that are not settled.

@@ -64,9 +64,9 @@ impl Line {
 
     /// What became of a ticket: it has its room, or (`false`) its place is lost. It is used up then; otherwise this task
     /// is woken when that changes.
-    pub(super) fn look(&mut self, ticket: &Ticket, waker: &Waker) -> Poll<bool> {
+    pub(super) fn look(&mut self, ticket: &Ticket, task: &Waker, wakes: &mut Wakes) -> Poll<bool> {
         if let Some(place) = self.place(ticket) {
-            self.waiting[place].waker.clone_from(waker);
+            wakes.replace(&mut self.waiting[place].waker, task);
             return Poll::Pending;
         }
         Poll::Ready(self.granted.remove(&ticket.0).is_some())

@@ -63,8 +63,9 @@ impl Told {
     }
 
     /// The messages that were kept, if any were to be, and this state.
-    pub fn report(&mut self, state: State) -> Report {
-        Report { unsettled: self.unsettled.take().unwrap_or_default(), state }
+    #[must_use]
+    pub fn report(&self, state: State) -> Report {
+        Report { unsettled: self.unsettled.clone().unwrap_or_default(), state }
     }
 }
 

@@ -16,15 +16,23 @@ pub struct Waiters {
 #[derive(Debug, Default)]
 pub struct Place(Option<u64>);
 
+impl Place {
+    /// Whether whoever keeps it has waited and has not left since.
+    #[must_use]
+    pub const fn is_taken(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
 impl Waiters {
     /// Has this task woken the next time.
-    pub fn wait(&mut self, place: &mut Place, waker: &Waker) {
+    pub fn wait(&mut self, place: &mut Place, task: &Waker, wakes: &mut Wakes) {
         if let Some(known) = self.find(place) {
-            self.list[known].1.clone_from(waker);
+            wakes.replace(&mut self.list[known].1, task);
             return;
         }
         place.0 = Some(self.next);
-        self.list.push((self.next, waker.clone()));
+        self.list.push((self.next, task.clone()));
         self.next += 1;
     }
 

@@ -28,6 +28,20 @@ impl Wakes {
         wakers.into_iter().for_each(|waker| self.push(waker));
     }
 
+    /// Adds those of another collection.
+    pub fn absorb(&mut self, mut others: Self) {
+        self.extend(others.first.take());
+        self.more.append(&mut others.more);
+        self.dropped.append(&mut others.dropped);
+    }
+
+    /// Has another task woken in the place of this one, if it is another.
+    pub fn replace(&mut self, known: &mut Waker, task: &Waker) {
+        if !known.will_wake(task) {
+            self.dropped.push(mem::replace(known, task.clone()));
+        }
+    }
+
     /// Drops a task's waker when the others are woken: it may be the last that the task has.
     pub fn drop_later(&mut self, waker: Option<Waker>) {
         self.dropped.extend(waker);

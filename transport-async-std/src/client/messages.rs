@@ -1,0 +1,175 @@
+//! What comes in.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_core::{FusedStream, Stream};
+use steadfast_core::Message;
+use steadfast_transport::client::{Incoming, Place, ReceiveError};
+
+use crate::shared::Shared;
+
+/// The messages that come in, as a stream. It ends when the session has stopped, or the client is gone, and everything
+/// was taken; when the session was started again it goes on.
+///
+/// **Clones share one queue**: each message goes to one of them, and several tasks share the work. For a queue of its
+/// own, which sees every message from then on, use [`Client::subscribe`](crate::Client::subscribe).
+///
+/// The queue is bounded; see [`Incoming`] for what happens when nobody takes from it. It is dropped with the last of the
+/// clones.
+pub struct Messages {
+    shared: Arc<Shared>,
+    queue: usize,
+    place: Place,
+    /// Whether it has ended.
+    ended: bool,
+}
+
+/// Comes to the next message. Whoever drops it loses none.
+#[must_use = "futures do nothing unless they are polled"]
+pub struct Receive<'a> {
+    shared: &'a Arc<Shared>,
+    queue: Option<usize>,
+    place: Place,
+}
+
+impl Messages {
+    /// A queue of its own.
+    pub(super) fn open(shared: &Arc<Shared>, bounds: Incoming) -> Self {
+        let queue = shared.lock().voice().open(bounds);
+        Self { shared: Arc::clone(shared), queue, place: Place::default(), ended: false }
+    }
+
+    pub(super) const fn queue(&self) -> usize {
+        self.queue
+    }
+
+    /// Takes the next message, waiting for it across reconnects. Comes to [`ReceiveError::Stopped`] once nothing will
+    /// come any more.
+    pub fn receive(&self) -> Receive<'_> {
+        Receive::new(&self.shared, Some(self.queue))
+    }
+
+    /// Takes the next message if there is one; `Ok(None)` if there is none yet.
+    ///
+    /// # Errors
+    /// [`Stopped`](ReceiveError::Stopped) once nothing will come any more.
+    pub fn try_receive(&self) -> Result<Option<Message<'static>>, ReceiveError> {
+        self.shared.started().voice().try_take(self.queue).transpose()
+    }
+
+    /// How many messages wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shared.lock().voice().waiting(self.queue).0
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many messages made room for newer ones, where [`DropOldest`](crate::SlowReader::DropOldest) is asked for.
+    #[must_use]
+    pub fn missed(&self) -> u64 {
+        self.shared.lock().voice().waiting(self.queue).1
+    }
+}
+
+impl Stream for Messages {
+    type Item = Message<'static>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Message<'static>>> {
+        let Self { shared, queue, place, ended } = &mut *self;
+        poll_take(shared, *queue, place, context).map(|taken| {
+            *ended = taken.is_err();
+            taken.ok()
+        })
+    }
+}
+
+impl FusedStream for Messages {
+    fn is_terminated(&self) -> bool {
+        self.ended
+    }
+}
+
+impl Clone for Messages {
+    fn clone(&self) -> Self {
+        self.shared.lock().voice().join(self.queue);
+        Self { shared: Arc::clone(&self.shared), queue: self.queue, place: Place::default(), ended: false }
+    }
+}
+
+impl Drop for Messages {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        let voice = state.voice();
+        voice.leave(self.queue, &mut self.place);
+        voice.part(self.queue);
+    }
+}
+
+impl<'a> Receive<'a> {
+    pub(super) fn new(shared: &'a Arc<Shared>, queue: Option<usize>) -> Self {
+        Self { shared, queue, place: Place::default() }
+    }
+}
+
+impl Future for Receive<'_> {
+    type Output = Result<Message<'static>, ReceiveError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { shared, queue, place } = &mut *self;
+        match *queue {
+            Some(queue) => poll_take(shared, queue, place, context),
+            None => Poll::Ready(Err(ReceiveError::Stopped)),
+        }
+    }
+}
+
+impl Drop for Receive<'_> {
+    fn drop(&mut self) {
+        if let Some(queue) = self.queue
+            && self.place.is_taken()
+        {
+            self.shared.lock().voice().leave(queue, &mut self.place);
+        }
+    }
+}
+
+#[inline]
+fn poll_take(
+    shared: &Arc<Shared>,
+    queue: usize,
+    place: &mut Place,
+    context: &mut Context<'_>,
+) -> Poll<Result<Message<'static>, ReceiveError>> {
+    let mut state = shared.started();
+    if let Some(taken) = state.voice().try_take(queue) {
+        return Poll::Ready(taken);
+    }
+    if shared.bell.is_rung() {
+        // Whoever is here already need not wait for the task.
+        shared.turn(&mut state);
+    }
+    state.voice().poll_take(queue, place, context.waker())
+}
+
+impl fmt::Debug for Messages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Messages").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Receive<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receive").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,66 @@
+//! What becomes of a message.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use steadfast_core::MessageId;
+use steadfast_transport::client::Outcome;
+
+use crate::shared::Shared;
+
+/// The claim to a message's outcome, which it comes to: for certain, at the latest when the client stops or is dropped.
+/// Dropping it changes nothing for the message.
+pub struct Receipt {
+    shared: Arc<Shared>,
+    id: MessageId,
+}
+
+impl Receipt {
+    pub(super) const fn new(shared: Arc<Shared>, id: MessageId) -> Self {
+        Self { shared, id }
+    }
+
+    /// The message's name.
+    #[must_use]
+    pub const fn id(&self) -> MessageId {
+        self.id
+    }
+
+    /// The outcome, if it is known.
+    #[must_use]
+    pub fn try_get(&self) -> Option<Outcome> {
+        self.shared.lock().voice().account.outcome(self.id).cloned()
+    }
+}
+
+impl Future for Receipt {
+    type Output = Outcome;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+        let mut state = self.shared.lock();
+        if self.shared.bell.is_rung() {
+            self.shared.turn(&mut state);
+        }
+        let voice = state.voice();
+        voice.account.poll_outcome(self.id, context.waker(), &mut voice.wakes)
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        let voice = state.voice();
+        voice.account.forget(self.id, &mut voice.wakes);
+    }
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receipt").field("id", &self.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,136 @@
+//! The state, to be watched.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_core::Stream;
+use steadfast_core::State;
+use steadfast_transport::client::Place;
+
+use crate::shared::Shared;
+
+/// The state of a session: its current value, and its changes as a stream. Each clone remembers what it has seen.
+///
+/// The stream begins with the current state, and ends when the client is gone. A slow watcher sees the newest state and
+/// not all between; [`Notices`](crate::Notices) has them all.
+pub struct StateWatch {
+    shared: Arc<Shared>,
+    seen: u64,
+    place: Place,
+}
+
+/// Comes to a state that its watch has not returned yet; to `None` if the client is gone.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are polled"]
+pub struct StateChange<'a>(&'a mut StateWatch);
+
+/// Comes to a state that is as wanted; to `None` if the client is gone before.
+#[must_use = "futures do nothing unless they are polled"]
+pub struct WaitFor<'a, F> {
+    watch: &'a mut StateWatch,
+    wanted: F,
+}
+
+impl StateWatch {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, seen: 0, place: Place::default() }
+    }
+
+    pub(super) const fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The current state.
+    #[must_use]
+    pub fn current(&self) -> State {
+        self.shared.lock().voice().watched.state.clone()
+    }
+
+    /// Waits for a state that this watch has not returned yet, the current one included the first time.
+    pub const fn changed(&mut self) -> StateChange<'_> {
+        StateChange(self)
+    }
+
+    /// Waits until the state is as wanted.
+    pub const fn wait_for<F: FnMut(&State) -> bool>(&mut self, wanted: F) -> WaitFor<'_, F> {
+        WaitFor { watch: self, wanted }
+    }
+
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        mut wanted: impl FnMut(&State) -> bool,
+        again: bool,
+    ) -> Poll<Option<State>> {
+        let mut state = self.shared.lock();
+        let voice = state.voice();
+        let watched = &mut voice.watched;
+        if (again || watched.version != self.seen) && wanted(&watched.state) {
+            self.seen = watched.version;
+            return Poll::Ready(Some(watched.state.clone()));
+        }
+        if watched.closed {
+            return Poll::Ready(None);
+        }
+        watched.waiters.wait(&mut self.place, context.waker(), &mut voice.wakes);
+        Poll::Pending
+    }
+}
+
+impl Stream for StateWatch {
+    type Item = State;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<State>> {
+        self.poll(context, |_| true, false)
+    }
+}
+
+impl Future for StateChange<'_> {
+    type Output = Option<State>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<State>> {
+        self.0.poll(context, |_| true, false)
+    }
+}
+
+impl<F: FnMut(&State) -> bool + Unpin> Future for WaitFor<'_, F> {
+    type Output = Option<State>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<State>> {
+        let Self { watch, wanted } = &mut *self;
+        watch.poll(context, wanted, true)
+    }
+}
+
+impl Clone for StateWatch {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), seen: self.seen, place: Place::default() }
+    }
+}
+
+impl Drop for StateWatch {
+    fn drop(&mut self) {
+        if self.place.is_taken() {
+            let mut state = self.shared.lock();
+            let voice = state.voice();
+            voice.watched.waiters.leave(&mut self.place, &mut voice.wakes);
+        }
+    }
+}
+
+impl fmt::Debug for StateWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StateWatch").field(&self.current()).finish()
+    }
+}
+
+impl<F> fmt::Debug for WaitFor<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitFor").field("watch", &self.watch).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,230 @@
+//! The session with all that it has, and the turns that it is given: by the client's task, or by whoever is there already.
+
+use std::{fmt, mem, sync::Arc};
+
+use steadfast_core::{
+    CloseCode, CloseFrame, Dropped, Event, Message, MessageId, SendOptions, Session, Timestamp, Verdict,
+};
+use steadfast_transport::{
+    Ready,
+    client::Parts,
+    pump::{self, Command, Mailbox, Pump, SendError, SessionId},
+};
+
+use crate::{
+    bell::{Bell, Rung},
+    net::{Socket, Sockets},
+    voice::Voice,
+};
+
+/// Everything behind a client's lock.
+#[derive(Debug)]
+pub(crate) struct State {
+    life: Life,
+    /// What was asked for and the session was not told yet.
+    requests: Vec<Event<'static>>,
+    /// The name of the next message.
+    next_id: u64,
+    /// Whether the bell was rung for what is asked for.
+    rung: bool,
+    /// For when the task has set its alarm.
+    pub(crate) armed: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+enum Life {
+    Alive(Box<Machinery>),
+    Gone(Box<Voice>),
+    /// While one becomes the other.
+    Going,
+}
+
+struct Machinery {
+    pump: Pump<Voice, Socket>,
+    shared: pump::Shared<Sockets>,
+    mailbox: Arc<Mailbox>,
+    commands: Vec<Command>,
+}
+
+impl State {
+    pub(crate) fn new(parts: Parts, voice: Voice, bell: &Arc<Bell>) -> Self {
+        let id = SessionId { slot: 0, serial: 1 };
+        let Parts { endpoint, config, seed, .. } = parts;
+        #[cfg(feature = "trace")]
+        let pump = match parts.recording {
+            Some(recording) => {
+                let options = steadfast_core::trace::Options::default().payloads(recording.payloads);
+                let recorder = steadfast_core::trace::Recorder::new(config, seed, options);
+                Pump::recorded(id, endpoint, recorder, recording.to, voice)
+            }
+            None => Pump::new(id, endpoint, config, seed, voice),
+        };
+        #[cfg(not(feature = "trace"))]
+        let pump = Pump::new(id, endpoint, config, seed, voice);
+        let mailbox = Arc::new(Mailbox::new(bell.rope(Rung::MAIL)));
+        let shared = pump::Shared::new(Sockets::new(bell), &mailbox);
+        Self {
+            life: Life::Alive(Box::new(Machinery { pump, shared, mailbox, commands: Vec::new() })),
+            requests: Vec::new(),
+            next_id: 1,
+            rung: false,
+            armed: None,
+        }
+    }
+
+    /// What the session said, and says.
+    #[inline]
+    pub(crate) fn voice(&mut self) -> &mut Voice {
+        match &mut self.life {
+            Life::Alive(machinery) => machinery.pump.application(),
+            Life::Gone(voice) => voice,
+            Life::Going => unreachable!("nobody looks while it goes"),
+        }
+    }
+
+    /// The session; `None` if it is gone.
+    pub(crate) fn session(&self) -> Option<&Session> {
+        match &self.life {
+            Life::Alive(machinery) => Some(machinery.pump.session()),
+            Life::Gone(_) | Life::Going => None,
+        }
+    }
+
+    /// Whether the session is gone.
+    pub(crate) const fn is_gone(&self) -> bool {
+        !matches!(self.life, Life::Alive(_))
+    }
+
+    /// When it has to have its turn at the latest.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        match &self.life {
+            Life::Alive(machinery) => machinery.pump.deadline(),
+            Life::Gone(_) | Life::Going => None,
+        }
+    }
+
+    /// Hands in a message, in the place of this many bytes of reserved room; its name.
+    #[inline]
+    pub(crate) fn enter(
+        &mut self,
+        message: Message<'static>,
+        options: SendOptions,
+        reserved: usize,
+        watched: bool,
+    ) -> Result<MessageId, SendError> {
+        let id = MessageId(self.next_id);
+        let voice = self.voice();
+        let bytes = message.len();
+        match voice.account.redeem(reserved, bytes, watched.then_some(id), &mut voice.wakes) {
+            Ok(()) => {
+                self.next_id += 1;
+                self.requests.push(Event::Send { id, message, options });
+                Ok(id)
+            }
+            Err(why) => Err(SendError { message, why }),
+        }
+    }
+
+    /// Asks the session for something.
+    pub(crate) fn ask(&mut self, event: Event<'static>) {
+        if !self.is_gone() {
+            self.requests.push(event);
+        }
+    }
+
+    /// Whether the bell is to be rung for what is asked for.
+    #[inline]
+    pub(crate) fn has_to_ring(&mut self) -> bool {
+        let rings = !self.rung && (!self.requests.is_empty() || self.voice().resumes);
+        self.rung |= rings;
+        rings
+    }
+
+    /// Gives the session its turn; whether it needs another one soon.
+    pub(crate) fn turn(&mut self, rung: Rung, now: Timestamp) -> bool {
+        self.rung = false;
+        let Life::Alive(machinery) = &mut self.life else { return false };
+        let Machinery { pump, shared, mailbox, commands } = &mut **machinery;
+        if mem::take(&mut pump.application().resumes) {
+            pump.resume_reads();
+        }
+        if rung.has(Rung::READ) || rung.has(Rung::WRITE) {
+            pump.ready(Ready { readable: rung.has(Rung::READ), writable: rung.has(Rung::WRITE), ended: false });
+        }
+        let due = pump.deadline().is_some_and(|at| at <= now);
+        let mut turn = pump.turn(shared, now);
+        if due {
+            // What came in may have come in time.
+            let _ = turn.settle();
+        }
+        for event in self.requests.drain(..) {
+            turn.apply(event);
+        }
+        if due {
+            turn.expire();
+        }
+        if rung.has(Rung::MAIL) {
+            loop {
+                mailbox.take(commands);
+                if commands.is_empty() {
+                    break;
+                }
+                for command in commands.drain(..) {
+                    if let Command::Resolved(answer) = command {
+                        let _ = shared.answered(&answer.name);
+                        pump.turn(shared, now).resolved(&answer);
+                    }
+                }
+            }
+        }
+        let unfinished = pump.turn(shared, now).settle();
+        let connects = shared.next_to_connect().is_some();
+        if connects {
+            pump.turn(shared, now).connect();
+        }
+        pump.write_lines();
+        let (messages, bytes) = pump.session().unsettled();
+        let Voice { account, wakes, .. } = pump.application();
+        account.recount(u32::try_from(messages).unwrap_or(u32::MAX), bytes, wakes);
+        unfinished || connects
+    }
+
+    /// Ends the session at once: every message gets its verdict, and the socket is closed.
+    pub(crate) fn remove(&mut self, now: Timestamp) {
+        if self.is_gone() {
+            return;
+        }
+        if let Life::Alive(machinery) = &mut self.life {
+            let Machinery { pump, shared, .. } = &mut **machinery;
+            let mut turn = pump.turn(shared, now);
+            // What was handed in before is told the session before: its verdict brings it back.
+            for event in self.requests.drain(..).filter(|event| *event != Event::Start) {
+                turn.apply(event);
+            }
+            turn.stop(Event::Stop { frame: CloseFrame::new(CloseCode::GOING_AWAY, ""), drain: None });
+            pump.write_lines();
+        }
+        self.end(Verdict::Dropped(Dropped::Stopped));
+    }
+
+    /// The session is gone, and this is the verdict of what it left unsettled.
+    pub(crate) fn end(&mut self, verdict: Verdict) {
+        if self.is_gone() {
+            return;
+        }
+        if let Life::Alive(machinery) = mem::replace(&mut self.life, Life::Going) {
+            let Machinery { pump, mailbox, .. } = *machinery;
+            mailbox.close();
+            let mut voice = pump.into_application();
+            voice.close(verdict);
+            self.life = Life::Gone(Box::new(voice));
+            self.requests = Vec::new();
+        }
+    }
+}
+
+impl fmt::Debug for Machinery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Machinery").field(&self.pump).finish()
+    }
+}

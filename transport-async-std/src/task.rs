@@ -1,0 +1,91 @@
+//! The task of a client: it gives the session its turns, and wakes up in time for its deadlines.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use steadfast_core::Timestamp;
+
+use crate::{runtime, shared::Shared};
+
+/// Runs until the client is gone.
+pub(crate) struct Task {
+    shared: Arc<Shared>,
+    alarm: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+/// What a turn came to.
+enum Next {
+    /// There is more to do.
+    Again,
+    /// When the next turn has to come.
+    At(Option<Timestamp>),
+    Gone,
+}
+
+impl Task {
+    pub(crate) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, alarm: None }
+    }
+
+    fn turn(&self) -> Next {
+        let mut state = self.shared.lock();
+        if state.is_gone() {
+            return Next::Gone;
+        }
+        if state.turn(self.shared.bell.take(), self.shared.now()) {
+            return Next::Again;
+        }
+        let deadline = state.deadline();
+        match (deadline, state.armed) {
+            (Some(at), armed) if armed.is_none_or(|armed| at < armed) => {
+                state.armed = deadline;
+                Next::At(deadline)
+            }
+            // It rings too early then, and is set again: deadlines mostly move away.
+            _ => Next::At(None),
+        }
+    }
+
+    /// Sets the alarm, if it is to be set anew; whether it has gone off.
+    fn is_due(&mut self, at: Option<Timestamp>, context: &mut Context<'_>) -> bool {
+        if let Some(at) = at {
+            self.alarm = Some(Box::pin(runtime::sleep(self.shared.until(at))));
+        }
+        let due = self.alarm.as_mut().is_some_and(|alarm| alarm.as_mut().poll(context).is_ready());
+        if due {
+            self.alarm = None;
+            self.shared.lock().armed = None;
+        }
+        due
+    }
+}
+
+impl Future for Task {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        self.shared.bell.wakes(context.waker());
+        loop {
+            match self.turn() {
+                Next::Gone => {
+                    self.shared.bell.hush();
+                    return Poll::Ready(());
+                }
+                // The others have their turn first.
+                Next::Again => {
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Next::At(at) => {
+                    if !self.is_due(at, context) {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+    }
+}

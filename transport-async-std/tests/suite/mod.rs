@@ -1,0 +1,4 @@
+//! What has to hold on every engine.
+
+mod common;
+mod echo;
