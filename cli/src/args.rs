@@ -26,6 +26,11 @@ pub(crate) enum Command {
     Echo(EchoArgs),
     /// Replay a recorded session and show its timeline
     Replay(ReplayArgs),
+    /// Keep thousands of sessions on one thread, kill their server, and watch them come back
+    Swarm(SwarmArgs),
+    /// The server of a swarm
+    #[command(hide = true)]
+    SwarmServer(SwarmServerArgs),
 }
 
 /// A client sends numbered messages while a server on loopback resets, half-closes, goes silent, restarts, refuses,
@@ -121,6 +126,53 @@ pub(crate) struct EchoArgs {
 pub(crate) struct ReplayArgs {
     /// A trace, as `--record` writes it
     pub(crate) file: PathBuf,
+}
+
+/// Opens sessions on one event loop and one thread against a server in a process of its own, leaves them alone for a while,
+/// kills the server, brings it back on the same port, and shows how they come back: attempts a second beside those that
+/// the jitter of the backoff should give, open sessions over time, connects at the same time, memory a session, CPU while
+/// nothing happens. All settings of the sessions are the defaults. Exit code 0: all are open again within the longest
+/// backoff plus the connect timeout, and never more connected at the same time than may. 1: anything else.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct SwarmArgs {
+    /// How many sessions
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=25_000))]
+    pub(crate) sessions: u32,
+    /// How long they are left alone once they are open
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    pub(crate) idle: Duration,
+    /// Let each session send so many messages a second, 1 if no number is given, and measure how long they take to come back
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1",
+          value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) rate: Option<u32>,
+    /// How long they send
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "rate",
+          value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    pub(crate) seconds: u32,
+    /// How long the server stays away
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
+    pub(crate) pause: Duration,
+    /// How many may connect at the same time
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=25_000))]
+    pub(crate) max_connects: Option<u32>,
+    /// What turns the sessions' bytes into messages and back
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) engine: EngineArg,
+    /// The seed of the sessions' jitter; without it a new one, which is shown
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+    /// One JSON object on standard output; the rest goes to standard error
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct SwarmServerArgs {
+    /// Where to listen
+    #[arg(value_parser = address)]
+    pub(crate) addr: SocketAddr,
+    /// How many connections it is to hold
+    pub(crate) connections: u32,
 }
 
 /// [`Delivery`], as an argument.

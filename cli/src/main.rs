@@ -1,7 +1,7 @@
 //! `steadfast`: a WebSocket client that holds on, at the command line.
 //!
 //! `demo` shows it surviving a hostile server, `connect` is for every day, `echo` is a server to try things on, and
-//! `replay` shows a recorded session again. Exit codes: 0 all went well, 1 it did not, 2 bad input.
+//! `replay` shows a recorded session again, and `swarm` keeps thousands of sessions on one thread. Exit codes: 0 all went well, 1 it did not, 2 bad input.
 
 mod args;
 mod chaos;
@@ -12,8 +12,10 @@ mod exit;
 mod interrupt;
 mod paint;
 mod replay;
+mod swarm;
 mod tape;
 mod timeline;
+mod view;
 mod words;
 
 use std::process::ExitCode;
@@ -28,6 +30,8 @@ fn main() -> ExitCode {
         Command::Connect(args) => connect::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Echo(args) => echo::run(&args),
+        Command::Swarm(args) => swarm::run(&args),
+        Command::SwarmServer(args) => swarm::serve(&args),
     };
     match outcome {
         Ok(exit) => exit.into(),

@@ -5,7 +5,6 @@ mod report;
 mod settings;
 mod show;
 mod source;
-mod view;
 
 use std::{
     collections::hash_map::RandomState,
@@ -23,7 +22,6 @@ use steadfast_mio::{Client, Notices};
 use self::{
     show::{Show, Told},
     source::Source,
-    view::View,
 };
 use crate::{
     args::DemoArgs,
@@ -31,6 +29,7 @@ use crate::{
     exit::{Exit, Failure},
     interrupt::on_interrupt,
     tape::Tape,
+    view::View,
 };
 
 /// Runs the show, judges it, and says how it went.

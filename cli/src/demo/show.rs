@@ -9,11 +9,12 @@ use std::{
 use steadfast_core::{Delivery, MessageId, Metrics, Notice, StateKind, Timestamp, Verdict};
 use steadfast_mio::Noticed;
 
-use super::{judge::Evidence, report::Report, source::Sent, view::View};
+use super::{judge::Evidence, report::Report, source::Sent};
 use crate::{
     chaos::{Incident, Record},
     paint::Tone,
     timeline::{Line, Narrator},
+    view::View,
     words::{count, span},
 };
 

@@ -28,11 +28,6 @@ fn urls_that_cannot_be() {
 }
 
 #[test]
-fn wss_is_refused_clearly_before_there_is_tls() {
-    refused(&["connect", "wss://example.com/"], &["scheme", "wss", "TLS"]);
-}
-
-#[test]
 fn a_password_in_the_url_is_refused_and_not_shown() {
     let output = run(["connect", "ws://user:secret@host/"]);
     assert_eq!(output.status.code(), Some(2));
@@ -78,4 +73,15 @@ fn arguments_that_cannot_be() {
     refused(&["replay", file.path()], &["FILE", "no-trace.jsonl", "line 1"]);
     refused(&["dance"], &["dance"]);
     refused(&[], &["Usage"]);
+}
+
+#[test]
+fn swarms_that_cannot_be() {
+    refused(&["swarm", "--sessions", "0"], &["--sessions", "0", "1..=25000"]);
+    refused(&["swarm", "--sessions", "25001"], &["--sessions", "25001"]);
+    refused(&["swarm", "--idle", "a while"], &["--idle", "a while", "duration"]);
+    refused(&["swarm", "--pause", "9d"], &["--pause", "9d"]);
+    refused(&["swarm", "--rate", "0"], &["--rate", "0"]);
+    refused(&["swarm", "--seconds", "3"], &["--rate"]);
+    refused(&["swarm", "--max-connects", "none"], &["--max-connects", "none"]);
 }

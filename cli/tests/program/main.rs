@@ -5,3 +5,4 @@ mod connect;
 mod demo;
 mod replay;
 mod running;
+mod swarm;
