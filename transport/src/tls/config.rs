@@ -6,6 +6,7 @@ use rustls::{
     ClientConfig, KeyLogFile, RootCertStore,
     client::Resumption,
     crypto::CryptoProvider,
+    sign::{CertifiedKey, SingleCertAndKey},
     time_provider::{DefaultTimeProvider, TimeProvider},
 };
 use rustls_pki_types::ServerName;
@@ -16,7 +17,7 @@ use super::{
     failure::shown,
     pin::Pin,
     sources::{Roots, Source},
-    verifier::{Trust, Verifier},
+    verifier::{Trust, Verifier, spki},
 };
 
 /// Whom to trust over TLS, and who we are: built once, cheap to clone, and meant to be shared by many sessions.
@@ -250,7 +251,7 @@ impl TlsConfigBuilder {
             crypto: self.crypto,
             accepts_any_certificate: self.anyone,
         };
-        let client = self.client(provider, roots)?;
+        let client = self.client(&provider, roots)?;
         Ok(TlsConfig(Arc::new(Built { client: Arc::new(client), server_name, shown })))
     }
 
@@ -261,7 +262,7 @@ impl TlsConfigBuilder {
         let mut store = self.roots.load()?;
         for source in &self.extra {
             for certificate in source.certificates(ROOT)? {
-                store.add(certificate).map_err(|error| TlsConfigError::new(ROOT, error, "a certificate of X.509"))?;
+                store.add(certificate).map_err(|_| source.unusable(ROOT))?;
             }
         }
         if store.is_empty() {
@@ -270,24 +271,24 @@ impl TlsConfigBuilder {
         Ok(store)
     }
 
-    fn client(self, provider: Arc<CryptoProvider>, roots: RootCertStore) -> Result<ClientConfig, TlsConfigError> {
+    fn client(self, provider: &Arc<CryptoProvider>, roots: RootCertStore) -> Result<ClientConfig, TlsConfigError> {
         let trust = if self.anyone {
             Trust::Anyone
         } else {
-            Trust::roots(roots, &provider)
+            Trust::roots(roots, provider)
                 .map_err(|error| TlsConfigError::new("roots", error, "roots that can be used"))?
         };
         let versions: &[_] = if self.only_tls13 { &[&rustls::version::TLS13] } else { rustls::ALL_VERSIONS };
-        let builder = ClientConfig::builder_with_details(Arc::clone(&provider), self.time)
+        let builder = ClientConfig::builder_with_details(Arc::clone(provider), self.time)
             .with_protocol_versions(versions)
             .map_err(|error| TlsConfigError::new("protocol versions", error, "TLS 1.2 or 1.3"))?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Verifier::new(trust, self.pins, provider)));
+            .with_custom_certificate_verifier(Arc::new(Verifier::new(trust, self.pins, Arc::clone(provider))));
         let mut client = match self.identity {
             None => builder.with_no_client_auth(),
-            Some((chain, key)) => builder
-                .with_client_auth_cert(chain.certificates(CLIENT)?, key.key()?)
-                .map_err(|error| identity_error(&error))?,
+            Some((chain, key)) => {
+                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity(&chain, &key, provider)?)))
+            }
         };
         if !self.without_alpn {
             client.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -339,17 +340,24 @@ pub(super) fn parse_server_name(name: &str) -> Result<ServerName<'static>, TlsCo
         .map_err(|_| TlsConfigError::new("server name", format_args!("`{}`", shown(name)), "a DNS name or an address"))
 }
 
-fn identity_error(error: &rustls::Error) -> TlsConfigError {
-    match error {
-        rustls::Error::InconsistentKeys(_) => {
-            TlsConfigError::new("client key", "the key of another certificate", "the key of the client certificate")
-        }
-        rustls::Error::InvalidCertificate(_) => TlsConfigError::new(CLIENT, error, "a certificate of X.509"),
-        _ => TlsConfigError::new("client key", error, "a private key: RSA, ECDSA (P-256, P-384) or Ed25519"),
+/// A chain with its key, which fits.
+fn identity(chain: &Source, key: &Source, provider: &CryptoProvider) -> Result<CertifiedKey, TlsConfigError> {
+    let certificates = chain.certificates(CLIENT)?;
+    let key = provider
+        .key_provider
+        .load_private_key(key.key()?)
+        .map_err(|error| TlsConfigError::new(KEY, error, "a private key: RSA, ECDSA or Ed25519"))?;
+    // As roots are read, and not as servers' certificates are: those of devices are often of X.509's first version, which
+    // is for the server to judge.
+    let own = webpki::anchor_from_trusted_cert(&certificates[0]).map_err(|_| chain.unusable(CLIENT))?;
+    if key.public_key().is_some_and(|public| *public != *spki(&own)) {
+        return Err(TlsConfigError::new(KEY, "the key of another certificate", "the key of the client certificate"));
     }
+    Ok(CertifiedKey::new(certificates, key))
 }
 
 const ROOT: &str = "root certificate";
 const CLIENT: &str = "client certificate";
+const KEY: &str = "client key";
 /// Of how many tickets there may be in all: eight for each of 32 servers.
 const REMEMBERED: usize = 256;

@@ -68,10 +68,11 @@ pub(super) enum Source {
 impl Source {
     /// The certificates in it, at least one.
     pub(super) fn certificates(&self, part: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
-        let (text, whence) = match self {
+        let whence = self.whence();
+        let text = match self {
             Self::Der(der) => return Ok(vec![CertificateDer::from(der.clone())]),
-            Self::Pem(text) => (text.clone(), "the text given".to_owned()),
-            Self::PemFile(path) => (read(part, path)?, path.display().to_string()),
+            Self::Pem(text) => text.clone(),
+            Self::PemFile(path) => read(part, path)?,
         };
         let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
         let found = found.map_err(|error| {
@@ -84,16 +85,31 @@ impl Source {
         Ok(found)
     }
 
+    /// A certificate in it cannot be read.
+    pub(super) fn unusable(&self, part: &'static str) -> TlsConfigError {
+        let found = format!("{}: a certificate that cannot be read", self.whence());
+        TlsConfigError::new(part, found, "certificates of X.509")
+    }
+
+    fn whence(&self) -> String {
+        match self {
+            Self::Der(der) => format!("{} bytes of DER", der.len()),
+            Self::Pem(_) => "the text given".to_owned(),
+            Self::PemFile(path) => path.display().to_string(),
+        }
+    }
+
     /// The first private key in it.
     pub(super) fn key(&self) -> Result<PrivateKeyDer<'static>, TlsConfigError> {
-        let (text, whence) = match self {
+        let whence = self.whence();
+        let text = match self {
             Self::Der(der) => {
                 return PrivateKeyDer::try_from(der.clone()).map_err(|_| {
                     TlsConfigError::new(KEY, format_args!("{} bytes that are no key", der.len()), KEY_IN_DER)
                 });
             }
-            Self::Pem(text) => (text.clone(), "the text given".to_owned()),
-            Self::PemFile(path) => (read(KEY, path)?, path.display().to_string()),
+            Self::Pem(text) => text.clone(),
+            Self::PemFile(path) => read(KEY, path)?,
         };
         PrivateKeyDer::from_pem_slice(&text).map_err(|error| {
             let encrypted = text.windows(9).any(|window| window == b"ENCRYPTED");

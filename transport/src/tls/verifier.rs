@@ -106,7 +106,7 @@ impl Verifier {
     }
 
     fn pin_of_root(&self, root: &TrustAnchor<'_>) -> Pin {
-        Pin { of: Pinned::Key, sha256: sha256(&self.provider, &sequence(&root.subject_public_key_info)) }
+        Pin { of: Pinned::Key, sha256: sha256(&self.provider, &spki(root)) }
     }
 
     /// Notes the pins that would match, of the kinds that are asked for.
@@ -232,14 +232,14 @@ fn refuse(refusal: Refusal) -> Error {
     Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(refusal))))
 }
 
-/// Puts the contents of a sequence back into one (X.690 §8.9): a root's key is kept without.
-fn sequence(contents: &[u8]) -> Vec<u8> {
+/// The `SubjectPublicKeyInfo` of a root, which keeps only what is in that: here it is a sequence again (X.690 §8.9).
+pub(super) fn spki(root: &TrustAnchor<'_>) -> Vec<u8> {
+    let contents = &root.subject_public_key_info;
     let len = contents.len().to_be_bytes();
     let len = &len[len.iter().take_while(|byte| **byte == 0).count()..];
     let mut der = vec![0x30];
     match len {
-        [] => der.push(0),
-        [short @ 0..0x80] => der.push(*short),
+        [short] if *short < 0x80 => der.push(*short),
         _ => {
             der.push(0x80 | u8::try_from(len.len()).expect("at most eight"));
             der.extend_from_slice(len);

@@ -65,7 +65,9 @@ fn a_pem_without_certificates_is_told_from_one_that_is_broken() {
 
 #[test]
 fn a_certificate_that_is_none_is_refused() {
-    assert_eq!(refused(rooted().root_der(*b"not DER")).0, "root certificate");
+    let (part, text) = refused(rooted().root_der(*b"not DER"));
+    assert_eq!(part, "root certificate");
+    assert!(text.contains("7 bytes of DER: a certificate that cannot be read"), "{text}");
     let key = new_key().serialize_der();
     assert_eq!(refused(rooted().client_certificate_der(*b"not DER", key)).0, "client certificate");
 }
@@ -91,6 +93,14 @@ fn certificate_and_key_may_be_in_one_file() {
     let client = issue(&client_leaf(), &authority("clients"));
     let file = Scratch::new("both.pem", &(pem(&client) + &client.key.serialize_pem()));
     rooted().client_certificate_files(&file.0, &file.0).build().expect("a good configuration");
+}
+
+#[test]
+fn a_client_certificate_may_be_of_the_first_version() {
+    // What is wrong is not the certificate.
+    let (part, text) = refused(rooted().client_certificate_pem(FIRST_VERSION, new_key().serialize_pem()));
+    assert_eq!(part, "client key");
+    assert!(text.contains("the key of another certificate"), "{text}");
 }
 
 #[test]
@@ -163,3 +173,16 @@ fn a_platform_without_roots_is_told_from_one_with_them() {
         assert_eq!((error.part(), error.expected()), ("roots", "at least one root in the platform's store"));
     }
 }
+
+/// By `openssl x509 -req`, which makes no other without being asked.
+const FIRST_VERSION: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBNzCB3wIUHY83l1wzmETjTnnHNmfXu7x1yH0wCgYIKoZIzj0EAwIwKTEQMA4G
+A1UECgwHRXhhbXBsZTEVMBMGA1UEAwwMRXhhbXBsZSBSb290MCAXDTI2MTEyMTE5
+MjIyNFoYDzIxMjYxMDI4MTkyMjI0WjATMREwDwYDVQQDDAhkZXZpY2UtNzBZMBMG
+ByqGSM49AgEGCCqGSM49AwEHA0IABP4LUDgrJfYoTohu04hfXAdd/WnUwtOLqW+B
+023Yv06syu5c0S9bhb233Dg5vFGk/ZhjfPGz/QQE7fovXRRAB2cwCgYIKoZIzj0E
+AwIDRwAwRAIgTTvItZ+0qG7vWFKtcaitWt/M70zJIsFfASnIN9qM5PYCIHMO/hl3
+jfU2X2i1Icv4zM5ck8kHgvywcP5aMwrAEukA
+-----END CERTIFICATE-----
+";
