@@ -64,6 +64,9 @@
 //!   (`examples/replay.rs`).
 //! * [`Machine`]: what a world drives. A wrapper around a session is one too; sessions broken on purpose test the checker.
 //!
+//! Programs as a whole, with their sockets, are tested against the `mock` of the feature of that name: a scripted server,
+//! and proxies before it.
+//!
 //! # What is modelled
 //! TCP, not packets: bytes arrive in order or not at all. The driver is one that keeps the contract: it accounts for
 //! every byte, so that `Wrote`, `Flushed`, `PingFlushed` and `untouched_from` are exact, says `Closed` once, and feeds
@@ -95,3 +98,8 @@ pub use crate::{
     server::{Arrival, Peer, Replies, ServerModel, Service},
     world::{Surroundings, World},
 };
+
+/// The examples of the guide compile, and run.
+#[cfg(all(doctest, feature = "mock-tls"))]
+#[doc = include_str!("../../docs/testing.md")]
+struct Guide;
