@@ -127,7 +127,7 @@ impl Tls {
     /// Reads bytes of the application into `first`, and what does not fit there into `then`; how many. Nothing means that
     /// the server has ended the connection with `close_notify` (RFC 8446 §6.1).
     ///
-    /// All of `then` may be overwritten: from 24 KiB on it also takes in what the socket has, many records with one
+    /// All of `then` may be overwritten: from 4 KiB on it also takes in what the socket has, many records with one
     /// call.
     ///
     /// # Errors
@@ -141,9 +141,8 @@ impl Tls {
                 taken => return taken,
             }
             self.check()?;
-            let gap = LARGEST_RECORD.saturating_sub(first.len());
-            let read = if then.len() >= gap + LEAST {
-                self.read_batch(socket, first, then, gap)?
+            let read = if then.len() >= LEAST {
+                self.read_batch(socket, first, then)?
             } else {
                 // What came before a failure counts: the failure comes again.
                 match self.pull(socket) {
@@ -301,19 +300,14 @@ impl Tls {
         Ok(read)
     }
 
-    /// Reads once from the socket, into `then` behind a gap, and decrypts that to `first` and the front of `then`; how much
-    /// it came to. What was decrypted cannot overtake what is still to be: a record's plain text is shorter than the
-    /// record, and the gap has room for the one record that may have been begun before.
-    fn read_batch<S: Socket>(
-        &mut self,
-        socket: &mut S,
-        first: &mut [u8],
-        then: &mut [u8],
-        gap: usize,
-    ) -> io::Result<usize> {
-        let room = then.len() - gap;
+    /// Reads once from the socket, into `then`, and decrypts that to `first` and the front of `then`; how much it came to.
+    ///
+    /// What is decrypted takes the place of what was: a record is longer than its plain text, so that only what a record
+    /// lay in before, less than one of them, may have to wait for the next call.
+    fn read_batch<S: Socket>(&mut self, socket: &mut S, first: &mut [u8], then: &mut [u8]) -> io::Result<usize> {
+        let room = then.len();
         let read = loop {
-            match socket.read(&mut [], &mut then[gap..]) {
+            match socket.read(&mut [], then) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 other => break other,
             }
@@ -326,7 +320,7 @@ impl Tls {
                 return Err(error);
             }
         };
-        let (mut from, end, mut plain) = (gap, gap + read, 0);
+        let (mut from, end, mut plain) = (0, read, 0);
         loop {
             let fed = self.connection.read_tls(&mut &then[from..end])?;
             from += fed;
@@ -483,8 +477,6 @@ const BATCH: usize = 4 * RECORD;
 const RECORD: usize = 16 << 10;
 /// What a record adds to them at least: its header of five bytes and a tag of sixteen.
 const LEAST_OVERHEAD: usize = 5 + 16;
-/// How long a record may be at most, with its header (RFC 5246 §6.2.3).
-const LARGEST_RECORD: usize = 5 + RECORD + 2048;
-/// For less than this, a batch is not worth its gap.
+/// With less room than this, the connection's own buffer is as good.
 const LEAST: usize = 4 << 10;
 const TRUNCATED: &str = "the stream ended without the close_notify of TLS: what came may not be all";

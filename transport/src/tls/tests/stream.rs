@@ -60,6 +60,16 @@ fn no_byte_of_a_record_has_reached_the_server_before_all_have() {
 }
 
 #[test]
+fn every_batch_begins_untouched() {
+    let mut pair = open();
+    assert_eq!(pair.client.write(&mut pair.pipe, &bytes(60_000)).expect("room"), 60_000);
+    assert_eq!(pair.client.touched(), 0);
+    pair.pipe.room = Some(10_000);
+    assert!(pair.client.write(&mut pair.pipe, &bytes(60_000)).is_err());
+    assert_eq!(pair.client.touched(), 0);
+}
+
+#[test]
 fn what_was_touched_is_known_after_the_stream_has_failed() {
     let mut pair = open();
     let plain = bytes(60_000);
