@@ -206,7 +206,7 @@ mod no_answer {
             assert_eq!(error.kind(), ProxyKind::Protocol);
             assert!(!error.to_string().contains(char::is_control), "{error}");
         }
-        assert!(failed(b"\x15").to_string().starts_with("the proxy: not HTTP/1.1"));
+        assert!(failed(b"\x15").to_string().starts_with("not HTTP/1.1"));
     }
 
     #[test]
@@ -226,7 +226,7 @@ mod no_answer {
         let _ = connect.receive(&mut &b"HTTP/1.1 2"[..], &mut Buffer::new());
         assert_eq!(connect.ended(), Cause::Proxy(ProxyKind::Protocol));
         let said = connect.truncated().map(|error| error.to_string());
-        assert_eq!(said.as_deref(), Some("the proxy: the stream ended after 10 B of a head (RFC 9112 §2.1)"));
+        assert_eq!(said.as_deref(), Some("the stream ended after 10 B of a head (RFC 9112 §2.1)"));
     }
 }
 

@@ -283,7 +283,7 @@ impl fmt::Display for ProxyError {
             Self::Status { status, reason } => {
                 write!(f, "expected a status of 200 to 299, found `{status} {reason}`")
             }
-            Self::Http(violation) => return write!(f, "the proxy: {violation}"),
+            Self::Http(violation) => return fmt::Display::fmt(violation, f),
             Self::SocksVersion { found } => {
                 write!(f, "not SOCKS 5: expected version 5, found {found:#04x}")?;
                 f.write_str(if *found == b'H' { " (is this an HTTP proxy?)" } else { "" })
