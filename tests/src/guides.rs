@@ -11,5 +11,7 @@ macro_rules! guides {
 
 guides! {
     Mio: "mio.md",
+    Proxies: "proxies.md",
+    Symptoms: "symptoms.md",
     Tuning: "tuning.md",
 }
