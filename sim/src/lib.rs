@@ -63,6 +63,7 @@
 //!   proptest (feature `proptest`), made from a fuzzer's bytes (feature `arbitrary`), saved as JSON and replayed
 //!   (`examples/replay.rs`).
 //! * [`Machine`]: what a world drives. A wrapper around a session is one too; sessions broken on purpose test the checker.
+//! * [`dial`]: the same for the way to a stream: a resolver, addresses that accept, refuse or swallow, and a judge.
 //!
 //! Programs as a whole, with their sockets, are tested against the `mock` of the feature of that name: a scripted server,
 //! and proxies before it.
@@ -73,11 +74,12 @@
 //! readiness before timers. What the contract leaves open to drivers can be asked for: late, early and spurious timers,
 //! pings that overtake fragments, aborts that take their time, events of dead connections that come late.
 //!
-//! Not modelled: TLS and the bytes of frames (a message arrives whole), a server that reads without writing room, name
-//! resolution that takes time of its own, retransmission after a stall (what was held up arrives at once).
+//! Not modelled: TLS and the bytes of frames (a message arrives whole), a server that reads without writing room, in a
+//! [`World`] name resolution that takes time of its own, retransmission after a stall (what was held up arrives at once).
 
 mod app;
 mod checker;
+pub mod dial;
 mod digest;
 mod link;
 mod machine;

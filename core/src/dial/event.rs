@@ -40,7 +40,7 @@ pub enum Event<'a> {
         /// What the operating system said.
         kind: IoKind,
     },
-    /// The timer has fired. Early, late or spurious ones do no harm.
+    /// The timer has fired, and is not set any more. Early, late or spurious ones do no harm.
     TimerFired,
     /// The proxy has made way.
     Tunnelled,
