@@ -142,13 +142,19 @@ fn digest(text: &str) -> Result<[u8; 32], PinError> {
             .map_err(|found: Vec<u8>| wrong(Wrong::Length(found.len())));
     }
     let bare = match trimmed.split_once('/') {
+        // One digest in 64 begins with a slash of its own.
+        Some(("sha256", rest)) if bytes_of(rest).is_some_and(|bytes| bytes.len() == 32) => rest,
         Some(("sha256", rest)) => rest.strip_prefix('/').unwrap_or(rest),
         Some((hash, _)) if hash.starts_with("sha") && hash.len() <= 6 => return Err(wrong(Wrong::Hash)),
         _ => trimmed,
     };
-    // 64 hex digits are base64, too, of 48 bytes: nobody means that.
-    let bytes = hex(bare).or_else(|| BASE64_STANDARD.decode(bare).ok()).ok_or_else(|| wrong(Wrong::Form))?;
+    let bytes = bytes_of(bare).ok_or_else(|| wrong(Wrong::Form))?;
     bytes.try_into().map_err(|found: Vec<u8>| wrong(Wrong::Length(found.len())))
+}
+
+/// 64 hex digits are base64, too, of 48 bytes: nobody means that.
+fn bytes_of(text: &str) -> Option<Vec<u8>> {
+    hex(text).or_else(|| BASE64_STANDARD.decode(text).ok())
 }
 
 /// Pairs of hex digits, all or none of them with colons between.
@@ -177,6 +183,16 @@ mod tests {
     const HEX: &str = "60b87575447dcba2a36b7d11ac09fb24a9db406fee12d2cc90180517616e8a18";
     const COLONS: &str =
         "60:B8:75:75:44:7D:CB:A2:A3:6B:7D:11:AC:09:FB:24:A9:DB:40:6F:EE:12:D2:CC:90:18:05:17:61:6E:8A:18";
+
+    #[test]
+    fn a_digest_may_begin_with_a_slash() {
+        let pin = Pin { of: Pinned::Key, sha256: [0xff; 32] };
+        let base64 = BASE64_STANDARD.encode(pin.sha256);
+        assert!(base64.starts_with('/'));
+        for text in [format!("sha256/{base64}"), format!("sha256//{base64}"), base64] {
+            assert_eq!(Pin::spki_sha256(&text), Ok(pin), "{text}");
+        }
+    }
 
     #[test]
     fn every_form_of_a_digest_gives_the_same_pin() {

@@ -1,0 +1,170 @@
+//! The clients of all transports, seen alike by a test, which may block.
+
+use std::{sync::Arc, time::Duration};
+
+use steadfast_core::{Cause, Message, Notice, SendOptions, State, StateKind, StopCause, Timestamp, config::Config};
+use steadfast_mio::{Endpoint, Failure, Noticed, Notices, Outcome, Report, SendError};
+
+use crate::case::{SOON, Transport};
+
+/// A client of one of the transports.
+pub(crate) enum Client {
+    Mio(steadfast_mio::Client, Notices),
+}
+
+/// Something to send with that keeps no client alive.
+pub(crate) enum Handle {
+    Mio(steadfast_mio::Sender),
+}
+
+/// The claim to a message's outcome.
+pub(crate) enum Receipt {
+    Mio(steadfast_mio::Receipt),
+}
+
+impl Client {
+    pub(crate) fn connect(transport: Transport, endpoint: Endpoint, config: Config) -> Self {
+        match transport {
+            Transport::Mio => {
+                let mut builder = steadfast_mio::Client::to(endpoint).config(config);
+                let notices = builder.notices();
+                Self::Mio(builder.connect().expect("a client"), notices)
+            }
+            Transport::AsyncStd => todo!(),
+        }
+    }
+
+    /// Sends at least once.
+    pub(crate) fn send(&self, message: impl Into<Message<'static>>) -> Receipt {
+        self.try_send(message, SendOptions::default()).expect("an open door")
+    }
+
+    /// Sends without waiting for room.
+    pub(crate) fn try_send(
+        &self,
+        message: impl Into<Message<'static>>,
+        options: SendOptions,
+    ) -> Result<Receipt, SendError> {
+        match self {
+            Self::Mio(client, _) => client.send_with(message, options).map(Receipt::Mio),
+        }
+    }
+
+    /// Handles that outlive it, for as many threads.
+    pub(crate) fn handles(&self, count: usize) -> Vec<Handle> {
+        (0..count)
+            .map(|_| match self {
+                Self::Mio(client, _) => Handle::Mio(client.sender()),
+            })
+            .collect()
+    }
+
+    /// The next message.
+    pub(crate) fn receive(&self) -> Message<'static> {
+        match self {
+            Self::Mio(client, _) => client.receive_timeout(SOON).expect("a message in time"),
+        }
+    }
+
+    pub(crate) fn receive_text(&self) -> String {
+        self.receive().as_text().expect("a text").to_owned()
+    }
+
+    /// Waits for a state.
+    pub(crate) fn wait_for(&self, kind: StateKind) -> State {
+        match self {
+            Self::Mio(client, _) => client.state().wait_for(SOON, |state| state.kind() == kind),
+        }
+        .unwrap_or_else(|| panic!("not {kind:?} in time, but {:?}", self.state()))
+    }
+
+    pub(crate) fn state(&self) -> State {
+        match self {
+            Self::Mio(client, _) => client.state().current(),
+        }
+    }
+
+    /// The next notice.
+    pub(crate) fn notice(&self) -> Noticed {
+        match self {
+            Self::Mio(_, notices) => notices.receive_timeout(SOON).expect("a notice in time"),
+        }
+    }
+
+    /// How the next connection, or attempt, ends, and what was wrong with it; and whether that was the end of it all.
+    pub(crate) fn end(&self) -> End {
+        loop {
+            let noticed = self.notice();
+            let Notice::State(transition) = noticed.notice else { continue };
+            let (cause, last) = match transition.to {
+                State::Waiting { cause, .. } => (cause, false),
+                State::Stopped { cause: StopCause::Terminal(cause) } => (cause, true),
+                State::Stopped { .. } => (Cause::Stopped, true),
+                _ => continue,
+            };
+            return End { cause, failure: noticed.failure, last };
+        }
+    }
+
+    pub(crate) fn last_failure(&self) -> Option<Arc<Failure>> {
+        match self {
+            Self::Mio(client, _) => client.last_failure(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        match self {
+            Self::Mio(client, _) => client.now(),
+        }
+    }
+
+    pub(crate) fn reconnect_now(&self) {
+        match self {
+            Self::Mio(client, _) => client.reconnect_now(),
+        }
+    }
+
+    /// Closes the client, within this time for what is on its way.
+    pub(crate) fn close(self, drain: Option<Duration>) -> Report {
+        match self {
+            Self::Mio(client, _) => client.close(drain),
+        }
+    }
+}
+
+impl Handle {
+    pub(crate) fn try_send(
+        &self,
+        message: impl Into<Message<'static>>,
+        options: SendOptions,
+    ) -> Result<Receipt, SendError> {
+        match self {
+            Self::Mio(sender) => sender.send_with(message, options).map(Receipt::Mio),
+        }
+    }
+}
+
+impl Receipt {
+    /// The outcome, waited for.
+    pub(crate) fn wait(&self) -> Outcome {
+        match self {
+            Self::Mio(receipt) => receipt.wait_timeout(SOON).expect("an outcome in time"),
+        }
+    }
+}
+
+/// How a connection ended.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) cause: Cause,
+    pub(crate) failure: Option<Arc<Failure>>,
+    /// Whether the session has stopped with it.
+    pub(crate) last: bool,
+}
+
+impl End {
+    /// What exactly was wrong, in words.
+    pub(crate) fn text(&self) -> String {
+        self.failure.as_ref().map(ToString::to_string).unwrap_or_default()
+    }
+}

@@ -1,0 +1,17 @@
+//! The same scenarios over every transport, every engine, and with and without TLS, on real sockets.
+
+#[macro_use]
+mod case;
+mod backpressure;
+mod certificates;
+mod client;
+mod closing;
+mod connecting;
+mod dying;
+mod echo;
+mod proxies;
+mod races;
+mod reconnect;
+mod redirects;
+mod secrets;
+mod verdicts;
