@@ -36,10 +36,10 @@ macro_rules! over_everything {
         over_everything! { @case mio_native_tls Mio Native true: $($scenario)* }
         over_everything! { @case mio_foreign_tcp Mio Foreign false: $($scenario)* }
         over_everything! { @case mio_foreign_tls Mio Foreign true: $($scenario)* }
-        //over_everything! { @case async_std_native_tcp AsyncStd Native false: $($scenario)* }
-        //over_everything! { @case async_std_native_tls AsyncStd Native true: $($scenario)* }
-        //over_everything! { @case async_std_foreign_tcp AsyncStd Foreign false: $($scenario)* }
-        //over_everything! { @case async_std_foreign_tls AsyncStd Foreign true: $($scenario)* }
+        over_everything! { @case async_std_native_tcp AsyncStd Native false: $($scenario)* }
+        over_everything! { @case async_std_native_tls AsyncStd Native true: $($scenario)* }
+        over_everything! { @case async_std_foreign_tcp AsyncStd Foreign false: $($scenario)* }
+        over_everything! { @case async_std_foreign_tls AsyncStd Foreign true: $($scenario)* }
     };
     (@case $name:ident $transport:ident $engine:ident $tls:literal: $($scenario:ident)*) => {
         mod $name {
@@ -82,10 +82,9 @@ impl Case {
     }
 
     fn engine_kind(self) -> EngineKind {
-        match (self.transport, self.engine) {
-            (_, Engine::Native) => EngineKind::Native(WireOptions::default()),
-            (Transport::Mio, Engine::Foreign) => EngineKind::Tungstenite,
-            (Transport::AsyncStd, Engine::Foreign) => todo!(),
+        match (self.engine, self.transport) {
+            (Engine::Native, _) => EngineKind::Native(WireOptions::default()),
+            (Engine::Foreign, Transport::Mio | Transport::AsyncStd) => EngineKind::Tungstenite,
         }
     }
 

@@ -1,6 +1,11 @@
 //! The clients of all transports, seen alike by a test, which may block.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures_util::StreamExt as _;
 
 use steadfast_core::{Cause, Message, Notice, SendOptions, State, StateKind, StopCause, Timestamp, config::Config};
 use steadfast_mio::{Endpoint, Failure, Noticed, Notices, Outcome, Report, SendError};
@@ -10,16 +15,19 @@ use crate::case::{SOON, Transport};
 /// A client of one of the transports.
 pub(crate) enum Client {
     Mio(steadfast_mio::Client, Notices),
+    AsyncStd(steadfast_async_std::Client, Mutex<steadfast_async_std::Notices>),
 }
 
 /// Something to send with that keeps no client alive.
 pub(crate) enum Handle {
     Mio(steadfast_mio::Sender),
+    AsyncStd(steadfast_async_std::Client),
 }
 
 /// The claim to a message's outcome.
 pub(crate) enum Receipt {
     Mio(steadfast_mio::Receipt),
+    AsyncStd(Mutex<steadfast_async_std::Receipt>),
 }
 
 impl Client {
@@ -30,7 +38,13 @@ impl Client {
                 let notices = builder.notices();
                 Self::Mio(builder.connect().expect("a client"), notices)
             }
-            Transport::AsyncStd => todo!(),
+            Transport::AsyncStd => {
+                let mut builder = steadfast_async_std::Client::to(endpoint).config(config);
+                let notices = builder.notices();
+                let client = steadfast_async_std::Client::new(builder).expect("a client");
+                client.start();
+                Self::AsyncStd(client, Mutex::new(notices))
+            }
         }
     }
 
@@ -47,6 +61,9 @@ impl Client {
     ) -> Result<Receipt, SendError> {
         match self {
             Self::Mio(client, _) => client.send_with(message, options).map(Receipt::Mio),
+            Self::AsyncStd(client, _) => {
+                client.try_send_with(message, options).map(|receipt| Receipt::AsyncStd(Mutex::new(receipt)))
+            }
         }
     }
 
@@ -55,6 +72,7 @@ impl Client {
         (0..count)
             .map(|_| match self {
                 Self::Mio(client, _) => Handle::Mio(client.sender()),
+                Self::AsyncStd(client, _) => Handle::AsyncStd(client.clone()),
             })
             .collect()
     }
@@ -63,6 +81,7 @@ impl Client {
     pub(crate) fn receive(&self) -> Message<'static> {
         match self {
             Self::Mio(client, _) => client.receive_timeout(SOON).expect("a message in time"),
+            Self::AsyncStd(client, _) => soon(client.receive()).expect("a message"),
         }
     }
 
@@ -74,6 +93,7 @@ impl Client {
     pub(crate) fn wait_for(&self, kind: StateKind) -> State {
         match self {
             Self::Mio(client, _) => client.state().wait_for(SOON, |state| state.kind() == kind),
+            Self::AsyncStd(client, _) => soon(client.state().wait_for(|state: &State| state.kind() == kind)),
         }
         .unwrap_or_else(|| panic!("not {kind:?} in time, but {:?}", self.state()))
     }
@@ -81,6 +101,7 @@ impl Client {
     pub(crate) fn state(&self) -> State {
         match self {
             Self::Mio(client, _) => client.state().current(),
+            Self::AsyncStd(client, _) => client.state().current(),
         }
     }
 
@@ -88,6 +109,7 @@ impl Client {
     pub(crate) fn notice(&self) -> Noticed {
         match self {
             Self::Mio(_, notices) => notices.receive_timeout(SOON).expect("a notice in time"),
+            Self::AsyncStd(_, notices) => soon(notices.lock().expect("no panic").next()).expect("a notice"),
         }
     }
 
@@ -109,18 +131,21 @@ impl Client {
     pub(crate) fn last_failure(&self) -> Option<Arc<Failure>> {
         match self {
             Self::Mio(client, _) => client.last_failure(),
+            Self::AsyncStd(client, _) => client.last_failure(),
         }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
         match self {
             Self::Mio(client, _) => client.now(),
+            Self::AsyncStd(client, _) => client.now(),
         }
     }
 
     pub(crate) fn reconnect_now(&self) {
         match self {
             Self::Mio(client, _) => client.reconnect_now(),
+            Self::AsyncStd(client, _) => client.reconnect_now(),
         }
     }
 
@@ -128,6 +153,7 @@ impl Client {
     pub(crate) fn close(self, drain: Option<Duration>) -> Report {
         match self {
             Self::Mio(client, _) => client.close(drain),
+            Self::AsyncStd(client, _) => soon(client.close(drain)),
         }
     }
 }
@@ -140,6 +166,9 @@ impl Handle {
     ) -> Result<Receipt, SendError> {
         match self {
             Self::Mio(sender) => sender.send_with(message, options).map(Receipt::Mio),
+            Self::AsyncStd(client) => {
+                client.try_send_with(message, options).map(|receipt| Receipt::AsyncStd(Mutex::new(receipt)))
+            }
         }
     }
 }
@@ -149,8 +178,14 @@ impl Receipt {
     pub(crate) fn wait(&self) -> Outcome {
         match self {
             Self::Mio(receipt) => receipt.wait_timeout(SOON).expect("an outcome in time"),
+            Self::AsyncStd(receipt) => soon(&mut *receipt.lock().expect("no panic")),
         }
     }
+}
+
+/// What this comes to, in time.
+fn soon<F: Future>(future: F) -> F::Output {
+    async_std::task::block_on(async_std::future::timeout(SOON, future)).expect("done in time")
 }
 
 /// How a connection ended.

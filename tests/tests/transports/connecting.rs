@@ -58,10 +58,10 @@ fn a_server_that_ends_before_it_has_answered_is_named_by_stage(case: Case) {
     let server = case.by_hand();
     let client = case.connect(&server);
     server.incoming().fin();
-    let cause = client.end().cause;
+    let why = client.end().cause;
     let stage = first_stage(case);
     let expected = [IoKind::Eof, IoKind::Reset].map(|kind| Cause::Dial { stage, kind });
-    assert!(expected.contains(&cause), "{cause:?}");
+    assert!(expected.contains(&why), "{why:?}");
 }
 
 fn a_server_that_answers_garbage_is_told_from_one_that_breaks_the_rules(case: Case) {

@@ -24,8 +24,8 @@ fn a_server_that_dies_in_the_middle_of_a_frame_is_lost_and_nothing_of_it_is_deli
     conn.send_text("whole");
     assert_eq!(client.receive_text(), "whole");
     conn.die_in_frame();
-    let cause = client.end().cause;
-    assert!([IoKind::Reset, IoKind::Eof].map(Cause::Io).contains(&cause), "{cause:?}");
+    let why = client.end().cause;
+    assert!([IoKind::Reset, IoKind::Eof].map(Cause::Io).contains(&why), "{why:?}");
     let conn = server.accept();
     conn.send_text("next");
     assert_eq!(client.receive_text(), "next");
@@ -58,10 +58,10 @@ fn half_open(case: Case, cut: Cut, config: ConfigBuilder) -> Cause {
     client.wait_for(StateKind::Open);
     assert_eq!(proxy.strike(cut), 1);
     let receipt = client.send("into the void");
-    let cause = client.end().cause;
+    let why = client.end().cause;
     let conn = server.accept();
     conn.expect_text("into the void");
     assert!(receipt.wait().is_confirmed());
     drop(first);
-    cause
+    why
 }

@@ -64,7 +64,7 @@ fn whoever_sends_while_it_closes_is_told_what_became_of_it(case: Case) {
                 });
             }
             barrier.wait();
-            drop(client);
+            client.close(None);
         });
     }
 }
