@@ -13,5 +13,6 @@ guides! {
     Mio: "mio.md",
     Proxies: "proxies.md",
     Symptoms: "symptoms.md",
+    Tls: "tls.md",
     Tuning: "tuning.md",
 }

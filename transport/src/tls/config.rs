@@ -1,6 +1,10 @@
 //! Whom to trust, and who we are.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use rustls::{
     ClientConfig, KeyLogFile, RootCertStore,
@@ -86,6 +90,20 @@ impl TlsConfig {
     /// There are no roots: the platform has none, or no feature brings any.
     pub fn new() -> Result<Self, TlsConfigError> {
         Self::builder().build()
+    }
+
+    /// The same, built once for the whole process: reading the platform's roots takes milliseconds, and whoever shares
+    /// it can resume what another began.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new); it is tried again the next time.
+    pub fn shared() -> Result<Self, TlsConfigError> {
+        static SHARED: OnceLock<TlsConfig> = OnceLock::new();
+        if let Some(shared) = SHARED.get() {
+            return Ok(shared.clone());
+        }
+        let built = Self::new()?;
+        Ok(SHARED.get_or_init(|| built).clone())
     }
 
     /// Begins with the [default roots](Roots::default) and nothing else.

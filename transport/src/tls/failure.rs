@@ -127,7 +127,7 @@ fn certificate(wrong: &CertificateError, server: &str) -> (TlsKind, String) {
 /// The names that a certificate is for, as many as help.
 fn names(presented: &[String]) -> String {
     if presented.is_empty() {
-        return "no name at all (its common name does not count, RFC 9525 §2)".to_owned();
+        return "no name at all (its common name does not count, RFC 9525)".to_owned();
     }
     let mut text = String::new();
     for (index, name) in presented.iter().take(NAMES).enumerate() {
