@@ -145,7 +145,7 @@ fn digest(text: &str) -> Result<[u8; 32], PinError> {
         // One digest in 64 begins with a slash of its own.
         Some(("sha256", rest)) if bytes_of(rest).is_some_and(|bytes| bytes.len() == 32) => rest,
         Some(("sha256", rest)) => rest.strip_prefix('/').unwrap_or(rest),
-        Some((hash, _)) if hash.starts_with("sha") && hash.len() <= 6 => return Err(wrong(Wrong::Hash)),
+        Some(("sha1" | "sha224" | "sha384" | "sha512", _)) => return Err(wrong(Wrong::Hash)),
         _ => trimmed,
     };
     let bytes = bytes_of(bare).ok_or_else(|| wrong(Wrong::Form))?;
@@ -186,12 +186,27 @@ mod tests {
 
     #[test]
     fn a_digest_may_begin_with_a_slash() {
-        let pin = Pin { of: Pinned::Key, sha256: [0xff; 32] };
-        let base64 = BASE64_STANDARD.encode(pin.sha256);
-        assert!(base64.starts_with('/'));
-        for text in [format!("sha256/{base64}"), format!("sha256//{base64}"), base64] {
-            assert_eq!(Pin::spki_sha256(&text), Ok(pin), "{text}");
+        assert!(BASE64_STANDARD.encode([0xff; 32]).starts_with('/'));
+        read_in_all_forms([0xff; 32]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_digest_is_read_in_any_form(sha256: [u8; 32]) {
+            read_in_all_forms(sha256);
         }
+    }
+
+    fn read_in_all_forms(sha256: [u8; 32]) {
+        let (key, certificate) = (Pin { of: Pinned::Key, sha256 }, Pin { of: Pinned::Certificate, sha256 });
+        let base64 = BASE64_STANDARD.encode(sha256);
+        let colons = certificate.to_string().replace("certificate:", "");
+        let forms = [format!("sha256/{base64}"), format!("sha256//{base64}"), base64, colons.replace(':', ""), colons];
+        for text in forms {
+            assert_eq!(Pin::spki_sha256(&text), Ok(key), "{text}");
+            assert_eq!(format!("certificate:{text}").parse(), Ok(certificate), "{text}");
+        }
+        assert_eq!(key.to_string().parse(), Ok(key));
     }
 
     #[test]
