@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use steadfast_core::{Delivery, config::parse_duration};
 use steadfast_mio::EngineKind;
 
-use crate::chaos::Profile;
+use crate::{chaos::Profile, dialing::DialingArgs};
 
 /// A WebSocket client that holds on: it reconnects, sends again what was not confirmed, and accounts for every message.
 #[derive(Debug, Parser)]
@@ -51,15 +51,17 @@ pub(crate) struct DemoArgs {
     /// What happens to a message when the connection breaks
     #[arg(long, value_enum, default_value_t)]
     pub(crate) delivery: DeliveryArg,
-    /// What turns the client's bytes into messages and back
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) engine: EngineArg,
+    /// Over TLS, with a certificate that the server makes for itself and the client trusts, pinned unless pins are given
+    #[arg(long)]
+    pub(crate) tls: bool,
     /// One JSON object on standard output; the timeline goes to standard error
     #[arg(long)]
     pub(crate) json: bool,
     /// Write the session's trace here, for `steadfast replay`
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) dialing: DialingArgs,
 }
 
 /// Every line of standard input is sent as a text message, and accepted messages are sent again until the server's
@@ -68,7 +70,7 @@ pub(crate) struct DemoArgs {
 /// Exit code 0: everything settled. 1: something was left in doubt or unsent, or the session gave up.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ConnectArgs {
-    #[arg(help = "Where to: ws://host[:port][/path]")]
+    #[arg(help = "Where to: ws://host[:port][/path], wss://…, or ws+unix:/path/of/socket")]
     pub(crate) url: String,
     /// A header for the upgrade request; may be repeated
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
@@ -82,9 +84,6 @@ pub(crate) struct ConnectArgs {
     /// What happens to a message when the connection breaks
     #[arg(long, value_enum, default_value_t)]
     pub(crate) delivery: DeliveryArg,
-    /// What turns bytes into messages and back
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) engine: EngineArg,
     /// At the end, how long to wait for what is not settled
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
     pub(crate) drain: Duration,
@@ -94,6 +93,8 @@ pub(crate) struct ConnectArgs {
     /// Write the session's trace here, for `steadfast replay`
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) dialing: DialingArgs,
 }
 
 /// A duration as configuration files have them, of at most a day.
@@ -195,6 +196,16 @@ impl From<DeliveryArg> for Delivery {
             DeliveryArg::Volatile => Self::Volatile,
         }
     }
+}
+
+/// A transport, as an argument.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub(crate) enum TransportArg {
+    /// A thread, and mio
+    #[default]
+    Mio,
+    /// A task on async-std
+    AsyncStd,
 }
 
 /// [`EngineKind`], as an argument.

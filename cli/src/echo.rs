@@ -29,7 +29,7 @@ pub(crate) fn run(args: &EchoArgs) -> Result<Exit, Failure> {
         // Nobody may be reading; the server goes on.
         let _ = writeln!(io::stdout(), "{}", line.show(paint));
     };
-    let server = Server::start(args.addr, Service::Echo, schedule, watch)
+    let server = Server::start(args.addr, Service::Echo, schedule, None, watch)
         .map_err(Failure::system(format!("listen on {}", args.addr)))?;
     let manner = if args.chaos == Profile::None { String::new() } else { format!(", chaos {:?}", args.chaos) };
     let _ = writeln!(io::stdout(), "echo server on ws://{}/{}", server.addr(), manner.to_lowercase());

@@ -4,9 +4,12 @@
 //! `replay` shows a recorded session again, and `swarm` keeps thousands of sessions on one thread. Exit codes: 0 all went well, 1 it did not, 2 bad input.
 
 mod args;
+mod certificate;
 mod chaos;
+mod client;
 mod connect;
 mod demo;
+mod dialing;
 mod echo;
 mod exit;
 mod interrupt;

@@ -7,9 +7,6 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use steadfast_core::trace::Payloads;
-use steadfast_mio::ClientBuilder;
-
 use crate::exit::Failure;
 
 /// A recording under way, or none.
@@ -18,23 +15,23 @@ pub(crate) struct Tape(Option<(PathBuf, Arc<OnceLock<String>>)>);
 
 /// The file, which remembers its first failure: the client goes on without it, and the user wants to know.
 #[derive(Debug)]
-struct Track {
+pub(crate) struct Track {
     file: File,
     failure: Arc<OnceLock<String>>,
 }
 
 impl Tape {
-    /// Has the client to be recorded, if there is a path to record to.
+    /// What the client is to be recorded on, if there is a path to record to.
     ///
     /// # Errors
     /// The file cannot be made.
-    pub(crate) fn start(builder: ClientBuilder, path: Option<&Path>) -> Result<(ClientBuilder, Self), Failure> {
-        let Some(path) = path else { return Ok((builder, Self::default())) };
+    pub(crate) fn start(path: Option<&Path>) -> Result<(Option<Track>, Self), Failure> {
+        let Some(path) = path else { return Ok((None, Self::default())) };
         let file =
             File::create(path).map_err(|error| Failure::input(format!("--record {}: {error}", path.display())))?;
         let failure = Arc::default();
         let track = Track { file, failure: Arc::clone(&failure) };
-        Ok((builder.record(track, Payloads::Keep), Self(Some((path.to_owned(), failure)))))
+        Ok((Some(track), Self(Some((path.to_owned(), failure)))))
     }
 
     /// Ends the recording; to be called when the client is gone.

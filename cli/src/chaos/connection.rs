@@ -105,7 +105,7 @@ impl Connection {
             if reject { Err(unavailable()) } else { Ok(with_subprotocol(request, response)) }
         };
         let deadline = Instant::now() + PATIENCE;
-        let mut attempt = tungstenite::accept_hdr(Gate::new(stream), answer);
+        let mut attempt = tungstenite::accept_hdr(Gate::new(stream, self.shared.tls.as_ref())?, answer);
         loop {
             match attempt {
                 Ok(socket) => return Some(socket),

@@ -11,6 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustls::ServerConfig;
+
 use super::{
     connection::{Connection, Order, Welcome},
     door::Door,
@@ -40,8 +42,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens on `addr` (port 0: a free one) and does the schedule's faults; `watch` is told of everything, on the
-    /// server's threads.
+    /// Listens on `addr` (port 0: a free one), over TLS if there is a configuration for it, and does the schedule's faults;
+    /// `watch` is told of everything, on the server's threads.
     ///
     /// # Errors
     /// The address cannot be listened on, or no thread can be had.
@@ -49,11 +51,12 @@ impl Server {
         addr: SocketAddr,
         service: Service,
         schedule: Option<Schedule>,
+        tls: Option<Arc<ServerConfig>>,
         watch: impl Fn(Incident) + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let door = Door::open(addr)?;
         let addr = door.addr();
-        let shared = Arc::new(Shared { service, record: Mutex::default(), watch: Box::new(watch) });
+        let shared = Arc::new(Shared { service, tls, record: Mutex::default(), watch: Box::new(watch) });
         let (control, orders) = mpsc::channel();
         let conductor = Conductor { door, schedule, phase: Phase::Kind, served: Vec::new(), shared: shared.clone() };
         let thread = thread::Builder::new().name("chaos".into()).spawn(move || conductor.run(&orders))?;
@@ -95,6 +98,8 @@ impl Drop for Server {
 /// What the server's threads share.
 pub(super) struct Shared {
     pub(super) service: Service,
+    /// What it shows over TLS; without it connections are in the clear.
+    pub(super) tls: Option<Arc<ServerConfig>>,
     record: Mutex<Record>,
     watch: Box<dyn Fn(Incident) + Send + Sync>,
 }

@@ -16,7 +16,7 @@ const BOUND: Duration = Duration::from_secs(10);
 
 fn server(service: Service, faults: &[Fault]) -> Server {
     let schedule = Schedule::new(1, faults, 50..60);
-    Server::start(LOOPBACK.parse().expect("an address"), service, Some(schedule), |_| ()).expect("loopback")
+    Server::start(LOOPBACK.parse().expect("an address"), service, Some(schedule), None, |_| ()).expect("loopback")
 }
 
 fn tcp(addr: SocketAddr) -> TcpStream {
@@ -70,7 +70,7 @@ fn a_silent_server_reads_nothing_and_a_mute_one_does() {
         let (told, tells) = std::sync::mpsc::channel();
         let schedule = Schedule::new(1, &[fault], 50..60);
         let watch = move |incident| told.send(incident).expect("the test listens");
-        let server = Server::start(LOOPBACK.parse().expect("an address"), Service::Record, Some(schedule), watch)
+        let server = Server::start(LOOPBACK.parse().expect("an address"), Service::Record, Some(schedule), None, watch)
             .expect("loopback");
         let mut client = client(server.addr());
         while tells.recv_timeout(BOUND).expect("the fault comes") != Incident::Fault(fault) {}
@@ -140,7 +140,8 @@ fn a_stalled_handshake_stalls_until_the_next_one() {
 
 #[test]
 fn an_echo_server_serves_several_clients_and_keeps_nothing() {
-    let server = Server::start(LOOPBACK.parse().expect("an address"), Service::Echo, None, |_| ()).expect("loopback");
+    let server =
+        Server::start(LOOPBACK.parse().expect("an address"), Service::Echo, None, None, |_| ()).expect("loopback");
     let mut clients = [client(server.addr()), client(server.addr())];
     for (index, client) in clients.iter_mut().enumerate() {
         client.send(Message::text(format!("hello {index}"))).expect("open");
@@ -165,7 +166,8 @@ fn a_kind_server_has_no_more_faults() {
 
 #[test]
 fn a_taken_address_is_refused() {
-    let server = Server::start(LOOPBACK.parse().expect("an address"), Service::Echo, None, |_| ()).expect("loopback");
-    let error = Server::start(server.addr(), Service::Echo, None, |_| ()).expect_err("taken");
+    let server =
+        Server::start(LOOPBACK.parse().expect("an address"), Service::Echo, None, None, |_| ()).expect("loopback");
+    let error = Server::start(server.addr(), Service::Echo, None, None, |_| ()).expect_err("taken");
     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
 }

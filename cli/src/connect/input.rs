@@ -3,12 +3,14 @@
 use std::io::{self, BufRead};
 
 use steadfast_core::{Message, SendOptions};
-use steadfast_mio::{SendError, Sender};
+use steadfast_mio::SendError;
+
+use crate::client::Sender;
 
 /// Sends every line of standard input until its end, and waits while the outbox is full rather than lose one. A line
 /// that is not UTF-8 goes as a binary message.
 pub(super) fn send_lines(sender: &Sender, options: SendOptions) -> End {
-    send_from(io::stdin().lock(), |message| sender.send_blocking(message, options).map(drop))
+    send_from(io::stdin().lock(), |message| sender.send_blocking(message, options))
 }
 
 /// Why no more lines are sent.

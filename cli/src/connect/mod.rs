@@ -12,11 +12,12 @@ use std::{
 };
 
 use steadfast_core::{CloseFrame, Notice, SendOptions, State, StopCause, config::Config};
-use steadfast_mio::{Client, Endpoint, Noticed};
+use steadfast_mio::{Endpoint, Noticed};
 
 use self::{output::Output, tally::Tally};
 use crate::{
     args::ConnectArgs,
+    client::{Client, Connected, Plan},
     exit::{Exit, Failure},
     interrupt::on_interrupt,
     tape::Tape,
@@ -44,10 +45,9 @@ pub(crate) fn run(args: &ConnectArgs) -> Result<Exit, Failure> {
     let interrupted = tell.clone();
     on_interrupt(move || interrupted.send(Told::Interrupted).is_ok())?;
 
-    let (mut builder, tape) =
-        Tape::start(Client::to(endpoint).engine(args.engine.into()).config(config), args.record.as_deref())?;
-    let notices = builder.notices();
-    let client = builder.connect().map_err(Failure::client)?;
+    let (track, tape) = Tape::start(args.record.as_deref())?;
+    let plan = Plan { transport: args.dialing.transport, endpoint, config, seed: None, receives: true, track };
+    let Connected { client, notices, messages } = plan.connect()?;
     let output = Output::new(args.json, client.now());
 
     let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
@@ -55,13 +55,12 @@ pub(crate) fn run(args: &ConnectArgs) -> Result<Exit, Failure> {
     };
     let forward = tell.clone();
     spawn("notices", Box::new(move || notices.map(Told::Noticed).for_each(|told| drop(forward.send(told)))))?;
-    let receiver = client.receiver().expect("the builder was not told to leave it out");
     let printer = {
         let tell = tell.clone();
         spawn(
             "printer",
             Box::new(move || {
-                output.print_all(receiver, || {
+                output.print_all(messages, || {
                     // The main thread is gone, and with it whom to tell.
                     let _ = tell.send(Told::OutputGone);
                 });
@@ -73,7 +72,7 @@ pub(crate) fn run(args: &ConnectArgs) -> Result<Exit, Failure> {
 
     let mut tally = Tally::default();
     let cause = attend(&client, &told, args.drain, output, &mut tally);
-    drop(client);
+    client.end();
     // A line may have come too late.
     while let Ok(event) = told.try_recv() {
         match event {
@@ -144,7 +143,7 @@ fn input_ended(end: input::End, output: Output, tally: &mut Tally) {
 }
 
 fn endpoint(args: &ConnectArgs) -> Result<Endpoint, Failure> {
-    let mut endpoint = Endpoint::parse(&args.url).map_err(Failure::input)?;
+    let mut endpoint = args.dialing.endpoint(&args.url, None)?;
     for header in &args.headers {
         let (name, value) = header
             .split_once(':')

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 use steadfast_core::{Message, Notice, Timestamp};
-use steadfast_mio::{Failure, Receiver};
+use steadfast_mio::Failure;
 
 use super::tally::Tally;
 use crate::{
@@ -54,15 +54,15 @@ impl Output {
         Self { json, paint: Paint::on(&io::stderr()), started: (Instant::now(), client_now) }
     }
 
-    /// Prints messages until there will be no more. While nobody takes what is printed nothing more is taken from the
-    /// receiver, which in the end holds the server back.
+    /// Prints messages until there will be no more. While nobody takes what is printed nothing more is taken of
+    /// what is coming, which in the end holds the server back.
     ///
     /// Once nobody can take it any more, `gone` is called, and what still comes is thrown away: behind it come the
     /// confirmations of what was sent.
-    pub(super) fn print_all(self, mut receiver: Receiver, gone: impl FnOnce()) {
-        if receiver.try_for_each(|message| self.message(&message)).is_err() {
+    pub(super) fn print_all(self, mut coming: impl Iterator<Item = Message<'static>>, gone: impl FnOnce()) {
+        if coming.try_for_each(|message| self.message(&message)).is_err() {
             gone();
-            receiver.for_each(drop);
+            coming.for_each(drop);
         }
     }
 

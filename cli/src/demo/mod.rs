@@ -11,13 +11,13 @@ use std::{
     hash::{BuildHasher, Hasher},
     io::{self, Write},
     net::{Ipv4Addr, SocketAddr},
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
-use steadfast_core::{CloseFrame, Metrics, Session, StateKind};
-use steadfast_mio::{Client, Notices};
+use steadfast_core::{CloseFrame, StateKind};
+use steadfast_mio::Noticed;
 
 use self::{
     show::{Show, Told},
@@ -25,7 +25,9 @@ use self::{
 };
 use crate::{
     args::DemoArgs,
+    certificate::OwnCertificate,
     chaos::{Schedule, Server, Service},
+    client::{Connected, Plan},
     exit::{Exit, Failure},
     interrupt::on_interrupt,
     tape::Tape,
@@ -39,30 +41,28 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
     let (tell, told) = mpsc::channel();
     let interrupted = tell.clone();
     on_interrupt(move || interrupted.send(Told::Interrupted).is_ok())?;
-    let server = start_server(seed, length, tell.clone())?;
+    let certificate = args.tls.then(|| OwnCertificate::new(LOOPBACK.into())).transpose()?;
+    let server = start_server(seed, length, certificate.as_ref(), tell.clone())?;
+    let url = format!("{}://{}/", if args.tls { "wss" } else { "ws" }, server.addr());
     let view = View::new(length, args.json);
-    view.text(&format!(
-        "a client against a hostile server on ws://{}/ for {} s, seed {seed}",
-        server.addr(),
-        args.seconds
-    ));
+    view.text(&format!("a client against a hostile server on {url} for {} s, seed {seed}", args.seconds));
     view.text(settings::SCALE);
 
-    let (client, notices, tape) = connect(args, seed, server.addr())?;
+    let (Connected { client, notices, .. }, tape) = connect(args, seed, &url, certificate.as_ref())?;
     let mut show = Show::new(view, Instant::now(), client.now());
     let listener = listen(notices, tell)?;
     let source = Source::start(client.sender(), args.delivery.into(), args.rate).map_err(no_thread())?;
 
-    show.watch(&told, StateKind::Stopped, Instant::now() + length, || metrics(&client));
+    show.watch(&told, StateKind::Stopped, Instant::now() + length, || client.metrics());
     server.turn_kind();
-    show.watch(&told, StateKind::Open, Instant::now() + DRAIN, || metrics(&client));
+    show.watch(&told, StateKind::Open, Instant::now() + DRAIN, || client.metrics());
     let sent = source.stop();
     show.expect_the_end();
     client.stop(CloseFrame::NORMAL, Some(DRAIN));
-    show.watch(&told, StateKind::Stopped, Instant::now() + DRAIN + GRACE, || metrics(&client));
+    show.watch(&told, StateKind::Stopped, Instant::now() + DRAIN + GRACE, || client.metrics());
 
-    let metrics = metrics(&client);
-    drop(client);
+    let metrics = client.metrics();
+    client.end();
     // It ends with the client, and then everything is told.
     let _ = listener.join();
     let record = server.finish();
@@ -74,33 +74,48 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
         let _ = writeln!(io::stdout(), "{}", report.json());
     }
     tape.end()?;
-    Ok(Exit::from_judgement(report.judgement.is_good()))
+    Ok(Exit::from_judgement(report.is_good()))
 }
 
-fn connect(args: &DemoArgs, seed: u64, addr: SocketAddr) -> Result<(Client, Notices, Tape), Failure> {
+fn connect(
+    args: &DemoArgs,
+    seed: u64,
+    url: &str,
+    certificate: Option<&OwnCertificate>,
+) -> Result<(Connected, Tape), Failure> {
+    let mut dialing = args.dialing.clone();
+    if let Some(certificate) = certificate
+        && dialing.pins.is_empty()
+    {
+        dialing.pins.push(certificate.pin.clone());
+    }
+    let endpoint = dialing.endpoint(url, certificate.map(|certificate| &*certificate.root))?;
     let config = settings::scaled().map_err(Failure::input)?;
-    let builder = Client::builder(&format!("ws://{addr}/")).engine(args.engine.into());
-    let builder = builder.config(config).seed(seed).without_receiver();
-    let (mut builder, tape) = Tape::start(builder, args.record.as_deref())?;
-    let notices = builder.notices();
-    Ok((builder.connect().map_err(Failure::client)?, notices, tape))
+    let (track, tape) = Tape::start(args.record.as_deref())?;
+    let plan = Plan { transport: dialing.transport, endpoint, config, seed: Some(seed), receives: false, track };
+    Ok((plan.connect()?, tape))
 }
 
-fn metrics(client: &Client) -> Option<Metrics> {
-    client.inspect(Session::metrics)
-}
-
-fn start_server(seed: u64, length: Duration, tell: mpsc::Sender<Told>) -> Result<Server, Failure> {
+fn start_server(
+    seed: u64,
+    length: Duration,
+    certificate: Option<&OwnCertificate>,
+    tell: mpsc::Sender<Told>,
+) -> Result<Server, Failure> {
     let watch = move |incident| {
         // Nobody listens any more when the show is over.
         let _ = tell.send(Told::Server(Instant::now(), incident));
     };
-    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    Server::start(loopback, Service::Record, Some(Schedule::for_show(seed, length)), watch)
+    let tls = certificate.map(|certificate| Arc::clone(&certificate.server));
+    let schedule = Some(Schedule::for_show(seed, length));
+    Server::start(SocketAddr::from((LOOPBACK, 0)), Service::Record, schedule, tls, watch)
         .map_err(Failure::system("listen on loopback"))
 }
 
-fn listen(notices: Notices, tell: mpsc::Sender<Told>) -> Result<thread::JoinHandle<()>, Failure> {
+fn listen(
+    notices: impl Iterator<Item = Noticed> + Send + 'static,
+    tell: mpsc::Sender<Told>,
+) -> Result<thread::JoinHandle<()>, Failure> {
     thread::Builder::new()
         .name("notices".into())
         .spawn(move || {
@@ -121,6 +136,8 @@ fn fresh_seed() -> u64 {
     RandomState::new().build_hasher().finish() & 0xffff_ffff
 }
 
+/// Where the server is.
+const LOOPBACK: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// How long the client may take, once the server is kind, to settle everything.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How long the client may take to stop beyond that.

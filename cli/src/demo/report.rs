@@ -15,6 +15,8 @@ use crate::{
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Report {
     pub(crate) judgement: Judgement,
+    /// Why the session stopped by itself, if it did.
+    pub(crate) gave_up: Option<String>,
     /// How often a message was handed over again.
     pub(crate) resent: u64,
     /// Messages that the session did not accept.
@@ -51,6 +53,11 @@ struct Json {
 }
 
 impl Report {
+    /// Whether the client kept its promises, and held on.
+    pub(crate) fn is_good(&self) -> bool {
+        self.judgement.is_good() && self.gave_up.is_none()
+    }
+
     /// One line of JSON. A percentile of nothing is `null`.
     pub(crate) fn json(&self) -> String {
         let Judgement { sent, confirmed, written, in_doubt, dropped, lost, duplicates, reordered, .. } = self.judgement;
@@ -110,7 +117,8 @@ impl Report {
         lines.extend(
             judged.findings().into_iter().map(|finding| paint.text(Tone::Bad, &format!("BROKEN      {finding}"))),
         );
-        lines.push(if judged.is_good() {
+        lines.extend(self.gave_up.iter().map(|why| paint.text(Tone::Bad, &format!("BROKEN      it gave up: {why}"))));
+        lines.push(if self.is_good() {
             paint.text(Tone::Good, "GOOD        every accepted message is accounted for, by the server's own record")
         } else {
             paint.text(Tone::Bad, "BAD         the client did not keep its promises")
@@ -133,6 +141,7 @@ mod tests {
 
     fn report() -> Report {
         Report {
+            gave_up: None,
             judgement: Judgement { sent: 3_000, confirmed: 3_000, duplicates: 4, ..Judgement::default() },
             resent: 5,
             refused: 0,

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use steadfast_core::{Delivery, MessageId, Metrics, Notice, StateKind, Timestamp, Verdict};
+use steadfast_core::{Delivery, MessageId, Metrics, Notice, State, StateKind, StopCause, Timestamp, Verdict};
 use steadfast_mio::Noticed;
 
 use super::{judge::Evidence, report::Report, source::Sent};
@@ -43,6 +43,8 @@ pub(crate) struct Show {
     stopping: bool,
     /// Whether the user has seen enough of what is shown.
     interrupted: bool,
+    /// Why the session stopped by itself.
+    gave_up: Option<String>,
     lost_at: Option<Timestamp>,
     reconnects: Vec<Duration>,
     verdicts: Vec<(MessageId, Verdict)>,
@@ -60,6 +62,7 @@ impl Show {
             state: StateKind::Idle,
             stopping: false,
             interrupted: false,
+            gave_up: None,
             lost_at: None,
             reconnects: Vec::new(),
             verdicts: Vec::new(),
@@ -121,6 +124,7 @@ impl Show {
         let evidence = self.evidence(delivery, sent, &record);
         let report = Report {
             judgement: evidence.judge(),
+            gave_up: self.gave_up,
             resent: metrics.map_or(0, |metrics| metrics.resent),
             refused: self.refused.len() as u64,
             connections: record.connections,
@@ -167,6 +171,11 @@ impl Show {
             Notice::State(change) => {
                 let was_open = change.from == StateKind::Open;
                 self.state = change.to.kind();
+                if let State::Stopped { cause } = &change.to
+                    && *cause != StopCause::Application
+                {
+                    self.gave_up = Some(change.to.to_string());
+                }
                 if self.state == StateKind::Open {
                     self.reconnects.extend(self.lost_at.take().map(|lost| at - lost));
                 } else if was_open && !self.stopping {

@@ -8,7 +8,8 @@ use std::{
 };
 
 use steadfast_core::{Delivery, Message, MessageId, Refusal, SendOptions};
-use steadfast_mio::Sender;
+
+use crate::client::Sender;
 
 /// A number that was sent, and the client's name for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,8 +58,8 @@ fn send(sender: &Sender, options: SendOptions, pause: Duration, stopped: &Receiv
         let mut message = Message::text(number.to_string());
         loop {
             match sender.send_timeout(message, options, PATIENCE) {
-                Ok(receipt) => {
-                    sent.push(Sent { id: receipt.id(), number });
+                Ok(id) => {
+                    sent.push(Sent { id, number });
                     break;
                 }
                 Err(error) if error.why == Refusal::Full && stopped.try_recv().is_err() => message = error.message,

@@ -28,6 +28,65 @@ fn urls_that_cannot_be() {
 }
 
 #[test]
+fn schemes_that_nobody_knows() {
+    for url in ["http://localhost/", "wws://localhost/"] {
+        refused(&["connect", url], &["scheme", url.split(':').next().expect("a scheme")]);
+    }
+}
+
+#[test]
+fn certificates_that_cannot_be_read() {
+    let connect = |file| ["connect", "wss://localhost:9/", "--ca", file];
+    refused(&connect("/no/such/file.pem"), &["--ca", "/no/such/file.pem", "No such file"]);
+    let empty = Scratch::new("empty.pem", "nothing but words\n");
+    refused(&connect(empty.path()), &["--ca", empty.path(), "certificate"]);
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let broken = Scratch::new("broken.pem", broken);
+    refused(&connect(broken.path()), &["--ca", "certificate"]);
+}
+
+#[test]
+fn pins_that_are_none() {
+    let connect = |pin| ["connect", "wss://localhost:9/", "--pin", pin];
+    refused(&connect("sha256/c2hvcnQ="), &["--pin", "sha256/c2hvcnQ=", "32 bytes"]);
+    refused(&connect("md5/AAAA"), &["--pin", "md5/AAAA"]);
+    let of_what = "ab".repeat(32);
+    refused(&connect(&of_what), &["--pin", "spki:"]);
+    refused(&connect(""), &["--pin"]);
+}
+
+#[test]
+fn what_is_for_tls_is_refused_without_it() {
+    let pin = "sha256/YLh1dUR9y6Kja30RrAn7JKnbQG/uEtLMkBgFF2Fuihg=";
+    refused(&["connect", "ws://localhost:9/", "--pin", pin], &["--pin", "wss://", "ws://localhost:9/"]);
+    refused(&["connect", "ws://localhost:9/", "--ca", "ca.pem"], &["--ca", "wss://"]);
+    refused(&["demo", "--pin", pin], &["--pin", "wss://"]);
+}
+
+#[test]
+fn proxies_that_cannot_be() {
+    let connect = |proxy| ["connect", "ws://localhost:9/", "--proxy", proxy];
+    refused(&connect("localhost:3128"), &["--proxy", "scheme", "http://"]);
+    refused(&connect("https://localhost/"), &["--proxy", "scheme", "https", "socks5"]);
+    refused(&connect("http://localhost:99999/"), &["--proxy", "port", "99999"]);
+    refused(&connect("socks5://"), &["--proxy", "host"]);
+    let output = run(connect("ftp://user:s3cret@host/"));
+    assert!(output.status.code() == Some(2) && !stderr(&output).contains("s3cret"), "{}", stderr(&output));
+}
+
+#[test]
+fn transports_and_engines_that_are_none() {
+    refused(&["connect", "ws://localhost:9/", "--transport", "tokio"], &["--transport", "tokio", "async-std"]);
+    refused(&["demo", "--engine", "steam"], &["--engine", "steam", "native"]);
+}
+
+#[test]
+#[cfg(feature = "tungstenite")]
+fn an_engine_that_cannot_compress_is_not_asked_to() {
+    refused(&["demo", "--compress", "--engine", "tungstenite"], &["--compress", "--engine native", "tungstenite"]);
+}
+
+#[test]
 fn a_password_in_the_url_is_refused_and_not_shown() {
     let output = run(["connect", "ws://user:secret@host/"]);
     assert_eq!(output.status.code(), Some(2));

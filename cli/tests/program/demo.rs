@@ -27,6 +27,32 @@ const KEYS: [&str; 15] = [
     "seed",
 ];
 
+#[test]
+fn the_show_is_the_same_on_either_transport_with_tls_and_without() {
+    for transport in ["mio", "async-std"] {
+        for tls in [&[][..], &["--tls"]] {
+            let usual = ["demo", "--seconds", "3", "--seed", "7", "--json", "--transport", transport];
+            let output = run(usual.iter().chain(tls));
+            let (out, timeline) = (stdout(&output), stderr(&output));
+            assert_eq!(output.status.code(), Some(0), "{transport}, {tls:?}: {out}\n{timeline}");
+            assert_eq!(timeline.contains("wss://"), !tls.is_empty(), "{timeline}");
+            let report: Map<String, Value> = serde_json::from_str(&out).expect("JSON");
+            assert_eq!((number(&report, "lost"), number(&report, "reordered")), (0, 0));
+            assert_eq!(number(&report, "confirmed"), number(&report, "sent"));
+            assert!(number(&report, "connections") >= 3, "{report:?}");
+        }
+    }
+}
+
+#[test]
+fn a_session_that_gives_up_is_no_good_show() {
+    let pin = "sha256/YLh1dUR9y6Kja30RrAn7JKnbQG/uEtLMkBgFF2Fuihg=";
+    let output = run(["demo", "--seconds", "60", "--tls", "--pin", pin]);
+    let out = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{out}");
+    assert!(out.contains("gave up") && out.contains("pin") && !out.contains("GOOD"), "{out}");
+}
+
 /// Runs a short show on either engine, which must end well, and judges its report.
 fn show(delivery: &str, judge: impl Fn(&Map<String, Value>)) {
     for engine in ENGINES {

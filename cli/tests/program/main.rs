@@ -3,6 +3,7 @@
 mod bad_input;
 mod connect;
 mod demo;
+mod dialing;
 mod replay;
 mod running;
 mod swarm;
