@@ -39,6 +39,16 @@ fn the_corpus_of_the_deflate_target_stays_in_its_limits_and_is_read_as_elsewhere
     replay("deflate", fuzz_body::deflate);
 }
 
+#[test]
+fn the_corpus_of_the_proxy_target_is_judged_the_same_for_any_cuts() {
+    replay("proxy", fuzz_body::proxy);
+}
+
+#[test]
+fn the_corpus_of_the_location_target_shows_no_secret_and_smuggles_nothing_in() {
+    replay("location", fuzz_body::location);
+}
+
 /// Runs a target's body over its committed inputs.
 fn replay(target: &str, body: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);

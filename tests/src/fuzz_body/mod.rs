@@ -5,17 +5,19 @@ mod differential;
 pub mod feed;
 mod frame;
 mod handshake;
+mod location;
 mod message;
 #[expect(dead_code, reason = "what the codec's own tests need besides")]
 #[path = "../../../core/tests/deflate/mod.rs"]
 mod plain_deflate;
 pub mod plain_frames;
 mod plain_inflate;
+mod proxy;
 mod session;
 pub mod tungstenite_peer;
 mod wire;
 
 pub use self::{
-    deflate::deflate, differential::differential, frame::frame, handshake::handshake, message::message,
-    session::session, wire::wire,
+    deflate::deflate, differential::differential, frame::frame, handshake::handshake, location::location,
+    message::message, proxy::proxy, session::session, wire::wire,
 };

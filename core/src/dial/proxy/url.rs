@@ -1,6 +1,6 @@
 //! A proxy from a URL.
 
-use alloc::{format, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 
 use super::{
     config::{Proxy, ProxyScheme},
@@ -51,7 +51,10 @@ pub(super) fn parse(text: &str) -> Checked<Proxy> {
 
 fn scheme(name: &str) -> Checked<ProxyScheme> {
     let is = |other: &str| name.eq_ignore_ascii_case(other);
-    let refuse = |expected| Err(ProxyConfigError::new(ProxyPart::Scheme, quoted(name), expected));
+    // What is no scheme at all may be anything, and so a password.
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+    let found = if plain { quoted(name) } else { String::from("something else") };
+    let refuse = |expected| Err(ProxyConfigError::new(ProxyPart::Scheme, found, expected));
     match () {
         () if is("http") => Ok(ProxyScheme::Http),
         () if is("socks5") || is("socks5h") => Ok(ProxyScheme::Socks5),
