@@ -10,6 +10,7 @@ macro_rules! guides {
 }
 
 guides! {
+    ComingFrom: "coming-from.md",
     Mio: "mio.md",
     Proxies: "proxies.md",
     Symptoms: "symptoms.md",
