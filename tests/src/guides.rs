@@ -11,6 +11,7 @@ macro_rules! guides {
 
 guides! {
     ComingFrom: "coming-from.md",
+    Dialing: "dialing.md",
     Mio: "mio.md",
     Proxies: "proxies.md",
     Symptoms: "symptoms.md",
