@@ -138,7 +138,11 @@ impl Tls {
         loop {
             match self.take(first, then) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                taken => return taken,
+                taken => {
+                    // The socket was not asked, and may have got more since it was.
+                    self.drained = false;
+                    return taken;
+                }
             }
             self.check()?;
             let read = if then.len() >= LEAST {
@@ -160,8 +164,8 @@ impl Tls {
         }
     }
 
-    /// Whether there may be something to read though the socket says nothing new: something that is decrypted already, or
-    /// that the socket had when it was last asked.
+    /// After a read that gave something: whether there may be more though the socket says nothing new. It is decrypted
+    /// already, or the socket did not say that it had given all.
     #[must_use]
     pub fn may_have_more(&mut self) -> bool {
         !self.drained || self.connection.reader().fill_buf().is_ok_and(|plain| !plain.is_empty())
@@ -239,9 +243,14 @@ impl Tls {
         Ok(())
     }
 
-    /// Says goodbye (`close_notify`, RFC 8446 §6.1), behind what is in flight, as far as the socket takes it at once. Nothing
-    /// can be written after it.
+    /// Says goodbye (`close_notify`, RFC 8446 §6.1), as far as the socket takes it at once. Nothing can be written after it.
+    ///
+    /// Behind something in flight it would come too late: that would have to go out first, and what was
+    /// [not touched](Self::touched) stays so.
     pub fn close<S: Socket>(&mut self, socket: &mut S) {
+        if self.in_flight > 0 {
+            return;
+        }
         if self.failed.is_none() {
             self.connection.send_close_notify();
         }

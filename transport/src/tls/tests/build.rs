@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::peer::*;
-use crate::tls::{Crypto, Pin, Roots, TlsConfig, TlsConfigBuilder};
+use crate::tls::{Crypto, Pin, TlsConfig, TlsConfigBuilder};
 
 fn refused(builder: TlsConfigBuilder) -> (&'static str, String) {
     let error = builder.build().expect_err("cannot be");
@@ -163,7 +163,7 @@ fn any_cryptography_compiled_in_will_do() {
 #[cfg(feature = "roots-bundled")]
 #[test]
 fn bundled_roots_need_nothing_of_the_machine() {
-    TlsConfig::builder().roots(Roots::Bundled).build().expect("a good configuration");
+    TlsConfig::builder().roots(crate::tls::Roots::Bundled).build().expect("a good configuration");
 }
 
 #[cfg(any(feature = "roots-platform", feature = "roots-bundled"))]

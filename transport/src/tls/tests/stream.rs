@@ -7,7 +7,7 @@ use rustls::version::{TLS12, TLS13};
 use steadfast_core::TlsKind;
 
 use super::peer::*;
-use crate::tls::TlsFailure;
+use crate::{dial::Stream, tls::TlsFailure};
 
 /// Bytes that tell where they belong.
 fn bytes(len: usize) -> Vec<u8> {
@@ -96,6 +96,16 @@ fn a_slow_stream_shows_progress_before_a_batch_has_left() {
 }
 
 #[test]
+fn a_stream_over_tls_shows_progress_too() {
+    let Pair { client, mut pipe, .. } = open();
+    pipe.room = Some(1_000);
+    let mut stream = Stream::Tls(Box::new(client), pipe);
+    let before = stream.sent();
+    assert!(stream.write(&bytes(60_000)).is_err());
+    assert_eq!(stream.sent(), before + 1_000);
+}
+
+#[test]
 fn a_server_that_says_goodbye_has_ended_the_stream() {
     let mut pair = open();
     pair.say(b"last words");
@@ -165,16 +175,24 @@ fn keys_may_change_on_the_way() {
 }
 
 #[test]
-fn goodbye_goes_out_behind_what_is_in_flight() {
+fn goodbye_reaches_the_server() {
+    let mut pair = open();
+    pair.client.close(&mut pair.pipe);
+    pair.serve().expect("good TLS");
+    assert!(pair.server.process_new_packets().expect("good TLS").peer_has_closed());
+}
+
+#[test]
+fn what_was_untouched_stays_so_when_the_connection_is_closed() {
     let mut pair = open();
     let plain = bytes(30_000);
     pair.pipe.room = Some(20_000);
     assert!(pair.client.write(&mut pair.pipe, &plain).is_err());
+    let touched = pair.client.touched();
     pair.pipe.room = None;
     pair.client.close(&mut pair.pipe);
     pair.serve().expect("good TLS");
-    assert_eq!(pair.received.len(), 30_000);
-    assert!(pair.server.process_new_packets().expect("good TLS").peer_has_closed());
+    assert_eq!(pair.received.len(), touched);
 }
 
 #[test]
@@ -190,11 +208,25 @@ fn whoever_closes_does_not_wait() {
 fn a_read_says_whether_there_may_be_more() {
     let mut pair = open();
     pair.say(&bytes(10_000));
-    let mut little = [0; 1_000];
+    assert_eq!(pair.read().expect("bytes").len(), 10_000);
+    assert!(!pair.client.may_have_more());
+    pair.say(&bytes(10_000));
+    let mut little = [0; 5_000];
     pair.client.read(&mut pair.pipe, &mut [], &mut little).expect("bytes");
     assert!(pair.client.may_have_more());
-    assert_eq!(pair.read().expect("bytes").len(), 9_000);
-    assert!(!pair.client.may_have_more());
+}
+
+#[test]
+fn bytes_that_come_in_while_others_wait_are_not_overlooked() {
+    let mut pair = open();
+    pair.say(&bytes(10_000));
+    let mut little = [0; 2_000];
+    pair.client.read(&mut pair.pipe, &mut [], &mut little).expect("bytes");
+    pair.say(b"later");
+    // The socket is not asked for what is decrypted already.
+    assert_eq!(pair.read().expect("bytes").len(), 8_000);
+    assert!(pair.client.may_have_more());
+    assert_eq!(pair.read().expect("bytes"), b"later");
 }
 
 #[test]
