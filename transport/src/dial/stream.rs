@@ -17,14 +17,34 @@ pub(crate) enum Stream<S> {
 }
 
 impl<S: Socket> Stream<S> {
-    /// As [`Socket::A_SHORT_ONE_IS_THE_LAST`].
+    /// As [`Socket::A_SHORT_ONE_IS_THE_LAST`], of writes.
     #[inline]
-    pub(crate) const fn a_short_one_is_the_last(&self) -> bool {
+    pub(crate) const fn a_short_write_is_the_last(&self) -> bool {
         match self {
             Self::Plain(_) => S::A_SHORT_ONE_IS_THE_LAST,
             // It says so of the bytes above the socket, which is another matter.
             #[cfg(feature = "_tls")]
             Self::Tls(..) => false,
+        }
+    }
+
+    /// Whether a read that gave something, and less than there was room for or not, has left nothing for another.
+    #[inline]
+    pub(crate) fn is_drained(&mut self, short: bool) -> bool {
+        match self {
+            Self::Plain(_) => S::A_SHORT_ONE_IS_THE_LAST && short,
+            #[cfg(feature = "_tls")]
+            Self::Tls(tls, _) => S::A_SHORT_ONE_IS_THE_LAST && !tls.may_have_more(),
+        }
+    }
+
+    /// How many bytes the socket has taken so far of what [`write`](Self::write) may not have told of yet: signs of life.
+    #[inline]
+    pub(crate) const fn sent(&self) -> u64 {
+        match self {
+            Self::Plain(_) => 0,
+            #[cfg(feature = "_tls")]
+            Self::Tls(tls, _) => tls.sent(),
         }
     }
 

@@ -3,8 +3,6 @@
 mod error;
 mod url;
 
-#[cfg(feature = "_tls")]
-use std::sync::OnceLock;
 use std::{borrow::Cow, collections::BTreeMap, fmt, net::IpAddr, path::Path, sync::Arc};
 
 #[cfg(feature = "_tls")]
@@ -27,7 +25,7 @@ use self::{
     url::{Url, without_query},
 };
 #[cfg(feature = "_tls")]
-use crate::tls::{Tls, TlsConfig, TlsConfigError};
+use crate::tls::{Tls, TlsConfig};
 use crate::{
     engine::EngineKind,
     failure::{Failure, unix_now},
@@ -206,7 +204,7 @@ impl Endpoint {
         self
     }
 
-    /// Sets whom to trust and who we are, for `wss://`. The [default](TlsConfig::new), unless set.
+    /// Sets whom to trust and who we are, for `wss://`. The [default](TlsConfig::shared), unless set.
     #[cfg(feature = "_tls")]
     #[must_use]
     pub fn tls(mut self, tls: TlsConfig) -> Self {
@@ -316,13 +314,9 @@ impl Endpoint {
 
     #[cfg(feature = "_tls")]
     pub(crate) fn begin_tls(&self) -> Result<Tls, Failure> {
-        let default = || {
-            static DEFAULT: OnceLock<Result<TlsConfig, TlsConfigError>> = OnceLock::new();
-            DEFAULT.get_or_init(TlsConfig::new).as_ref()
-        };
-        let config = self.0.tls.as_ref().map_or_else(default, Ok);
+        let config = self.0.tls.clone().map_or_else(TlsConfig::shared, Ok);
         let config = config.map_err(|error| Failure::Tls { kind: TlsKind::UnknownIssuer, text: error.to_string() })?;
-        Tls::new(config, self.host()).map_err(|failure| Failure::tls(&failure))
+        Tls::new(&config, self.host()).map_err(|failure| Failure::tls(&failure))
     }
 
     /// The endpoint that this answer sends the client to, if it sends it anywhere; why not, if it is not gone there.

@@ -235,7 +235,7 @@ impl<S: Socket> Connection<S> {
             match self.stream.read(space, buffer) {
                 Ok(0) => return Read::Ended(self.engine.ended()),
                 Ok(read) => {
-                    if self.stream.a_short_one_is_the_last() && read < room && !self.may_have_ended {
+                    if !self.may_have_ended && self.stream.is_drained(read < room) {
                         self.readable = false;
                     }
                     let assembled = read.min(direct);
@@ -280,6 +280,13 @@ impl<S: Socket> Connection<S> {
     /// Writes until everything is out, the operating system takes no more, or reading wants its turn between fragments;
     /// how many bytes it took.
     pub(super) fn write(&mut self) -> (u64, Result<(), Failure>) {
+        let before = self.stream.sent();
+        let (written, result) = self.write_out();
+        // Of what TLS holds until the last of a batch has left, that some of it left is progress.
+        (written.max(self.stream.sent() - before), result)
+    }
+
+    fn write_out(&mut self) -> (u64, Result<(), Failure>) {
         let mut written = 0;
         if self.writable
             && let Err(error) = self.stream.flush()
@@ -302,7 +309,7 @@ impl<S: Socket> Connection<S> {
                 Ok(taken) => {
                     self.out.took(taken);
                     written += taken as u64;
-                    if self.stream.a_short_one_is_the_last() && !self.out.pending().is_empty() {
+                    if self.stream.a_short_write_is_the_last() && !self.out.pending().is_empty() {
                         self.writable = false;
                     }
                 }
