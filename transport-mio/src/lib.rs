@@ -51,9 +51,9 @@
 //! of megabytes is one frame, though, that a ping has to wait for, unless it is [fragmented](WireOptions::fragment_bytes).
 //!
 //! # How a connection is made and ended
-//! Names are resolved on up to four threads of the loop's, which end when there is nothing to resolve; then one address
-//! is tried after the other, the families in turn. Each attempt begins with the next address, so that one which swallows
-//! everything costs one connect timeout. A connection that the session gives up is reset, so that nothing it still held
+//! Names are resolved on up to four threads of the loop's, which end when there is nothing to resolve; then the
+//! addresses race, the families in turn, 250 ms apart (RFC 8305). Each attempt begins with the next address, so that one
+//! which connects and leads nowhere costs one connect timeout. A connection that the session gives up is reset, so that nothing it still held
 //! reaches the server behind the back of the next one. After a close frame from the server, the answer is flushed and
 //! the stream closed; after one from us, the server is left to close the stream first, within the close timeout.
 //!
