@@ -35,7 +35,7 @@ impl EndpointError {
 impl EndpointError {
     /// What an environment variable says is no proxy.
     pub(super) fn environment(error: &EnvironmentError) -> Self {
-        refuse(error.variable(), error.error().found(), error.error().expected())
+        refuse(error.variable(), unquoted(error.error().found()), error.error().expected())
     }
 }
 
@@ -59,9 +59,7 @@ impl From<RequestError> for EndpointError {
             RequestPart::HeaderValue => "header value",
             _ => "request",
         };
-        let found = error.found();
-        let value = found.strip_prefix('`').and_then(|found| found.strip_suffix('`')).unwrap_or(found);
-        Self { field, value: value.to_owned(), expected: error.expected() }
+        Self { field, value: unquoted(error.found()).to_owned(), expected: error.expected() }
     }
 }
 
@@ -69,4 +67,9 @@ impl std::error::Error for EndpointError {}
 
 pub(super) fn refuse(field: &'static str, value: impl fmt::Display, expected: &'static str) -> EndpointError {
     EndpointError { field, value: value.to_string(), expected }
+}
+
+/// What was found, without the quotes that are put around it again.
+fn unquoted(found: &str) -> &str {
+    found.strip_prefix('`').and_then(|found| found.strip_suffix('`')).unwrap_or(found)
 }

@@ -122,3 +122,11 @@ fn a_secure_url_has_another_port() {
 fn without_tls_a_secure_url_is_refused() {
     assert_eq!(field_of("wss://example.com"), "scheme");
 }
+
+#[test]
+fn a_variable_that_names_no_proxy_is_told_with_what_it_says() {
+    let endpoint = Endpoint::parse("ws://example.com/").expect("a good URL");
+    let error =
+        endpoint.proxy_from(BTreeMap::from([("http_proxy", "socks9://proxy".to_owned())])).expect_err("no proxy");
+    assert_eq!(error.to_string(), "http_proxy `socks9`: expected `http`, `socks5` or `socks5h`");
+}
