@@ -9,8 +9,9 @@ use core::time::Duration;
 
 use super::*;
 use crate::{
-    close::{CauseKind, CloseCode, IoKind},
+    close::{CauseKind, CloseCode, IoKind, ProxyKind},
     session::policy::Decision,
+    stage::Stage,
 };
 
 const EVERY_FIELD: &str = include_str!("../../examples/steadfast.toml");
@@ -81,6 +82,8 @@ fn the_example_sets_every_field() {
                 Rule { when: Match::Status { from: 404, to: 404 }, then: Decision::Terminal },
                 Rule { when: Match::Io(IoKind::Refused), then: Decision::NextEndpoint },
                 Rule { when: Match::Kind(CauseKind::Protocol), then: Decision::Retry },
+                Rule { when: Match::Stage(Stage::Resolve), then: Decision::Retry },
+                Rule { when: Match::Proxy(ProxyKind::Forbidden), then: Decision::Terminal },
             ],
             ..ClosePolicy::default()
         },
