@@ -5,7 +5,7 @@ use std::{fmt, future::Future, io, time::Duration};
 use async_std::{net::TcpStream, task};
 use futures_io::{AsyncRead, AsyncWrite};
 use socket2::SockRef;
-use steadfast_transport::{Address, SocketOptions};
+use steadfast_transport::{Address, SocketOptions, refuse_itself};
 
 /// A connected stream of bytes.
 pub(crate) type Stream = Box<dyn Bytes>;
@@ -21,6 +21,7 @@ pub(crate) async fn connect(address: Address, options: SocketOptions) -> io::Res
     match address {
         Address::Tcp(address) => {
             let stream = TcpStream::connect(address).await?;
+            refuse_itself(&SockRef::from(&stream))?;
             options.apply(&SockRef::from(&stream));
             Ok(Box::new(stream))
         }

@@ -9,7 +9,7 @@ use std::{
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token, event::Source, net::TcpStream};
 use socket2::SockRef;
-use steadfast_transport::{Address, Net, SocketOptions};
+use steadfast_transport::{Address, Net, SocketOptions, refuse_itself};
 
 /// Where the sessions of a driver get their sockets from. All sockets of a session have its token.
 #[derive(Debug)]
@@ -84,7 +84,9 @@ impl steadfast_transport::Socket for Socket {
 
     fn connected(&mut self) -> io::Result<bool> {
         let (error, peer) = match self {
-            Self::Tcp(socket) => (socket.take_error()?, socket.peer_addr().map(drop)),
+            Self::Tcp(socket) => {
+                (socket.take_error()?, socket.peer_addr().and_then(|_| refuse_itself(&SockRef::from(&*socket))))
+            }
             #[cfg(unix)]
             Self::Unix(socket) => (socket.take_error()?, socket.peer_addr().map(drop)),
         };

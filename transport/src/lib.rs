@@ -22,5 +22,5 @@ pub use crate::{
     endpoint::{Endpoint, EndpointError},
     engine::{EngineKind, WireOptions},
     failure::Failure,
-    net::{Address, Net, Ready, Socket, SocketOptions},
+    net::{Address, Net, Ready, Socket, SocketOptions, refuse_itself},
 };

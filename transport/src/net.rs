@@ -141,3 +141,55 @@ impl fmt::Display for Address {
         }
     }
 }
+
+/// Refuses a TCP socket that is connected to itself.
+///
+/// A system picks a client's port from a range. If that is the very port that the client connects to, on its own machine
+/// and while nobody listens there, TCP connects the socket to itself (RFC 9293 §3.5, a simultaneous open). What looked like
+/// a server would then send our request back, and keep the real one from coming back to its port.
+///
+/// # Errors
+/// `ConnectionRefused`, which is what it should have been; the socket lets go of the port at once when it is closed.
+pub fn refuse_itself(socket: &SockRef<'_>) -> io::Result<()> {
+    let (Some(local), Some(peer)) = (socket.local_addr()?.as_socket(), socket.peer_addr()?.as_socket()) else {
+        return Ok(());
+    };
+    if local != peer {
+        return Ok(());
+    }
+    // Without a reset the port would stay taken for a while.
+    let _ = socket.set_linger(Some(Duration::ZERO));
+    Err(io::Error::new(
+        io::ErrorKind::ConnectionRefused,
+        "nobody listens there, and the socket was connected to itself",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use socket2::{Domain, Socket as RawSocket, Type};
+
+    use super::*;
+
+    #[test]
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn a_socket_that_is_connected_to_itself_is_refused_and_lets_go_of_its_port() {
+        let socket = RawSocket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port");
+        let itself = socket.local_addr().expect("an address");
+        socket.connect(&itself).expect("a connection to itself");
+        let error = refuse_itself(&SockRef::from(&socket)).expect_err("nobody listens there");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        drop(socket);
+        TcpListener::bind(itself.as_socket().expect("an address")).expect("the port is free");
+    }
+
+    #[test]
+    fn a_socket_that_is_connected_to_a_server_is_not() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
+        refuse_itself(&SockRef::from(&client)).expect("a server");
+    }
+}
