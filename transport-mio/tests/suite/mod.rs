@@ -13,6 +13,7 @@ mod hostile;
 mod lifecycle;
 mod partings;
 mod races;
+mod scale;
 pub(crate) mod silence;
 #[cfg(feature = "trace")]
 mod trace;
