@@ -10,10 +10,15 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     os::fd::AsFd,
     process::{Child, Command, Stdio},
+    sync::Arc,
     thread,
 };
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rustls::{
+    ServerConfig, ServerConnection, StreamOwned,
+    pki_types::{CertificateDer, PrivateKeyDer},
+};
 use tungstenite::{
     Message, WebSocket,
     protocol::{Role, WebSocketConfig},
@@ -28,6 +33,10 @@ pub(crate) struct Server {
     pub(crate) messages: SocketAddr,
     /// Where bytes are.
     pub(crate) bytes: SocketAddr,
+    /// Where messages are echoed over TLS.
+    pub(crate) secure: SocketAddr,
+    /// Whom to trust for that.
+    pub(crate) root: CertificateDer<'static>,
 }
 
 impl Server {
@@ -36,9 +45,11 @@ impl Server {
         let mut program = Command::new(std::env::current_exe()?);
         let mut process = program.arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut lines = BufReader::new(process.stdout.take().ok_or("no output")?).lines();
-        let mut address = || -> Result<SocketAddr, Failure> { Ok(lines.next().ok_or("no address")??.parse()?) };
-        let (messages, bytes) = (address()?, address()?);
-        Ok(Self { process, messages, bytes })
+        let mut line = || -> Result<String, Failure> { Ok(lines.next().ok_or("no line")??) };
+        let (messages, bytes, secure) = (line()?.parse()?, line()?.parse()?, line()?.parse()?);
+        let digit = |hex: &[u8]| Ok::<_, Failure>(u8::from_str_radix(std::str::from_utf8(hex)?, 16)?);
+        let root = line()?.as_bytes().chunks(2).map(digit).collect::<Result<Vec<u8>, _>>()?;
+        Ok(Self { process, messages, bytes, secure, root: root.into() })
     }
 }
 
@@ -52,16 +63,25 @@ impl Drop for Server {
 
 /// Serves until standard input ends, and so until whoever started it is gone.
 pub(crate) fn serve() -> Result<(), Failure> {
-    for answer in [echo_messages, echo_bytes] {
+    let identity = rcgen::generate_simple_self_signed([String::from("localhost")])?;
+    let key = PrivateKeyDer::try_from(identity.signing_key.serialize_der())?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let config = Arc::new(config.with_no_client_auth().with_single_cert(vec![identity.cert.der().clone()], key)?);
+    let echo_securely = move |stream: &TcpStream| echo_securely(stream, Arc::clone(&config));
+    let answers: [Arc<Answer>; 3] = [Arc::new(echo_messages), Arc::new(echo_bytes), Arc::new(echo_securely)];
+    for answer in answers {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         println!("{}", listener.local_addr()?);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
+                let answer = Arc::clone(&answer);
                 // A connection that ends badly is its client's to report.
                 thread::spawn(move || answer(&stream).map_err(|failure| failure.to_string()));
             }
         });
     }
+    println!("{}", identity.cert.der().iter().map(|byte| format!("{byte:02x}")).collect::<String>());
     io::copy(&mut io::stdin(), &mut io::sink())?;
     Ok(())
 }
@@ -85,6 +105,38 @@ fn echo_messages(stream: &TcpStream) -> Result<(), Failure> {
                 socket.flush()?;
                 socket.get_mut().write_out()?;
                 socket.get_mut().wait()?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn echo_securely(stream: &TcpStream, config: Arc<ServerConfig>) -> Result<(), Failure> {
+    stream.set_nodelay(true)?;
+    let mut connection = ServerConnection::new(config)?;
+    connection.complete_io(&mut &*stream)?;
+    while connection.is_handshaking() {
+        connection.complete_io(&mut &*stream)?;
+    }
+    let secure = StreamOwned::new(connection, stream);
+    let (secure, _) = tungstenite::accept(secure).map_err(|error| error.to_string())?.into_inner().into_parts();
+    stream.set_nonblocking(true)?;
+    let mut secure = StreamOwned::new(secure, Waiting::new(stream));
+    secure.conn.set_buffer_limit(None);
+    let mut socket = WebSocket::from_raw_socket(secure, Role::Server, Some(WebSocketConfig::default()));
+    loop {
+        match socket.read() {
+            Ok(message @ (Message::Text(_) | Message::Binary(_))) => {
+                socket.write(message)?;
+                if socket.get_ref().sock.out.len() >= AT_ONCE {
+                    socket.get_mut().sock.write_out()?;
+                }
+            }
+            Ok(_) => {}
+            Err(tungstenite::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
+                socket.flush()?;
+                socket.get_mut().sock.write_out()?;
+                socket.get_mut().sock.wait()?;
             }
             Err(error) => return Err(error.into()),
         }
@@ -162,6 +214,9 @@ impl Write for Waiting<'_> {
         Ok(())
     }
 }
+
+/// What a connection is given to.
+type Answer = dyn Fn(&TcpStream) -> Result<(), Failure> + Send + Sync;
 
 /// How much is read or written at a time.
 const AT_ONCE: usize = 128 * 1024;

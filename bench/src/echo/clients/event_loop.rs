@@ -6,6 +6,7 @@ use steadfast_mio::{
         Message, Notice, SendOptions, StateKind, Timestamp,
         config::{Config, ConfigError, Confirm, Outbox},
     },
+    tls::{Roots, TlsConfig},
 };
 
 use crate::echo::{
@@ -15,7 +16,7 @@ use crate::echo::{
 };
 
 /// With tungstenite's engine, or the native one.
-pub(crate) struct Session<const TUNGSTENITE: bool> {
+pub(crate) struct Session<const TUNGSTENITE: bool, const TLS: bool = false> {
     sessions: EventLoop<Player>,
     id: SessionId,
 }
@@ -32,10 +33,11 @@ struct Player {
     failure: Option<String>,
 }
 
-impl<const TUNGSTENITE: bool> Echo for Session<TUNGSTENITE> {
+impl<const TUNGSTENITE: bool, const TLS: bool> Echo for Session<TUNGSTENITE, TLS> {
     fn connect(server: &Server, load: &Load) -> Result<Self, Failure> {
         let engine = if TUNGSTENITE { EngineKind::Tungstenite } else { EngineKind::default() };
-        let endpoint = Endpoint::parse(&format!("ws://{}/", server.messages))?.engine(engine);
+        let endpoint = if TLS { secure(server)? } else { Endpoint::parse(&format!("ws://{}/", server.messages))? };
+        let endpoint = endpoint.engine(engine);
         let player =
             Player { load: load.clone(), notes: Notes::new(load), open: false, missing: 0, windows: 0, failure: None };
         let mut sessions = EventLoop::new()?;
@@ -60,7 +62,7 @@ impl<const TUNGSTENITE: bool> Echo for Session<TUNGSTENITE> {
     }
 }
 
-impl<const TUNGSTENITE: bool> Session<TUNGSTENITE> {
+impl<const TUNGSTENITE: bool, const TLS: bool> Session<TUNGSTENITE, TLS> {
     fn player(&mut self) -> Result<&mut Player, Failure> {
         self.sessions.driver_mut().application(self.id).ok_or_else(|| "the session is gone".into())
     }
@@ -107,6 +109,12 @@ impl Application for Player {
             _ => {}
         }
     }
+}
+
+/// The server over TLS, and whom to trust.
+fn secure(server: &Server) -> Result<Endpoint, Failure> {
+    let tls = TlsConfig::builder().roots(Roots::None).root_der(server.root.as_ref()).build()?;
+    Ok(Endpoint::parse(&format!("wss://localhost:{}/", server.secure.port()))?.tls(tls))
 }
 
 /// The defaults, but for room for 64 messages of 64 KiB: a client with such a load has such bounds.

@@ -7,6 +7,7 @@ mod client;
 mod event_loop;
 mod fastwebsockets;
 mod raw;
+mod secure;
 mod sockudo;
 mod tokio_tungstenite;
 mod tungstenite;
@@ -20,6 +21,11 @@ pub(crate) const REFERENCE: &str = "tungstenite";
 pub(crate) const EVENT_LOOP: &str = "steadfast EventLoop";
 /// The whole session on a thread of its own.
 pub(crate) const CLIENT: &str = "steadfast Client";
+/// The whole session on its user's thread, over TLS.
+pub(crate) const SECURE: &str = "steadfast EventLoop, TLS";
+/// The peers over TLS.
+pub(crate) const SECURE_PEERS: [&str; 3] =
+    ["tungstenite over rustls", "tokio-tungstenite over tokio-rustls", "sockudo-ws over tokio-rustls"];
 /// The wire alone.
 pub(crate) const WIRE: &str = "steadfast wire";
 
@@ -35,5 +41,9 @@ pub(crate) fn all() -> Vec<Entry> {
         Entry::new::<tokio_tungstenite::TokioTungstenite>("tokio-tungstenite"),
         Entry::new::<fastwebsockets::FastWebsockets>("fastwebsockets"),
         Entry::new::<sockudo::Sockudo>("sockudo-ws"),
+        Entry::new::<event_loop::Session<false, true>>(SECURE),
+        Entry::new::<secure::Tungstenite>(SECURE_PEERS[0]),
+        Entry::new::<secure::TokioTungstenite>(SECURE_PEERS[1]),
+        Entry::new::<secure::Sockudo>(SECURE_PEERS[2]),
     ]
 }
