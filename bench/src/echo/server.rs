@@ -81,7 +81,7 @@ pub(crate) fn serve() -> Result<(), Failure> {
             }
         });
     }
-    println!("{}", identity.cert.der().iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    println!("{}", identity.cert.der().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")));
     io::copy(&mut io::stdin(), &mut io::sink())?;
     Ok(())
 }
