@@ -167,7 +167,7 @@ mod an_answer_that_says_no {
             (300, ProxyKind::Failed),
             (302, ProxyKind::Failed),
             (400, ProxyKind::Failed),
-            (401, ProxyKind::Forbidden),
+            (401, ProxyKind::Authentication),
             (403, ProxyKind::Forbidden),
             (404, ProxyKind::Failed),
             (405, ProxyKind::Unsupported),

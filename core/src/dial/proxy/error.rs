@@ -152,7 +152,9 @@ impl ProxyError {
                 ProxyKind::Authentication
             }
             Self::Status { status, .. } => match status {
-                401 | 403 | 451 => ProxyKind::Forbidden,
+                // What tinyproxy says to a wrong password.
+                401 => ProxyKind::Authentication,
+                403 | 451 => ProxyKind::Forbidden,
                 // Proxies say each of these of a server that does not answer, and of a name that they cannot resolve.
                 502..=504 => ProxyKind::Unreachable,
                 405 | 501 | 505 => ProxyKind::Unsupported,
