@@ -13,6 +13,7 @@ over_everything!(
     nothing_goes_from_tls_to_the_clear,
     a_cookie_comes_back_to_its_origin_and_only_there,
     cookies_are_not_kept_unless_asked_for,
+    within_an_origin_each_cookie_goes_along_once_and_only_to_its_path,
 );
 
 fn a_redirect_is_followed_if_that_is_allowed(case: Case) {
@@ -101,4 +102,16 @@ fn cookies_are_not_kept_unless_asked_for(case: Case) {
     let _client = case.connect(&server);
     server.accept_with(&Accept::new().set_cookie("node=7")).reset();
     assert_eq!(server.accept().record().header("cookie"), None);
+}
+
+fn within_an_origin_each_cookie_goes_along_once_and_only_to_its_path(case: Case) {
+    let server = case.by_hand();
+    let endpoint = case.endpoint(&format!("{}chat", server.url()));
+    let endpoint = endpoint.keep_cookies(true).redirects(Redirects::Follow { max: 1 });
+    let _client = case.connect_to(endpoint, config());
+    server.accept_with(&Accept::new().set_cookie("node=7; Path=/").set_cookie("room=1; Path=/chat")).reset();
+    let mut incoming = server.incoming();
+    assert_eq!(incoming.request().header("cookie"), Some("room=1; node=7"));
+    incoming.answer(&Answer::redirect(307, "/elsewhere"));
+    assert_eq!(server.incoming().request().header("cookie"), Some("node=7"));
 }

@@ -28,7 +28,7 @@ use self::{
 use crate::tls::{Tls, TlsConfig};
 use crate::{
     engine::EngineKind,
-    failure::{Failure, unix_now},
+    failure::Failure,
     net::{Address, SocketOptions},
 };
 
@@ -337,13 +337,6 @@ impl Endpoint {
     /// Where the cookies of a session are kept, if they are.
     pub(crate) fn jar(&self) -> Option<Box<Jar>> {
         self.0.cookies.then(Box::default)
-    }
-
-    /// With what the jar holds for it.
-    pub(crate) fn with_cookies(mut self, jar: &Jar) -> Self {
-        let parts = Arc::make_mut(&mut self.0);
-        parts.request = jar.apply(&parts.request, unix_now());
-        self
     }
 
     /// Where a socket of the dialer's goes.

@@ -10,10 +10,11 @@ pub(crate) mod testing;
 #[cfg(feature = "tungstenite")]
 mod tungstenite;
 
-use std::{fmt, mem};
+use std::{borrow::Cow, fmt, mem};
 
 use steadfast_core::{
     CloseFrame, Message, PingPayload, Timestamp,
+    dial::cookies::Jar,
     wire::{
         Buffer,
         handshake::{Accepted, Handshake, Progress, Rejected, Request},
@@ -22,7 +23,10 @@ use steadfast_core::{
 
 pub use self::kind::{EngineKind, WireOptions};
 use self::native::Native;
-use crate::{endpoint::Endpoint, failure::Failure};
+use crate::{
+    endpoint::Endpoint,
+    failure::{Failure, unix_now},
+};
 
 /// The client side of one WebSocket, from the upgrade request to the close frame.
 pub(crate) struct Engine {
@@ -76,13 +80,24 @@ pub(crate) enum Incoming<'b> {
 }
 
 impl Engine {
-    /// Begins a WebSocket: appends the upgrade request. Fails if the operating system has no random numbers.
-    pub(crate) fn begin(endpoint: &Endpoint, max_message_bytes: usize, out: &mut Buffer) -> Result<Self, Failure> {
+    /// Begins a WebSocket: appends the upgrade request, with what the jar holds for it. Fails if the operating system has no
+    /// random numbers.
+    pub(crate) fn begin(
+        endpoint: &Endpoint,
+        jar: Option<&Jar>,
+        max_message_bytes: usize,
+        out: &mut Buffer,
+    ) -> Result<Self, Failure> {
         let (mut nonce, mut mask_seed) = ([0; 16], [0; 32]);
         getrandom::fill(&mut nonce)
             .and_then(|()| getrandom::fill(&mut mask_seed))
             .map_err(|error| Failure::io(&error.into()))?;
-        let handshake = begin(endpoint, nonce, out);
+        // The endpoint stays without them: where a redirect leads, other cookies may be due, or none.
+        let request = match jar {
+            Some(jar) => Cow::Owned(jar.apply(endpoint.request(), unix_now())),
+            None => Cow::Borrowed(endpoint.request()),
+        };
+        let handshake = begin(endpoint.engine_kind(), request, nonce, out);
         Ok(Self {
             phase: Phase::Upgrading(Box::new(handshake)),
             endpoint: endpoint.clone(),
@@ -282,14 +297,14 @@ impl fmt::Debug for Engine {
 }
 
 #[cfg(feature = "deflate")]
-fn begin(endpoint: &Endpoint, nonce: [u8; 16], out: &mut Buffer) -> Handshake {
-    let EngineKind::Native(WireOptions { compression: Some(offer), .. }) = endpoint.engine_kind() else {
-        return endpoint.request().begin(nonce, out);
+fn begin(kind: &EngineKind, request: Cow<'_, Request>, nonce: [u8; 16], out: &mut Buffer) -> Handshake {
+    let EngineKind::Native(WireOptions { compression: Some(offer), .. }) = kind else {
+        return request.begin(nonce, out);
     };
-    endpoint.request().clone().deflate(offer.clone()).begin(nonce, out)
+    request.into_owned().deflate(offer.clone()).begin(nonce, out)
 }
 
 #[cfg(not(feature = "deflate"))]
-fn begin(endpoint: &Endpoint, nonce: [u8; 16], out: &mut Buffer) -> Handshake {
-    endpoint.request().begin(nonce, out)
+fn begin(_kind: &EngineKind, request: Cow<'_, Request>, nonce: [u8; 16], out: &mut Buffer) -> Handshake {
+    request.begin(nonce, out)
 }

@@ -250,11 +250,7 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
         let Link::Dialing(dialing) = &self.pump.link else { return };
         let max_message_bytes = self.pump.machine.session().config().max_message_bytes;
         let mut out = Outgoing::default();
-        let endpoint = match &self.pump.jar {
-            Some(jar) => dialing.endpoint.clone().with_cookies(jar),
-            None => dialing.endpoint.clone(),
-        };
-        match Engine::begin(&endpoint, max_message_bytes, &mut out.buffer) {
+        match Engine::begin(&dialing.endpoint, self.pump.jar.as_deref(), max_message_bytes, &mut out.buffer) {
             Ok(engine) => {
                 let (conn, redirects) = (dialing.conn, dialing.redirects);
                 self.pump.link = Link::Up(Box::new(Connection::new(conn, stream, engine, out, redirects)));
