@@ -14,6 +14,7 @@ over_everything!(
     a_cookie_comes_back_to_its_origin_and_only_there,
     cookies_are_not_kept_unless_asked_for,
     within_an_origin_each_cookie_goes_along_once_and_only_to_its_path,
+    what_follows_a_redirect_is_not_taken_for_the_next_answer,
 );
 
 fn a_redirect_is_followed_if_that_is_allowed(case: Case) {
@@ -114,4 +115,15 @@ fn within_an_origin_each_cookie_goes_along_once_and_only_to_its_path(case: Case)
     assert_eq!(incoming.request().header("cookie"), Some("room=1; node=7"));
     incoming.answer(&Answer::redirect(307, "/elsewhere"));
     assert_eq!(server.incoming().request().header("cookie"), Some("node=7"));
+}
+
+fn what_follows_a_redirect_is_not_taken_for_the_next_answer(case: Case) {
+    let server = case.by_hand();
+    let client = case.connect_to(case.endpoint(&server.url()).redirects(Redirects::Follow { max: 1 }), config());
+    let head = "HTTP/1.1 302 Found\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n";
+    server.incoming().answer(&Answer::raw(format!("{head}HTTP/1.1 500 No\r\n\r\n")));
+    let conn = server.accept();
+    let receipt = client.send("found you");
+    conn.expect_text("found you");
+    assert!(receipt.wait().is_confirmed());
 }

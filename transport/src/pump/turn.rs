@@ -392,6 +392,8 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
                 Incoming::Refused(mut rejected) => {
                     connection.collect(&mut rejected);
                     self.refused(rejected);
+                    // What lies behind the answer is not for whatever connection there may be now.
+                    return;
                 }
                 Incoming::Closed(frame) => connection.over = Some(Cause::Closed(frame)),
                 Incoming::Failed(failure) => {
@@ -416,7 +418,7 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     /// Writes what is there to be written; whether the operating system took any of it.
     fn write(&mut self) -> bool {
         let Link::Up(connection) = &mut self.pump.link else { return false };
-        let conn = connection.conn;
+        let (conn, redirects) = (connection.conn, connection.redirects);
         if connection.out.is_waiting() {
             connection.out.borrow(&mut self.shared.spare);
         }
@@ -433,8 +435,8 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
             connection.readable = true;
             self.follow();
             self.read(READS);
-            // It may be gone by now, and another in its place.
-            if self.pump.link.conn() == Some(conn) {
+            // It may be gone by now, and another in its place; after a redirect, one of the same name.
+            if self.pump.link.up(conn).is_some_and(|connection| connection.redirects == redirects) {
                 self.fail(&failure);
             }
         } else if complete {
