@@ -66,6 +66,8 @@ pub(super) struct Connection<S> {
 #[derive(Debug)]
 pub(super) enum Read {
     Bytes(usize),
+    /// Nothing for the engine, and there may be more.
+    Nothing,
     WouldBlock,
     /// The stream has ended, in this way.
     Ended(Failure),
@@ -229,30 +231,28 @@ impl<S: Socket> Connection<S> {
     /// Reads once. What belongs to a message that is being assembled goes there; the rest, which may be nothing, to the
     /// front of `buffer`.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Read {
-        loop {
-            let space = self.engine.space(&mut self.assembly).unwrap_or_default();
-            let (direct, room) = (space.len(), space.len() + buffer.len());
-            match self.stream.read(space, buffer) {
-                Ok(0) => return Read::Ended(self.engine.ended()),
-                Ok(read) => {
-                    if !self.may_have_ended && self.stream.is_drained(read < room) {
-                        self.readable = false;
-                    }
-                    let assembled = read.min(direct);
-                    if assembled > 0 {
-                        self.engine.filled(assembled, &mut self.assembly);
-                    }
-                    return Read::Bytes(read - assembled);
+        let space = self.engine.space(&mut self.assembly).unwrap_or_default();
+        let (direct, room) = (space.len(), space.len() + buffer.len());
+        match self.stream.read(space, buffer) {
+            Ok(0) => Read::Ended(self.engine.ended()),
+            Ok(read) => {
+                if !self.may_have_ended && self.stream.is_drained(read < room) {
+                    self.readable = false;
                 }
-                Err(error) => match error.kind() {
-                    io::ErrorKind::Interrupted => {}
-                    io::ErrorKind::WouldBlock => {
-                        (self.readable, self.may_have_ended) = (false, false);
-                        return Read::WouldBlock;
-                    }
-                    _ => return Read::Ended(Failure::stream(&error)),
-                },
+                let assembled = read.min(direct);
+                if assembled > 0 {
+                    self.engine.filled(assembled, &mut self.assembly);
+                }
+                Read::Bytes(read - assembled)
             }
+            Err(error) => match error.kind() {
+                io::ErrorKind::Interrupted => Read::Nothing,
+                io::ErrorKind::WouldBlock => {
+                    (self.readable, self.may_have_ended) = (false, false);
+                    Read::WouldBlock
+                }
+                _ => Read::Ended(Failure::stream(&error)),
+            },
         }
     }
 

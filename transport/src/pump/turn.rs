@@ -317,6 +317,7 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
             return false;
         }
         match connection.read(buffer) {
+            Read::Nothing => {}
             Read::Bytes(_) if over => {}
             Read::Bytes(read) => {
                 if connection.open {

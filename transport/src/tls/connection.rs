@@ -131,11 +131,13 @@ impl Tls {
     /// call.
     ///
     /// # Errors
-    /// [`WouldBlock`](ErrorKind::WouldBlock) if nothing is there; [`UnexpectedEof`](ErrorKind::UnexpectedEof) if the stream
-    /// ended without `close_notify`, so that what came may not be all; the socket's failures; and a [`TlsFailure`].
+    /// [`WouldBlock`](ErrorKind::WouldBlock) if nothing is there; [`Interrupted`](ErrorKind::Interrupted) if what came was
+    /// nothing for the application though it was much, and more may be there: others want their turn;
+    /// [`UnexpectedEof`](ErrorKind::UnexpectedEof) if the stream ended without `close_notify`, so that what came may not be
+    /// all; the socket's failures; and a [`TlsFailure`].
     pub fn read<S: Socket>(&mut self, socket: &mut S, first: &mut [u8], then: &mut [u8]) -> io::Result<usize> {
         debug_assert!(!(first.is_empty() && then.is_empty()), "nothing read is the end");
-        loop {
+        for _ in 0..PULLS {
             match self.take(first, then) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 taken => {
@@ -162,6 +164,8 @@ impl Tls {
                 return Ok(read);
             }
         }
+        self.drained = false;
+        self.take(first, then).or(Err(ErrorKind::Interrupted.into()))
     }
 
     /// After a read that gave something: whether there may be more though the socket says nothing new. It is decrypted
@@ -486,6 +490,9 @@ const BATCH: usize = 4 * RECORD;
 const RECORD: usize = 16 << 10;
 /// What a record adds to them at least: its header of five bytes and a tag of sixteen.
 const LEAST_OVERHEAD: usize = 5 + 16;
+/// How often one read asks the socket for something that the application can be given: more than a record takes, if it
+/// comes in by the least that TLS reads at once.
+const PULLS: usize = 8;
 /// With less room than this, the connection's own buffer is as good.
 const LEAST: usize = 4 << 10;
 const TRUNCATED: &str = "the stream ended without the close_notify of TLS: what came may not be all";
