@@ -326,6 +326,10 @@ impl Endpoint {
         let parts = Arc::make_mut(&mut next.0);
         if !redirect.is_same_origin() {
             parts.unix = None;
+            #[cfg(feature = "_tls")]
+            {
+                parts.tls = parts.tls.as_ref().map(TlsConfig::for_another_origin);
+            }
         }
         parts.request = redirect.into_request();
         if self.0.secure_only && !next.is_secure() && !next.is_local() {

@@ -7,8 +7,8 @@ use std::{
 };
 
 use rustls::{
-    ClientConfig, KeyLogFile, RootCertStore,
-    client::Resumption,
+    ClientConfig, KeyLogFile, RootCertStore, SignatureScheme,
+    client::{ResolvesClientCert, Resumption},
     crypto::CryptoProvider,
     sign::{CertifiedKey, SingleCertAndKey},
     time_provider::{DefaultTimeProvider, TimeProvider},
@@ -122,6 +122,19 @@ impl TlsConfig {
             anyone: false,
             time: Arc::new(DefaultTimeProvider),
         }
+    }
+
+    /// The same for another server than the one it was meant for: without the certificate that says who we are, and without
+    /// a name in place of the host's. Whom it trusts stays.
+    pub(crate) fn for_another_origin(&self) -> Self {
+        if self.0.server_name.is_none() && !self.0.shown.client_certificate {
+            return self.clone();
+        }
+        let mut client = ClientConfig::clone(&self.0.client);
+        client.client_auth_cert_resolver = Arc::new(Nobody);
+        client.resumption = Resumption::disabled();
+        let shown = Shown { client_certificate: false, ..self.0.shown.clone() };
+        Self(Arc::new(Built { client: Arc::new(client), server_name: None, shown }))
     }
 
     pub(super) fn client(&self) -> &Arc<ClientConfig> {
@@ -347,6 +360,20 @@ impl fmt::Debug for TlsConfigBuilder {
             .field("pins", &self.pins)
             .field("crypto", &self.crypto)
             .finish_non_exhaustive()
+    }
+}
+
+/// Has no certificate to show.
+#[derive(Debug)]
+struct Nobody;
+
+impl ResolvesClientCert for Nobody {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
     }
 }
 

@@ -99,6 +99,24 @@ fn a_server_that_wants_a_client_certificate_is_understood() {
 }
 
 #[test]
+fn another_origin_sees_no_client_certificate_and_goes_by_its_own_name() {
+    let (root, clients) = (authority("root"), authority("clients"));
+    let (identity, client) = (issue(&leaf(), &root), issue(&client_leaf(), &clients));
+    let config = trusting(&root)
+        .client_certificate_der(client.chain[0].to_vec(), client.key.serialize_der())
+        .server_name("behind.example.org")
+        .build()
+        .expect("a good configuration");
+    let mut serving = Serving::new(&identity);
+    let name_of = |pair: &mut Pair| pair.handshake().map(|_| pair.server.server_name().map(str::to_owned));
+    assert!(name_of(&mut Pair::new(&config, serving.config())).is_err());
+    let other = config.for_another_origin();
+    assert_eq!(name_of(&mut Pair::new(&other, serving.config())).expect("trust"), Some("example.com".to_owned()));
+    serving.clients = Some(&clients);
+    assert_eq!(unwanted(&other, &serving).kind(), TlsKind::ClientCertificate);
+}
+
+#[test]
 fn a_server_that_refuses_the_client_certificate_is_understood() {
     let (root, clients) = (authority("root"), authority("clients"));
     let (identity, client) = (issue(&leaf(), &root), issue(&client_leaf(), &authority("others")));
