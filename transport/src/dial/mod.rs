@@ -139,7 +139,7 @@ impl<S: Socket> Dialing<S> {
     /// Goes on with whatever can be gone on with. May be called at any time.
     pub(crate) fn advance<N: Net<Socket = S>>(&mut self, lent: &mut Lent<'_, N>) -> Progress<S> {
         if !mem::replace(&mut self.begun, true)
-            && let Some(failure) = self.handle(Happened::Start, lent)
+            && let Some(failure) = self.endpoint.obstacle().or_else(|| self.handle(Happened::Start, lent))
         {
             return Progress::Failed(failure);
         }

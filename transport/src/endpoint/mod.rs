@@ -136,7 +136,7 @@ impl Endpoint {
     }
 
     /// Refuses what goes over a network in the clear: `ws://` to anything but this machine, now and wherever a redirect
-    /// leads.
+    /// leads. Nor does `ws://` to this machine go through a proxy then: each attempt fails at that.
     ///
     /// ```
     /// use steadfast_transport::Endpoint;
@@ -297,6 +297,20 @@ impl Endpoint {
                 let chosen = proxy_for(self.request().scheme(), self.host(), self.port(), read);
                 Ok(chosen.map_err(|error| EndpointError::environment(&error))?.map(Cow::Owned))
             }
+        }
+    }
+
+    /// Why it is not to be connected to, whatever the network says: known only once all is set, or a redirect has led here.
+    pub(crate) fn obstacle(&self) -> Option<Failure> {
+        let refused = |text| Some(Failure::Proxy { kind: ProxyKind::Unsupported, text });
+        match self.chosen_proxy() {
+            _ if self.0.unix.is_some() => None,
+            Ok(Some(proxy)) if self.0.secure_only && !self.is_secure() => {
+                refused(format!("`{self}` through `{proxy}` would be in the clear: expected `wss`, or no proxy"))
+            }
+            Ok(_) => None,
+            // Whoever asked for a proxy is not to be seen without one.
+            Err(error) => refused(error.to_string()),
         }
     }
 

@@ -109,6 +109,28 @@ fn a_strict_endpoint_is_encrypted_or_on_this_machine() {
 }
 
 #[test]
+fn nothing_goes_to_a_proxy_in_the_clear_if_that_is_refused() {
+    let local = Endpoint::parse("ws://localhost/").expect("a good URL").secure_only().expect("this machine");
+    let proxy = Proxy::parse("http://me:secret@proxy.example").expect("a proxy");
+    assert_eq!(local.obstacle(), None);
+    let failure = local.proxy(proxy.clone()).obstacle().expect("a refusal");
+    assert!(failure.to_string().contains("in the clear") && !failure.to_string().contains("secret"), "{failure}");
+    assert_eq!(Endpoint::parse("ws://localhost/").expect("a good URL").proxy(proxy).obstacle(), None);
+}
+
+#[test]
+#[cfg(feature = "_tls")]
+fn a_redirect_to_where_the_environments_proxy_is_none_is_not_followed_without_it() {
+    let variables = BTreeMap::from([("https_proxy", String::from("nonsense://proxy.example"))]);
+    let first = Endpoint::parse("ws://example.com/").expect("a good URL").proxy_from(variables).expect("not its own");
+    let mut next = first.clone();
+    Arc::make_mut(&mut next.0).request = first.request().redirected(Scheme::Wss, "h", None, "/").expect("a request");
+    assert_eq!(first.obstacle(), None);
+    let failure = next.obstacle().expect("a refusal");
+    assert!(failure.to_string().contains("https_proxy"), "{failure}");
+}
+
+#[test]
 #[cfg(feature = "_tls")]
 fn a_secure_url_has_another_port() {
     let endpoint = Endpoint::parse("wss://example.com/a").expect("a good URL");
