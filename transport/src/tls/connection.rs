@@ -169,10 +169,11 @@ impl Tls {
     }
 
     /// After a read that gave something: whether there may be more though the socket says nothing new. It is decrypted
-    /// already, or the socket did not say that it had given all.
+    /// already, or the socket did not say that it had given all; or what there is to be read is the end, or a failure.
     #[must_use]
     pub fn may_have_more(&mut self) -> bool {
-        !self.drained || self.connection.reader().fill_buf().is_ok_and(|plain| !plain.is_empty())
+        let waits = |error: &io::Error| error.kind() == ErrorKind::WouldBlock;
+        !self.drained || self.failed.is_some() || !self.connection.reader().fill_buf().as_ref().is_err_and(waits)
     }
 
     /// Writes the front of `plain`, at most 64 KiB; how many bytes of it have left: all of what TLS made of them, and of

@@ -230,6 +230,29 @@ fn bytes_that_come_in_while_others_wait_are_not_overlooked() {
 }
 
 #[test]
+fn an_end_that_came_with_the_last_bytes_is_not_overlooked() {
+    let mut pair = open();
+    pair.say(b"last words");
+    pair.server.send_close_notify();
+    pair.serve().expect("good TLS");
+    assert_eq!(pair.read().expect("bytes"), b"last words");
+    // The stream itself goes on, and says nothing more.
+    assert!(pair.client.may_have_more());
+    assert_eq!(pair.read().expect("the end"), b"");
+}
+
+#[test]
+fn a_failure_that_came_with_good_bytes_is_not_overlooked() {
+    let mut pair = open();
+    pair.say(b"good");
+    pair.say(b"bad");
+    *pair.pipe.to_client.back_mut().expect("a record") ^= 1;
+    assert_eq!(pair.read().expect("bytes"), b"good");
+    assert!(pair.client.may_have_more());
+    failure(pair.read());
+}
+
+#[test]
 fn many_records_come_in_with_one_call_to_the_stream() {
     let mut pair = open();
     for _ in 0..100 {
