@@ -203,12 +203,11 @@ impl Tls {
     /// count.
     #[must_use]
     pub fn touched(&self) -> usize {
-        if self.wants_write() {
-            let records = self.taken / (RECORD + LEAST_OVERHEAD);
-            self.in_flight.min(records * RECORD)
-        } else {
-            self.in_flight
-        }
+        let (whole, rest) = (self.in_flight / RECORD, self.in_flight % RECORD);
+        let left = (self.taken / (RECORD + LEAST_OVERHEAD)).min(whole);
+        // What is left to be written may be an alert behind the last of them, which is shorter.
+        let last = left == whole && self.taken - whole * (RECORD + LEAST_OVERHEAD) >= rest + LEAST_OVERHEAD;
+        if last || !self.wants_write() { self.in_flight } else { left * RECORD }
     }
 
     /// How many bytes the socket has taken in all. It grows while [`write`](Self::write) still would block: the sign that

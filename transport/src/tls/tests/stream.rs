@@ -60,6 +60,22 @@ fn no_byte_of_a_record_has_reached_the_server_before_all_have() {
 }
 
 #[test]
+fn the_last_record_is_touched_though_an_alert_behind_it_has_not_left() {
+    let mut pair = open();
+    let plain = bytes(100);
+    pair.pipe.room = Some(0);
+    assert!(pair.client.write(&mut pair.pipe, &plain).is_err());
+    pair.say(b"bad");
+    *pair.pipe.to_client.back_mut().expect("a record") ^= 1;
+    // For the record, and for the beginning of the alert.
+    pair.pipe.room = Some(100 + 22 + 3);
+    failure(pair.read());
+    assert!(pair.client.wants_write());
+    pair.serve().expect("good TLS");
+    assert_eq!((pair.received.len(), pair.client.touched()), (100, 100));
+}
+
+#[test]
 fn every_batch_begins_untouched() {
     let mut pair = open();
     assert_eq!(pair.client.write(&mut pair.pipe, &bytes(60_000)).expect("room"), 60_000);
