@@ -3,17 +3,22 @@
 //!
 //! `autobahn URL TRANSPORT ENGINE`, where a fuzzing server of the Autobahn suite listens at `URL`.
 
+mod async_std;
 mod mio;
 
 use std::{env, error::Error, process::ExitCode};
 
-use steadfast_core::wire::deflate::{InvalidOption, Offer, Options};
+use steadfast_core::{
+    config::{Config, ConfigError, Heartbeat},
+    wire::deflate::{InvalidOption, Offer, Options},
+};
+use steadfast_mio::{EngineKind, WireOptions};
 
 /// Opens one connection and sends back whatever comes in, until the server ends it; the last text that came.
 type Echo = fn(url: &str, engine: &str, offer: Offer) -> Result<Option<String>, Box<dyn Error>>;
 
 /// What can be put to the test.
-const TRANSPORTS: [(&str, Echo); 1] = [("mio", mio::echo)];
+const TRANSPORTS: [(&str, Echo); 2] = [("mio", mio::echo), ("async-std", async_std::echo)];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -65,6 +70,27 @@ fn offer(case: u32) -> Result<Offer, InvalidOption> {
         threshold: 0,
         ..Options::default()
     })
+}
+
+/// What turns bytes into messages and back.
+fn engine(name: &str, offer: Offer) -> Result<EngineKind, Box<dyn Error>> {
+    match name {
+        "native" => Ok(EngineKind::Native(WireOptions { compression: Some(offer), ..WireOptions::default() })),
+        "tungstenite" => Ok(EngineKind::Tungstenite),
+        _ => Err(format!("no such engine: `{name}`; there are `native` and `tungstenite`").into()),
+    }
+}
+
+/// The suite judges what it is sent: no pings but those that it asks for, no second connection. Its largest messages
+/// have 16 MiB, and come without waiting for the echo of the one before.
+fn config() -> Result<Config, ConfigError> {
+    Config::builder()
+        .heartbeat(Heartbeat::Off)
+        .confirmation(false)
+        .max_attempts(0)
+        .max_message_bytes(64 << 20)
+        .outbox_bounds(1 << 20, 256 << 20)
+        .build()
 }
 
 /// The number of case 13.1.1, where those of negotiation begin.

@@ -3,12 +3,8 @@
 use std::error::Error;
 
 use steadfast_mio::{
-    Application, Endpoint, EngineKind, EventLoop, Reads, Requests, WireOptions,
-    core::{
-        Delivery, Message, Notice, SendOptions, StateKind, Timestamp,
-        config::{Config, ConfigError, Heartbeat},
-        wire::deflate::Offer,
-    },
+    Application, Endpoint, EventLoop, Reads, Requests,
+    core::{Delivery, Message, Notice, SendOptions, StateKind, Timestamp, wire::deflate::Offer},
 };
 
 /// Sends everything back, in its order.
@@ -38,13 +34,9 @@ impl Application for Echo {
 
 /// See [`super::Echo`].
 pub(crate) fn echo(url: &str, engine: &str, offer: Offer) -> Result<Option<String>, Box<dyn Error>> {
-    let engine = match engine {
-        "native" => EngineKind::Native(WireOptions { compression: Some(offer), ..WireOptions::default() }),
-        "tungstenite" => EngineKind::Tungstenite,
-        _ => return Err(format!("no such engine: `{engine}`; there are `native` and `tungstenite`").into()),
-    };
+    let endpoint = Endpoint::parse(url)?.engine(super::engine(engine, offer)?);
     let mut event_loop = EventLoop::new()?;
-    let session = event_loop.add(Endpoint::parse(url)?.engine(engine), config()?, 1, Echo::default());
+    let session = event_loop.add(endpoint, super::config()?, 1, Echo::default());
     let driver = loop {
         event_loop.run_once(None)?;
         let driver = event_loop.driver_mut();
@@ -54,16 +46,4 @@ pub(crate) fn echo(url: &str, engine: &str, offer: Offer) -> Result<Option<Strin
     };
     let echo = driver.remove(session).ok_or("the session was there just now")?;
     echo.refused.map_or(Ok(echo.last), |refused| Err(refused.into()))
-}
-
-/// The suite judges what it is sent: no pings but those that it asks for, no second connection. Its largest messages
-/// have 16 MiB, and come without waiting for the echo of the one before.
-fn config() -> Result<Config, ConfigError> {
-    Config::builder()
-        .heartbeat(Heartbeat::Off)
-        .confirmation(false)
-        .max_attempts(0)
-        .max_message_bytes(64 << 20)
-        .outbox_bounds(1 << 20, 256 << 20)
-        .build()
 }
