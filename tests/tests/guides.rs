@@ -110,3 +110,12 @@ fn every_excerpt_is_in_the_file_that_it_names() {
     }
     assert_eq!(wrong, [""; 0]);
 }
+
+#[test]
+fn every_guide_is_on_the_first_page() {
+    let pages = pages();
+    let index = &pages[0];
+    let listed = |page: &Page| index.links().iter().any(|link| Path::new(link) == page.path);
+    let missing: Vec<_> = pages[1..].iter().filter(|page| !listed(page)).map(|page| page.path.display()).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
