@@ -68,14 +68,25 @@ impl Headers {
 }
 
 impl fmt::Debug for Headers {
-    /// Cookies are left out: they are the keys to a session.
+    /// Cookies are left out: they are the keys to a session. So is what follows the path where a redirect leads: tokens
+    /// travel there.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |(name, value): (_, &[u8])| match name {
             name if "set-cookie".eq_ignore_ascii_case(name) => (name, String::from("…")),
+            name if "location".eq_ignore_ascii_case(name) => (name, without_query(value)),
             name => (name, alloc::format!("{}", value.escape_ascii())),
         };
         f.debug_map().entries(self.iter().map(shown)).finish()
     }
+}
+
+/// A location, with `…` for its query, its fragment, and the user before its host.
+fn without_query(location: &[u8]) -> String {
+    let end = location.iter().position(|byte| matches!(byte, b'?' | b'#'));
+    let path = &location[..end.unwrap_or(location.len())];
+    let host = path.iter().rposition(|&byte| byte == b'@');
+    let (before, after) = (if host.is_some() { "…" } else { "" }, if end.is_some() { "…" } else { "" });
+    alloc::format!("{before}{}{after}", path[host.unwrap_or(0)..].escape_ascii())
 }
 
 #[cfg(test)]
@@ -108,6 +119,18 @@ mod tests {
         assert_eq!(headers.get("DATE"), Some(&b"now"[..]));
         assert_eq!(headers.get_all("X").collect::<Vec<_>>(), [&b""[..], b"\xff"]);
         assert_eq!(headers.get("Dat"), None);
+    }
+
+    #[test]
+    fn a_location_is_shown_as_far_as_its_path() {
+        for (location, expected) in [
+            (&b"https://user:secret@h/a?token=secret"[..], "…@h/a…"),
+            (b"/a#secret", "/a…"),
+            (b"wss://h/a", "wss://h/a"),
+        ] {
+            let headers = Headers::new(&[httparse::Header { name: "Location", value: location }]);
+            assert_eq!(format!("{headers:?}"), format!("{{\"Location\": {expected:?}}}"));
+        }
     }
 
     #[test]
