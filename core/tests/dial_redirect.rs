@@ -116,6 +116,12 @@ fn where_no_websocket_can_be_is_refused() {
 }
 
 #[test]
+fn a_user_in_a_location_is_refused_as_such() {
+    let said = "a redirect to `…@h/`: expected no user and no password";
+    assert_eq!(refused("ws://h/", "http://user:secret@h/").to_string(), said);
+}
+
+#[test]
 fn a_redirect_has_one_location() {
     for (headers, found) in [("", 0), ("Location: /a\r\nlocation: /b\r\n", 2)] {
         let judged = FOLLOW.judge(&request("ws://h"), &rejected(301, headers), 0);
@@ -184,7 +190,7 @@ mod credentials {
 
     #[test]
     fn they_are_dropped_across_origins() {
-        for location in ["http://other/", "http://h:81/", "https://h/", "http://sub.h/"] {
+        for location in ["http://other/", "http://h:81/", "https://h/", "https://h:80/", "http://sub.h/"] {
             let redirect = judge(&with_secrets(), location).expect(location);
             assert!(!redirect.is_same_origin());
             assert_eq!(names(redirect.request()), ["Origin", "X-Trace"]);

@@ -159,6 +159,8 @@ mod tests {
         assert_eq!(expiry(past), Some(1));
         assert_eq!(expiry(&["Max-Age=60; ", past].concat()), Some(1_060));
         assert_eq!(expiry(&[past, "; max-age=60"].concat()), Some(1_060));
+        assert_eq!(expiry("max-age=60; max-age=soon"), Some(1_060), "what makes no sense is not there");
+        assert_eq!(expiry(&[past, "; expires=soon"].concat()), Some(1));
         let others = ["0", "-1", "-99999999999999999999", "99999999999999999999", "", "+1", "1s", "-"];
         let found: Vec<_> = others.iter().map(|age| expiry(&["Max-Age=", age].concat())).collect();
         assert_eq!(found, [Some(0), Some(0), Some(0), Some(u64::MAX), None, None, None, None]);
