@@ -356,12 +356,21 @@ mod time {
 
     #[test]
     fn a_clock_that_goes_back_stands_still() {
-        let mut rig = Rig::resolved(&["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
+        let mut rig = Rig::resolved(&["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"]);
         rig.pass(250);
-        let due = rig.timer;
+        let latest = rig.now;
         rig.now = Timestamp::ZERO;
-        rig.tell(Event::TimerFired);
-        assert_eq!(rig.timer, due);
+        assert_eq!(rig.fail(1, IoKind::Refused), ["3 to 192.0.2.3:443"]);
+        assert_eq!(rig.timer, Some(latest + Duration::from_millis(250)));
+    }
+
+    #[test]
+    fn actions_that_nobody_takes_do_not_pile_up() {
+        let mut rig = Rig::resolved(&["192.0.2.1", "192.0.2.2"]);
+        for _ in 0..100 {
+            let _ = rig.dialer.handle(rig.now, Event::TimerFired);
+        }
+        assert_eq!(rig.dialer.handle(rig.now, Event::TimerFired).count(), 1);
     }
 
     #[test]
