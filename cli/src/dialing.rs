@@ -36,8 +36,11 @@ pub(crate) struct DialingArgs {
     /// certificate as certificate:HEX; may be repeated, and one of them has to be there
     #[arg(long = "pin", value_name = "SHA256")]
     pub(crate) pins: Vec<String>,
-    /// Go through this proxy: http://[user:password@]host[:port], or socks5://…
-    #[arg(long, value_name = "URL")]
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "Go through this proxy: http://[user:password@]host[:port], or the same with socks5"
+    )]
     pub(crate) proxy: Option<String>,
     /// Go through the proxy that the environment names (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, …), if it names one
     #[arg(long, conflicts_with = "proxy")]
