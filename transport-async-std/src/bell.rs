@@ -1,7 +1,7 @@
 //! What woke the session, and whom to wake for it.
 
 use std::{
-    fmt,
+    fmt, mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, Ordering},
@@ -9,15 +9,46 @@ use std::{
     task::{Wake, Waker},
 };
 
-/// Remembers what it was rung for, and wakes the client's task.
+/// Remembers what it was rung for, and wakes whoever is to give the session its turn.
+///
+/// That is the client's task, which comes for certain. But when a socket has news, most often some task waits for what
+/// the news may bring, and would be woken by the client's: it stands in for that and is woken itself, which saves
+/// the way over another task, and perhaps another thread. It may be gone, or busy with something else, so that it does
+/// not come. Who leaves says so; and as long as stand-ins are called, the client's task looks every now and then
+/// whether one of them was called in vain ([`Watch`]).
 pub(crate) struct Bell {
     rung: AtomicU8,
-    task: Mutex<Option<Waker>>,
+    sleepers: Mutex<Sleepers>,
 }
 
 /// What a bell is rung for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Rung(u8);
+
+/// Whose waiting is a stand-in's; each future or stream has one.
+#[derive(Debug, Default)]
+pub(crate) struct Seat(Option<u64>);
+
+/// What the client's task has to do about stand-ins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Watch {
+    /// Look again in a while.
+    Keep,
+    /// None was called since the last time.
+    End,
+}
+
+#[derive(Default)]
+struct Sleepers {
+    task: Option<Waker>,
+    stand_in: Option<(u64, Waker)>,
+    /// The next stand-in's number.
+    next: u64,
+    /// Whether a stand-in was called since the task looked last.
+    called: bool,
+    /// Whether the task looks after them: if not, it is woken together with the next.
+    watched: bool,
+}
 
 /// Rings for one thing.
 struct Rope {
@@ -42,7 +73,7 @@ impl Rung {
 
 impl Bell {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { rung: AtomicU8::new(0), task: Mutex::new(None) })
+        Arc::new(Self { rung: AtomicU8::new(0), sleepers: Mutex::default() })
     }
 
     /// A waker that rings for this.
@@ -50,41 +81,116 @@ impl Bell {
         Waker::from(Arc::new(Rope { bell: Arc::clone(self), what }))
     }
 
-    pub(crate) fn ring(&self, what: Rung) {
-        self.rung.fetch_or(what.0, Ordering::AcqRel);
-        if let Some(task) = &*self.lock() {
+    /// A socket has news, or a name was resolved: whoever stands in may see to it.
+    fn ring(&self, what: Rung) {
+        if Rung(self.rung.fetch_or(what.0, Ordering::AcqRel)).has(what) {
+            // Whoever was called then has not come yet.
+            return;
+        }
+        let mut sleepers = self.lock();
+        let stand_in = sleepers.stand_in.take();
+        sleepers.called |= stand_in.is_some();
+        if (stand_in.is_none() || !sleepers.watched)
+            && let Some(task) = &sleepers.task
+        {
+            task.wake_by_ref();
+        }
+        drop(sleepers);
+        if let Some((_, waker)) = stand_in {
+            waker.wake();
+        }
+    }
+
+    /// There is something that the client's task is to do.
+    pub(crate) fn ring_task(&self) {
+        self.rung.fetch_or(Rung::WORK.0, Ordering::AcqRel);
+        self.wake_task();
+    }
+
+    /// Something is left over that whoever stood in will most likely see to when he comes again.
+    pub(crate) fn ring_again(&self) {
+        self.rung.fetch_or(Rung::WORK.0, Ordering::AcqRel);
+        let mut sleepers = self.lock();
+        sleepers.called = true;
+        if !sleepers.watched
+            && let Some(task) = &sleepers.task
+        {
             task.wake_by_ref();
         }
     }
 
     /// What it was rung for since the last time.
+    #[inline]
     pub(crate) fn take(&self) -> Rung {
         Rung(self.rung.swap(0, Ordering::AcqRel))
     }
 
-    /// Whether it was rung since it was last asked for what.
+    /// Whether it was rung since somebody took what for.
+    #[inline]
     pub(crate) fn is_rung(&self) -> bool {
         self.rung.load(Ordering::Acquire) != 0
     }
 
-    /// Wakes this task from here on.
+    /// Has this task woken in the place of the client's when a socket has news.
+    pub(crate) fn stand_in(&self, seat: &mut Seat, waker: &Waker) {
+        let mut sleepers = self.lock();
+        if let (Some((number, known)), Some(own)) = (&sleepers.stand_in, seat.0)
+            && *number == own
+            && known.will_wake(waker)
+        {
+            return;
+        }
+        sleepers.next += 1;
+        let number = sleepers.next;
+        seat.0 = Some(number);
+        let old = sleepers.stand_in.replace((number, waker.clone()));
+        // Whatever it keeps alive goes without the lock.
+        drop(sleepers);
+        drop(old);
+    }
+
+    /// Whoever has this seat stands in no more. If it was called and did not come, the client's task is.
+    pub(crate) fn leave(&self, seat: &mut Seat) {
+        let Some(own) = seat.0.take() else { return };
+        let mut sleepers = self.lock();
+        let old = sleepers.stand_in.take_if(|(number, _)| *number == own);
+        drop(sleepers);
+        if old.is_none() && self.is_rung() {
+            self.wake_task();
+        }
+    }
+
+    /// Looks after stand-ins from here on, or again.
+    pub(crate) fn watch(&self) -> Watch {
+        let mut sleepers = self.lock();
+        sleepers.watched = mem::take(&mut sleepers.called);
+        if sleepers.watched { Watch::Keep } else { Watch::End }
+    }
+
+    /// The client's task is this one.
     pub(crate) fn wakes(&self, task: &Waker) {
-        let mut known = self.lock();
-        if !known.as_ref().is_some_and(|known| known.will_wake(task)) {
-            let old = known.replace(task.clone());
-            drop(known);
+        let mut sleepers = self.lock();
+        if !sleepers.task.as_ref().is_some_and(|known| known.will_wake(task)) {
+            let old = sleepers.task.replace(task.clone());
+            drop(sleepers);
             drop(old);
         }
     }
 
     /// Wakes nobody from here on.
     pub(crate) fn hush(&self) {
-        let old = self.lock().take();
-        drop(old);
+        let Sleepers { task, stand_in, .. } = mem::take(&mut *self.lock());
+        drop((task, stand_in));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.task.lock().unwrap_or_else(PoisonError::into_inner)
+    fn wake_task(&self) {
+        if let Some(task) = &self.lock().task {
+            task.wake_by_ref();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sleepers> {
+        self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

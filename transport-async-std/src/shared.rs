@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll},
     thread,
     time::{Duration, Instant},
 };
@@ -15,7 +16,7 @@ use steadfast_core::{Event, Timestamp, Verdict};
 use steadfast_transport::client::{Account, Parts};
 
 use crate::{
-    bell::{Bell, Rung},
+    bell::{Bell, Seat},
     runtime,
     state::State,
     task::Task,
@@ -39,6 +40,8 @@ pub(crate) struct Locked<'a> {
     bell: &'a Bell,
     /// Whether something went wrong before.
     was_panicking: bool,
+    /// Whether whoever asks for something now gives the session its turn himself, later.
+    later: bool,
 }
 
 impl Shared {
@@ -57,7 +60,7 @@ impl Shared {
     pub(crate) fn lock(&self) -> Locked<'_> {
         let was_panicking = thread::panicking();
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        Locked { state: Some(state), bell: &self.bell, was_panicking }
+        Locked { state: Some(state), bell: &self.bell, was_panicking, later: false }
     }
 
     /// The state of a client that is started, if it was not before.
@@ -88,12 +91,38 @@ impl Shared {
         }
     }
 
-    /// Gives the session its turn here and now, if there is anything to be done.
+    /// Gives the session turns as long as it has news and what this looks for is not there: whoever is here already need
+    /// not wait for the task. Whoever does not find it has to wait, and is woken when there is news again.
+    #[inline]
+    pub(crate) fn catch_up<T>(
+        &self,
+        state: &mut Locked<'_>,
+        (seat, context): (&mut Seat, &Context<'_>),
+        mut look: impl FnMut(&mut State) -> Poll<T>,
+    ) -> Poll<T> {
+        for _ in 0..TURNS {
+            if let found @ Poll::Ready(_) = look(state) {
+                return found;
+            }
+            if !self.bell.is_rung() && !state.has_requests() {
+                self.bell.stand_in(seat, context.waker());
+                return Poll::Pending;
+            }
+            self.turn(state);
+        }
+        // The others have their turn first.
+        context.waker().wake_by_ref();
+        look(state)
+    }
+
+    /// Gives the session its turn here and now.
     pub(crate) fn turn(&self, state: &mut Locked<'_>) {
-        let unfinished = state.turn(self.bell.take(), self.now());
-        // The task carries on, and sets its alarm.
-        if unfinished || state.deadline().is_some_and(|at| state.armed.is_none_or(|armed| at < armed)) {
-            self.bell.ring(Rung::WORK);
+        let unfinished = state.turn(self.bell.take(), self.now(), READS);
+        if state.deadline().is_some_and(|at| state.armed.is_none_or(|armed| at < armed)) {
+            // The task sets its alarm.
+            self.bell.ring_task();
+        } else if unfinished {
+            self.bell.ring_again();
         }
     }
 
@@ -104,12 +133,19 @@ impl Shared {
     /// Ends the session, and with it the task.
     pub(crate) fn remove(&self) {
         self.lock().remove(self.now());
-        self.bell.ring(Rung::WORK);
+        self.bell.ring_task();
     }
 
     /// How long from now until then.
     pub(crate) fn until(&self, then: Timestamp) -> Duration {
         Duration::from_micros(then.as_micros().saturating_sub(self.now().as_micros()))
+    }
+}
+
+impl Locked<'_> {
+    /// Does not have the task see to what is asked for: the caller does, later.
+    pub(crate) const fn see_to_it_later(&mut self) {
+        self.later = true;
     }
 }
 
@@ -129,19 +165,24 @@ impl DerefMut for Locked<'_> {
 
 impl Drop for Locked<'_> {
     /// Gives the lock back, and wakes whom there is to wake.
+    #[inline]
     fn drop(&mut self) {
         let Some(mut state) = self.state.take() else { return };
         if thread::panicking() && !self.was_panicking {
             // Something of the application's panicked in the middle of a turn: nobody knows what was sent.
             state.end(Verdict::InDoubt);
         }
-        let rings = state.has_to_ring();
-        let mut wakes = state.voice().wakes.take();
+        let rings = !self.later && state.has_to_ring();
+        let wakes = &mut state.voice().wakes;
+        if !rings && wakes.is_empty() {
+            return;
+        }
+        let wakes = wakes.take();
         drop(state);
         if rings {
-            self.bell.ring(Rung::WORK);
+            self.bell.ring_task();
         }
-        wakes.wake();
+        drop(wakes);
     }
 }
 
@@ -150,3 +191,9 @@ impl fmt::Debug for Shared {
         f.debug_struct("Shared").field("bell", &self.bell).finish_non_exhaustive()
     }
 }
+
+/// How often whoever is there already reads. He takes what came in before he comes again, while caches still have it, and
+/// before it takes up memory.
+const READS: u32 = 1;
+/// How often he may give the session a turn before other tasks have theirs.
+const TURNS: u32 = 16;

@@ -132,6 +132,12 @@ impl State {
         }
     }
 
+    /// Whether something is asked for that the session was not told yet.
+    #[inline]
+    pub(crate) const fn has_requests(&self) -> bool {
+        !self.requests.is_empty()
+    }
+
     /// Whether the bell is to be rung for what is asked for.
     #[inline]
     pub(crate) fn has_to_ring(&mut self) -> bool {
@@ -140,8 +146,8 @@ impl State {
         rings
     }
 
-    /// Gives the session its turn; whether it needs another one soon.
-    pub(crate) fn turn(&mut self, rung: Rung, now: Timestamp) -> bool {
+    /// Gives the session its turn, with at most so many reads; whether it needs another one soon.
+    pub(crate) fn turn(&mut self, rung: Rung, now: Timestamp, reads: u32) -> bool {
         self.rung = false;
         let Life::Alive(machinery) = &mut self.life else { return false };
         let Machinery { pump, shared, mailbox, commands } = &mut **machinery;
@@ -155,7 +161,7 @@ impl State {
         let mut turn = pump.turn(shared, now);
         if due {
             // What came in may have come in time.
-            let _ = turn.settle();
+            let _ = turn.settle_within(reads);
         }
         for event in self.requests.drain(..) {
             turn.apply(event);
@@ -177,7 +183,7 @@ impl State {
                 }
             }
         }
-        let unfinished = pump.turn(shared, now).settle();
+        let unfinished = pump.turn(shared, now).settle_within(reads);
         let connects = shared.next_to_connect().is_some();
         if connects {
             pump.turn(shared, now).connect();

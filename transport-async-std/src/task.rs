@@ -5,17 +5,22 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use steadfast_core::Timestamp;
 
-use crate::{runtime, shared::Shared};
+use crate::{bell::Watch, runtime, shared::Shared};
 
 /// Runs until the client is gone.
 pub(crate) struct Task {
     shared: Arc<Shared>,
-    alarm: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    alarm: Option<Alarm>,
+    /// When to look after stand-ins.
+    watch: Option<Alarm>,
 }
+
+type Alarm = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What a turn came to.
 enum Next {
@@ -28,7 +33,7 @@ enum Next {
 
 impl Task {
     pub(crate) const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, alarm: None }
+        Self { shared, alarm: None, watch: None }
     }
 
     fn turn(&self) -> Next {
@@ -36,7 +41,7 @@ impl Task {
         if state.is_gone() {
             return Next::Gone;
         }
-        if state.turn(self.shared.bell.take(), self.shared.now()) {
+        if state.turn(self.shared.bell.take(), self.shared.now(), READS) {
             return Next::Again;
         }
         let deadline = state.deadline();
@@ -64,11 +69,30 @@ impl Task {
     }
 }
 
+impl Task {
+    /// Looks after stand-ins, if any are called.
+    fn look_after(&mut self, context: &mut Context<'_>) {
+        loop {
+            if let Some(watch) = &mut self.watch
+                && watch.as_mut().poll(context).is_pending()
+            {
+                return;
+            }
+            if self.shared.bell.watch() == Watch::End {
+                self.watch = None;
+                return;
+            }
+            self.watch = Some(Box::pin(runtime::sleep(PATIENCE)));
+        }
+    }
+}
+
 impl Future for Task {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         self.shared.bell.wakes(context.waker());
+        self.look_after(context);
         loop {
             match self.turn() {
                 Next::Gone => {
@@ -89,3 +113,8 @@ impl Future for Task {
         }
     }
 }
+
+/// How long a stand-in that was called may take before the task sees to it.
+const PATIENCE: Duration = Duration::from_millis(10);
+/// How often the task reads before other tasks have their turn: at most 1 MiB.
+const READS: u32 = 16;

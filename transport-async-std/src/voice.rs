@@ -186,8 +186,12 @@ impl Voice {
         }
     }
 
-    #[inline]
     fn settle(&mut self, notice: &Notice) {
+        if let Notice::Verdict { verdict: Verdict::Confirmed | Verdict::Written, .. } = notice
+            && !self.account.is_watched()
+        {
+            return;
+        }
         if let Some((id, outcome)) = self.told.outcome(notice)
             && !self.account.settle(id, outcome, &mut self.wakes)
             && let Notice::Refused { message, why, .. } = notice
@@ -218,6 +222,10 @@ impl Application for Voice {
 
     fn notify(&mut self, at: Timestamp, notice: Notice, _requests: &mut Requests<'_>) {
         self.settle(&notice);
+        if let Notice::Verdict { .. } = notice {
+            self.wakes.absorb(self.subscribers.tell(at, &notice, None));
+            return;
+        }
         let failure = match &notice {
             Notice::State(transition) if transition.to.conn().is_none() => self.failure.take(),
             _ => None,

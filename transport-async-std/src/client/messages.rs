@@ -12,7 +12,7 @@ use futures_core::{FusedStream, Stream};
 use steadfast_core::Message;
 use steadfast_transport::client::{Incoming, Place, ReceiveError};
 
-use crate::shared::Shared;
+use crate::{bell::Seat, shared::Shared};
 
 /// The messages that come in, as a stream. It ends when the session has stopped, or the client is gone, and everything
 /// was taken; when the session was started again it goes on.
@@ -26,6 +26,7 @@ pub struct Messages {
     shared: Arc<Shared>,
     queue: usize,
     place: Place,
+    seat: Seat,
     /// Whether it has ended.
     ended: bool,
 }
@@ -36,13 +37,14 @@ pub struct Receive<'a> {
     shared: &'a Arc<Shared>,
     queue: Option<usize>,
     place: Place,
+    seat: Seat,
 }
 
 impl Messages {
     /// A queue of its own.
     pub(super) fn open(shared: &Arc<Shared>, bounds: Incoming) -> Self {
         let queue = shared.lock().voice().open(bounds);
-        Self { shared: Arc::clone(shared), queue, place: Place::default(), ended: false }
+        Self { shared: Arc::clone(shared), queue, place: Place::default(), seat: Seat::default(), ended: false }
     }
 
     pub(super) const fn queue(&self) -> usize {
@@ -86,8 +88,8 @@ impl Stream for Messages {
     type Item = Message<'static>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Message<'static>>> {
-        let Self { shared, queue, place, ended } = &mut *self;
-        poll_take(shared, *queue, place, context).map(|taken| {
+        let Self { shared, queue, place, seat, ended } = &mut *self;
+        poll_take(shared, *queue, (place, seat), context).map(|taken| {
             *ended = taken.is_err();
             taken.ok()
         })
@@ -103,7 +105,13 @@ impl FusedStream for Messages {
 impl Clone for Messages {
     fn clone(&self) -> Self {
         self.shared.lock().voice().join(self.queue);
-        Self { shared: Arc::clone(&self.shared), queue: self.queue, place: Place::default(), ended: false }
+        Self {
+            shared: Arc::clone(&self.shared),
+            queue: self.queue,
+            place: Place::default(),
+            seat: Seat::default(),
+            ended: false,
+        }
     }
 }
 
@@ -113,12 +121,14 @@ impl Drop for Messages {
         let voice = state.voice();
         voice.leave(self.queue, &mut self.place);
         voice.part(self.queue);
+        drop(state);
+        self.shared.bell.leave(&mut self.seat);
     }
 }
 
 impl<'a> Receive<'a> {
     pub(super) fn new(shared: &'a Arc<Shared>, queue: Option<usize>) -> Self {
-        Self { shared, queue, place: Place::default() }
+        Self { shared, queue, place: Place::default(), seat: Seat::default() }
     }
 }
 
@@ -126,9 +136,9 @@ impl Future for Receive<'_> {
     type Output = Result<Message<'static>, ReceiveError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { shared, queue, place } = &mut *self;
+        let Self { shared, queue, place, seat } = &mut *self;
         match *queue {
-            Some(queue) => poll_take(shared, queue, place, context),
+            Some(queue) => poll_take(shared, queue, (place, seat), context),
             None => Poll::Ready(Err(ReceiveError::Stopped)),
         }
     }
@@ -140,6 +150,7 @@ impl Drop for Receive<'_> {
             && self.place.is_taken()
         {
             self.shared.lock().voice().leave(queue, &mut self.place);
+            self.shared.bell.leave(&mut self.seat);
         }
     }
 }
@@ -148,18 +159,11 @@ impl Drop for Receive<'_> {
 fn poll_take(
     shared: &Arc<Shared>,
     queue: usize,
-    place: &mut Place,
+    (place, seat): (&mut Place, &mut Seat),
     context: &mut Context<'_>,
 ) -> Poll<Result<Message<'static>, ReceiveError>> {
     let mut state = shared.started();
-    if let Some(taken) = state.voice().try_take(queue) {
-        return Poll::Ready(taken);
-    }
-    if shared.bell.is_rung() {
-        // Whoever is here already need not wait for the task.
-        shared.turn(&mut state);
-    }
-    state.voice().poll_take(queue, place, context.waker())
+    shared.catch_up(&mut state, (seat, context), |state| state.voice().poll_take(queue, place, context.waker()))
 }
 
 impl fmt::Debug for Messages {

@@ -11,18 +11,19 @@ use std::{
 use steadfast_core::MessageId;
 use steadfast_transport::client::Outcome;
 
-use crate::shared::Shared;
+use crate::{bell::Seat, shared::Shared};
 
 /// The claim to a message's outcome, which it comes to: for certain, at the latest when the client stops or is dropped.
 /// Dropping it changes nothing for the message.
 pub struct Receipt {
     shared: Arc<Shared>,
     id: MessageId,
+    seat: Seat,
 }
 
 impl Receipt {
-    pub(super) const fn new(shared: Arc<Shared>, id: MessageId) -> Self {
-        Self { shared, id }
+    pub(super) fn new(shared: Arc<Shared>, id: MessageId) -> Self {
+        Self { shared, id, seat: Seat::default() }
     }
 
     /// The message's name.
@@ -41,13 +42,13 @@ impl Receipt {
 impl Future for Receipt {
     type Output = Outcome;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
-        let mut state = self.shared.lock();
-        if self.shared.bell.is_rung() {
-            self.shared.turn(&mut state);
-        }
-        let voice = state.voice();
-        voice.account.poll_outcome(self.id, context.waker(), &mut voice.wakes)
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+        let Self { shared, id, seat } = &mut *self;
+        let mut state = shared.lock();
+        shared.catch_up(&mut state, (seat, context), |state| {
+            let voice = state.voice();
+            voice.account.poll_outcome(*id, context.waker(), &mut voice.wakes)
+        })
     }
 }
 
@@ -56,6 +57,8 @@ impl Drop for Receipt {
         let mut state = self.shared.lock();
         let voice = state.voice();
         voice.account.forget(self.id, &mut voice.wakes);
+        drop(state);
+        self.shared.bell.leave(&mut self.seat);
     }
 }
 

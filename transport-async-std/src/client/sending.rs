@@ -6,13 +6,17 @@ use std::{
     mem,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use steadfast_core::{Message, Refusal, SendOptions};
 use steadfast_transport::{client::Ticket, pump::SendError};
 
-use crate::{client::Receipt, shared::Shared};
+use crate::{
+    bell::Seat,
+    client::Receipt,
+    shared::{Locked, Shared},
+};
 
 /// Comes to a [`Permit`], in the order in which it was first polled. Whoever drops it leaves the line.
 #[must_use = "futures do nothing unless they are polled"]
@@ -20,6 +24,7 @@ pub struct Reserve<'a> {
     shared: &'a Arc<Shared>,
     bytes: usize,
     ticket: Option<Ticket>,
+    seat: Seat,
 }
 
 /// Room for one message. Whoever drops it gives the room to the next who waits for it.
@@ -38,8 +43,16 @@ pub struct Sending<'a> {
 }
 
 impl<'a> Reserve<'a> {
-    pub(super) const fn new(shared: &'a Arc<Shared>, bytes: usize) -> Self {
-        Self { shared, bytes, ticket: None }
+    pub(super) fn new(shared: &'a Arc<Shared>, bytes: usize) -> Self {
+        Self { shared, bytes, ticket: None, seat: Seat::default() }
+    }
+}
+
+impl Reserve<'_> {
+    #[inline]
+    fn poll_room(&mut self, state: &mut Locked<'_>, context: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        let Self { shared, bytes, ticket, seat } = self;
+        shared.catch_up(state, (seat, context), |state| state.voice().poll_reserve(*bytes, ticket, context.waker()))
     }
 }
 
@@ -47,10 +60,9 @@ impl<'a> Future for Reserve<'a> {
     type Output = Result<Permit<'a>, Refusal>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { shared, bytes, ticket } = &mut *self;
-        let mut state = shared.started();
-        let reserved = state.voice().poll_reserve(*bytes, ticket, context.waker());
-        reserved.map(|reserved| reserved.map(|()| Permit { shared, bytes: *bytes }))
+        let mut state = self.shared.started();
+        let reserved = self.poll_room(&mut state, context);
+        reserved.map(|reserved| reserved.map(|()| Permit { shared: self.shared, bytes: self.bytes }))
     }
 }
 
@@ -61,6 +73,7 @@ impl Drop for Reserve<'_> {
             let voice = state.voice();
             voice.account.leave(ticket, &mut voice.wakes);
         }
+        self.shared.bell.leave(&mut self.seat);
     }
 }
 
@@ -112,14 +125,14 @@ impl Future for Sending<'_> {
     type Output = Result<Receipt, SendError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { room: Reserve { shared, bytes, ticket }, message, options } = &mut *self;
+        let Self { room, message, options } = &mut *self;
+        let (shared, bytes) = (room.shared, room.bytes);
         let mut state = shared.started();
-        let reserved = state.voice().poll_reserve(*bytes, ticket, context.waker());
-        let Poll::Ready(reserved) = reserved else { return Poll::Pending };
+        let reserved = ready!(room.poll_room(&mut state, context));
         let message = message.take().expect("a message is sent once");
         Poll::Ready(match reserved {
             Ok(()) => {
-                let entered = state.enter(message, *options, *bytes, true);
+                let entered = state.enter(message, *options, bytes, true);
                 entered.map(|id| Receipt::new(Arc::clone(shared), id))
             }
             Err(why) => Err(SendError { message, why }),

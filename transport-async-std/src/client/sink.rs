@@ -1,6 +1,7 @@
 //! A sink for messages, which holds back whoever is faster than the connection.
 
 use std::{
+    collections::VecDeque,
     fmt,
     pin::Pin,
     sync::Arc,
@@ -11,35 +12,52 @@ use futures_sink::Sink;
 use steadfast_core::{Message, SendOptions};
 use steadfast_transport::{client::Ticket, pump::SendError};
 
-use crate::shared::Shared;
+use crate::{bell::Seat, shared::Shared};
 
 /// Sends messages without receipts. It is ready when the last message has found room in the outbox; flushed, when all were
 /// accepted by the session, which from then on owes each of them a verdict (see the
 /// [notices](crate::Client::notices)). To close it flushes it, and leaves the client open.
+///
+/// Up to 32 messages, or 64 KiB, wait in the sink itself to be handed in together, until it is flushed. What was not flushed
+/// is handed in when the sink is dropped, as far as there is room.
 pub struct MessageSink {
     shared: Arc<Shared>,
     options: SendOptions,
-    /// A message that waits for room.
-    parked: Option<Message<'static>>,
+    /// Messages that were not handed in yet, and their bytes.
+    parked: VecDeque<Message<'static>>,
+    bytes: usize,
     ticket: Option<Ticket>,
+    seat: Seat,
 }
 
 impl MessageSink {
-    pub(super) const fn new(shared: Arc<Shared>, options: SendOptions) -> Self {
-        Self { shared, options, parked: None, ticket: None }
+    pub(super) fn new(shared: Arc<Shared>, options: SendOptions) -> Self {
+        Self { shared, options, parked: VecDeque::new(), bytes: 0, ticket: None, seat: Seat::default() }
     }
 
-    /// Hands in the message that waits for room.
-    fn poll_parked(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let Some(message) = &self.parked else { return Poll::Ready(Ok(())) };
-        let bytes = message.len();
-        let mut state = self.shared.started();
-        let reserved = ready!(state.voice().poll_reserve(bytes, &mut self.ticket, context.waker()));
-        let message = self.parked.take().expect("it was there just now");
-        Poll::Ready(match reserved {
-            Ok(()) => state.enter(message, self.options, bytes, false).map(drop),
-            Err(why) => Err(SendError { message, why }),
-        })
+    /// Hands in what is parked, in its order, as soon as there is room for it. Then, or when there is none, lets the
+    /// session see to it.
+    fn poll_hand_in(&mut self, context: &mut Context<'_>, flush: bool) -> Poll<Result<(), SendError>> {
+        let Self { shared, options, parked, bytes, ticket, seat } = self;
+        let mut state = shared.started();
+        // Here, or when it is flushed.
+        state.see_to_it_later();
+        while let Some(message) = parked.front() {
+            let len = message.len();
+            let reserved = ready!(shared.catch_up(&mut state, (seat, context), |state| {
+                state.voice().poll_reserve(len, ticket, context.waker())
+            }));
+            let Some(message) = parked.pop_front() else { break };
+            *bytes -= len;
+            match reserved {
+                Ok(()) => drop(state.enter(message, *options, len, false)?),
+                Err(why) => return Poll::Ready(Err(SendError { message, why })),
+            }
+        }
+        if flush {
+            shared.turn(&mut state);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -47,20 +65,20 @@ impl Sink<Message<'static>> for MessageSink {
     type Error = SendError;
 
     fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.poll_parked(context)
+        if self.parked.len() < MESSAGES && self.bytes < BYTES {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_hand_in(context, false)
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message<'static>) -> Result<(), SendError> {
-        debug_assert!(self.parked.is_none(), "it was ready");
-        self.parked = Some(message);
+        self.bytes += message.len();
+        self.parked.push_back(message);
         Ok(())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        ready!(self.poll_parked(context))?;
-        let mut state = self.shared.lock();
-        self.shared.turn(&mut state);
-        Poll::Ready(Ok(()))
+        self.poll_hand_in(context, true)
     }
 
     fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
@@ -70,16 +88,31 @@ impl Sink<Message<'static>> for MessageSink {
 
 impl Drop for MessageSink {
     fn drop(&mut self) {
+        let mut state = self.shared.lock();
         if let Some(ticket) = self.ticket.take() {
-            let mut state = self.shared.lock();
             let voice = state.voice();
             voice.account.leave(ticket, &mut voice.wakes);
         }
+        for message in self.parked.drain(..) {
+            let len = message.len();
+            if state.voice().account.try_reserve(len).is_err()
+                || state.enter(message, self.options, len, false).is_err()
+            {
+                break;
+            }
+        }
+        drop(state);
+        self.shared.bell.leave(&mut self.seat);
     }
 }
 
 impl fmt::Debug for MessageSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MessageSink").field("is_ready", &self.parked.is_none()).finish_non_exhaustive()
+        f.debug_struct("MessageSink").field("parked", &self.parked.len()).finish_non_exhaustive()
     }
 }
+
+/// How many messages are handed in together.
+const MESSAGES: usize = 32;
+/// How many bytes of them.
+const BYTES: usize = 64 << 10;

@@ -12,7 +12,7 @@ use futures_core::Stream;
 use steadfast_core::State;
 use steadfast_transport::client::Place;
 
-use crate::shared::Shared;
+use crate::{bell::Seat, shared::Shared, voice::Voice};
 
 /// The state of a session: its current value, and its changes as a stream. Each clone remembers what it has seen.
 ///
@@ -22,6 +22,7 @@ pub struct StateWatch {
     shared: Arc<Shared>,
     seen: u64,
     place: Place,
+    seat: Seat,
 }
 
 /// Comes to a state that its watch has not returned yet; to `None` if the client is gone.
@@ -38,7 +39,7 @@ pub struct WaitFor<'a, F> {
 
 impl StateWatch {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, seen: 0, place: Place::default() }
+        Self { shared, seen: 0, place: Place::default(), seat: Seat::default() }
     }
 
     pub(super) const fn shared(&self) -> &Arc<Shared> {
@@ -67,18 +68,20 @@ impl StateWatch {
         mut wanted: impl FnMut(&State) -> bool,
         again: bool,
     ) -> Poll<Option<State>> {
-        let mut state = self.shared.lock();
-        let voice = state.voice();
-        let watched = &mut voice.watched;
-        if (again || watched.version != self.seen) && wanted(&watched.state) {
-            self.seen = watched.version;
-            return Poll::Ready(Some(watched.state.clone()));
-        }
-        if watched.closed {
-            return Poll::Ready(None);
-        }
-        watched.waiters.wait(&mut self.place, context.waker(), &mut voice.wakes);
-        Poll::Pending
+        let Self { shared, seen, place, seat } = self;
+        let mut state = shared.lock();
+        shared.catch_up(&mut state, (seat, context), |state| {
+            let Voice { watched, wakes, .. } = state.voice();
+            if (again || watched.version != *seen) && wanted(&watched.state) {
+                *seen = watched.version;
+                return Poll::Ready(Some(watched.state.clone()));
+            }
+            if watched.closed {
+                return Poll::Ready(None);
+            }
+            watched.waiters.wait(place, context.waker(), wakes);
+            Poll::Pending
+        })
     }
 }
 
@@ -109,7 +112,7 @@ impl<F: FnMut(&State) -> bool + Unpin> Future for WaitFor<'_, F> {
 
 impl Clone for StateWatch {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), seen: self.seen, place: Place::default() }
+        Self { shared: Arc::clone(&self.shared), seen: self.seen, place: Place::default(), seat: Seat::default() }
     }
 }
 
@@ -119,6 +122,8 @@ impl Drop for StateWatch {
             let mut state = self.shared.lock();
             let voice = state.voice();
             voice.watched.waiters.leave(&mut self.place, &mut voice.wakes);
+            drop(state);
+            self.shared.bell.leave(&mut self.seat);
         }
     }
 }

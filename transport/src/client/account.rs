@@ -328,6 +328,13 @@ impl Account {
         }
     }
 
+    /// Whether somebody has a receipt.
+    #[must_use]
+    #[inline]
+    pub fn is_watched(&self) -> bool {
+        !self.entries.ring.is_empty() || !self.entries.old.is_empty()
+    }
+
     /// Messages that were handed in and are not settled, and their bytes.
     #[must_use]
     pub const fn unsettled(&self) -> (u32, usize) {

@@ -3,7 +3,10 @@
 use std::{
     collections::VecDeque,
     fmt,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Poll, Waker},
     time::{Duration, Instant},
 };
@@ -35,10 +38,12 @@ pub struct Notices(Arc<Channel>);
 
 /// All who subscribed to notices.
 #[derive(Debug)]
-pub struct Subscribers(
+pub struct Subscribers {
     /// `None` once the loop is gone.
-    Mutex<Option<Vec<Arc<Channel>>>>,
-);
+    list: Mutex<Option<Vec<Arc<Channel>>>>,
+    /// Whether there may be any.
+    some: AtomicBool,
+}
 
 /// The way from a session to one subscriber, which is gone when nobody else has it.
 struct Channel {
@@ -138,7 +143,7 @@ impl Iterator for Notices {
 impl Default for Subscribers {
     /// Nobody yet.
     fn default() -> Self {
-        Self(Mutex::new(Some(Vec::new())))
+        Self { list: Mutex::new(Some(Vec::new())), some: AtomicBool::new(false) }
     }
 }
 
@@ -148,7 +153,11 @@ impl Subscribers {
     pub fn subscribe(&self) -> Notices {
         let channel = Arc::new(Channel { inner: Mutex::default(), arrived: Condvar::new() });
         match &mut *self.lock() {
-            Some(list) => list.push(Arc::clone(&channel)),
+            Some(list) => {
+                list.push(Arc::clone(&channel));
+                // Within the lock, so that whoever finds the list empty does not overlook it.
+                self.some.store(true, Ordering::Release);
+            }
             None => channel.lock().closed = true,
         }
         Notices(channel)
@@ -158,10 +167,13 @@ impl Subscribers {
     #[must_use = "these tasks wait for it"]
     #[inline]
     pub fn tell(&self, at: Timestamp, notice: &Notice, failure: Option<&Arc<Failure>>) -> Wakes {
+        if self.some.load(Ordering::Acquire) { self.tell_some(at, notice, failure) } else { Wakes::default() }
+    }
+
+    #[cold]
+    fn tell_some(&self, at: Timestamp, notice: &Notice, failure: Option<&Arc<Failure>>) -> Wakes {
         let mut wakes = Wakes::default();
-        if let Some(list) = &mut *self.lock()
-            && !list.is_empty()
-        {
+        if let Some(list) = &mut *self.lock() {
             list.retain(|channel| {
                 let wanted = Arc::strong_count(channel) > 1;
                 if wanted {
@@ -170,6 +182,7 @@ impl Subscribers {
                 }
                 wanted
             });
+            self.some.store(!list.is_empty(), Ordering::Release);
         }
         wakes
     }
@@ -185,7 +198,7 @@ impl Subscribers {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Vec<Arc<Channel>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -163,7 +163,13 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     /// the others waiting.
     #[must_use]
     pub fn settle(&mut self) -> bool {
-        let mut reads = READS;
+        self.settle_within(READS)
+    }
+
+    /// [Settles](Self::settle), but reads at most so often: for a driver whose application takes what came in before it
+    /// wants more.
+    #[must_use]
+    pub fn settle_within(&mut self, mut reads: u32) -> bool {
         let mut unfinished = true;
         for _ in 0..ROUNDS {
             self.dial();
