@@ -162,7 +162,7 @@ fn run_echo(args: &EchoArgs) -> Result<(), String> {
         }
     }
     let ratios = echo::ratios(&rows);
-    report::ratios("better than raw tungstenite by", &ratios);
+    report::ratios("better than raw tungstenite, or async-tungstenite, by", &ratios);
     if args.output.json {
         report::json(&rows, &ratios)?;
     }

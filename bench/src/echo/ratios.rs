@@ -1,21 +1,22 @@
-//! How the session and the wire compare with raw tungstenite.
+//! How the session and the wire compare with raw tungstenite, and with raw async-tungstenite.
 
 use std::collections::BTreeMap;
 
 use super::{
-    clients::{CLIENT, EVENT_LOOP, REFERENCE, SECURE, SECURE_PEERS, WIRE},
+    clients::{ASYNC_CLIENT, ASYNC_REFERENCE, CLIENT, EVENT_LOOP, REFERENCE, SECURE, SECURE_PEERS, WIRE},
     measure::Row,
 };
 use crate::stats::thousandth;
 
 /// Above 1 is better than tungstenite. With a window of many, messages a second; with a window of one, the latency that half
 /// of the messages do not exceed; `cpu`, the client's CPU time a message. `echo` is the whole session on its
-/// user's thread, `client` the one with a thread of its own, `wire` the wire alone. `tls` is the session over TLS, beside the
+/// user's thread, `client` the one with a thread of its own, `wire` the wire alone; `async-std`
+/// the one on async-std, beside raw async-tungstenite. `tls` is the session over TLS, beside the
 /// best of the peers over rustls.
 pub(crate) fn ratios(rows: &[Row]) -> BTreeMap<String, f64> {
     let mut ratios = BTreeMap::new();
-    for theirs in rows.iter().filter(|row| row.name == REFERENCE) {
-        for (claim, name) in [("echo", EVENT_LOOP), ("client", CLIENT), ("wire", WIRE)] {
+    for (claim, name, reference) in CLAIMS {
+        for theirs in rows.iter().filter(|row| row.name == reference) {
             let same = |row: &&Row| (row.name, row.window, row.size) == (name, theirs.window, theirs.size);
             let Some(ours) = rows.iter().find(same) else { continue };
             let load = format!("w{} {}", ours.window, ours.size);
@@ -40,3 +41,11 @@ pub(crate) fn ratios(rows: &[Row]) -> BTreeMap<String, f64> {
     }
     ratios
 }
+
+/// Which of ours is compared with which of the peers.
+const CLAIMS: [(&str, &str, &str); 4] = [
+    ("echo", EVENT_LOOP, REFERENCE),
+    ("client", CLIENT, REFERENCE),
+    ("wire", WIRE, REFERENCE),
+    ("async-std", ASYNC_CLIENT, ASYNC_REFERENCE),
+];

@@ -3,6 +3,8 @@
 //! All send clones of one shared payload, or the payload borrowed, whichever their API likes better; all write a window in one
 //! flush. What they read and write at a time is their own choice, or their default.
 
+mod async_std;
+mod async_tungstenite;
 mod client;
 mod event_loop;
 mod fastwebsockets;
@@ -17,6 +19,10 @@ use super::measure::Entry;
 
 /// The name of the client that all are compared with.
 pub(crate) const REFERENCE: &str = "tungstenite";
+/// The whole session on async-std.
+pub(crate) const ASYNC_CLIENT: &str = "steadfast on async-std";
+/// The name of the client that asynchronous ones are compared with.
+pub(crate) const ASYNC_REFERENCE: &str = "async-tungstenite";
 /// The whole session on its user's thread.
 pub(crate) const EVENT_LOOP: &str = "steadfast EventLoop";
 /// The whole session on a thread of its own.
@@ -38,6 +44,8 @@ pub(crate) fn all() -> Vec<Entry> {
         Entry::new::<event_loop::Session<true>>("steadfast EventLoop, tungstenite engine"),
         Entry::new::<client::Handle>(CLIENT),
         Entry::new::<tungstenite::Tungstenite>(REFERENCE),
+        Entry::new::<async_std::AsyncStd>(ASYNC_CLIENT),
+        Entry::new::<async_tungstenite::AsyncTungstenite>(ASYNC_REFERENCE),
         Entry::new::<tokio_tungstenite::TokioTungstenite>("tokio-tungstenite"),
         Entry::new::<fastwebsockets::FastWebsockets>("fastwebsockets"),
         Entry::new::<sockudo::Sockudo>("sockudo-ws"),
