@@ -38,7 +38,7 @@ not_run() {
 unshare --mount true 2> /dev/null || not_run 'no mount namespace can be made'
 if ! command -v tinyproxy > /dev/null || ! command -v danted > /dev/null; then
     command -v apt-get > /dev/null || not_run 'tinyproxy and danted are not installed, and there is no apt-get'
-    # The packages would start services of their own; `policy-rc.d` forbids it where there is none yet.
+    # In runlevel 1 the packages do not start services of their own.
     log=$(mktemp)
     if ! { apt-get update && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
         apt-get install -y --no-install-recommends tinyproxy dante-server; } > "$log" 2>&1; then
