@@ -151,6 +151,7 @@ impl State {
         self.rung = false;
         let Life::Alive(machinery) = &mut self.life else { return false };
         let Machinery { pump, shared, mailbox, commands } = &mut **machinery;
+        shared.take_buffers();
         if mem::take(&mut pump.application().resumes) {
             pump.resume_reads();
         }
@@ -192,6 +193,7 @@ impl State {
         let (messages, bytes) = pump.session().unsettled();
         let Voice { account, wakes, .. } = pump.application();
         account.recount(u32::try_from(messages).unwrap_or(u32::MAX), bytes, wakes);
+        shared.leave_buffers();
         unfinished || connects
     }
 

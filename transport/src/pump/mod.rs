@@ -12,6 +12,7 @@ mod link;
 mod machine;
 mod mailbox;
 mod outgoing;
+mod shared;
 mod turn;
 
 use std::{
@@ -26,7 +27,8 @@ pub use self::{
     application::{Application, Reads, Requests},
     gate::Connects,
     mailbox::{Command, Mailbox, Remote, SendError},
-    turn::{Shared, Turn},
+    shared::Shared,
+    turn::Turn,
 };
 use crate::{
     endpoint::Endpoint,

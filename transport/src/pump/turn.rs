@@ -1,6 +1,6 @@
 //! One session's turn: events in, actions out, until there is nothing left to do.
 
-use std::{collections::VecDeque, mem, num::NonZeroUsize, sync::Arc};
+use std::mem;
 
 use steadfast_core::{
     Cause, ConnId, Event, Message, Stage, Timestamp,
@@ -8,83 +8,20 @@ use steadfast_core::{
 };
 
 use crate::{
-    dial::{Answer, Dialing, Lent, Progress, Resolver, Stream},
+    dial::{Answer, Dialing, Lent, Progress, Stream},
     engine::{Engine, Incoming},
     failure::{Failure, unix_now},
     net::Net,
     pump::{
-        Mailbox, Pump,
+        Pump,
         application::{Application, Requests},
-        gate::{Connects, Gate},
         hands::Hands,
         link::{Connection, Ending, Link, Read},
         machine::Machine,
         outgoing::{Outgoing, keep},
+        shared::{READ_BUFFER, Shared},
     },
 };
-
-/// What all sessions of a loop share.
-pub struct Shared<N> {
-    /// Where sockets come from.
-    pub net: N,
-    pub(super) resolver: Resolver,
-    /// How many may connect at the same time.
-    gate: Gate,
-    /// The one read buffer.
-    pub(super) buffer: Vec<u8>,
-    /// The write buffer of whoever needs one next.
-    pub(super) spare: Buffer,
-    /// The assembly buffer of whoever needs one next.
-    pub(super) assembly: Buffer,
-    /// What follows from the actions of the session whose turn it is. Empty between turns.
-    pub(super) events: VecDeque<Event<'static>>,
-}
-
-impl<N: Net> Shared<N> {
-    /// What the sessions of a thread share: sockets, a resolver that answers to this mailbox, buffers.
-    #[must_use]
-    pub fn new(net: N, mailbox: &Arc<Mailbox>) -> Self {
-        Self {
-            net,
-            resolver: Resolver::new(Arc::clone(mailbox)),
-            gate: Gate::default(),
-            buffer: vec![0; READ_BUFFER],
-            spare: Buffer::new(),
-            assembly: Buffer::new(),
-            events: VecDeque::new(),
-        }
-    }
-
-    /// The slots of the sessions that waited for this name's addresses, which they are to be
-    /// [told](Turn::resolved).
-    #[must_use]
-    pub fn answered(&mut self, name: &str) -> Vec<usize> {
-        self.resolver.answered(name)
-    }
-
-    /// Changes how many sessions may connect at the same time.
-    pub const fn set_max_connects(&mut self, most: NonZeroUsize) {
-        self.gate.set_most(most);
-    }
-
-    /// How many sessions connect, or wait for their turn to.
-    #[must_use]
-    pub fn connects(&self) -> Connects {
-        self.gate.connects()
-    }
-
-    /// The slot of the session whose turn it is to connect, which it is to be [told](Turn::connect); `None` if none
-    /// waits, or there is no room.
-    #[must_use]
-    pub fn next_to_connect(&self) -> Option<usize> {
-        self.gate.next()
-    }
-
-    /// Forgets what a session that is gone had asked for.
-    pub fn forget(&mut self) {
-        self.events.clear();
-    }
-}
 
 /// A session and what it needs to have its turn. Whatever it is told, it has to [settle](Self::settle) before the driver
 /// waits.
@@ -290,6 +227,9 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     /// often it may read before they do.
     fn read(&mut self, mut budget: u32) -> u32 {
         let mut buffer = mem::take(&mut self.shared.buffer);
+        if buffer.is_empty() {
+            buffer = vec![0; READ_BUFFER];
+        }
         while budget > 0 && self.read_once(&mut buffer) {
             budget -= 1;
         }
@@ -476,5 +416,3 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
 const READS: u32 = 16;
 /// How often reading may follow from writing, and writing from reading, before the others have their turn.
 const ROUNDS: u32 = 16;
-/// How large the one read buffer is.
-const READ_BUFFER: usize = 64 << 10;
