@@ -14,7 +14,7 @@ use steadfast_mio::{
 use steadfast_sim::mock::{Authority, Certificate, MockServer, Script, ServerTls};
 
 /// What can be put to the test.
-const TRANSPORTS: [(&str, Attempt); 1] = [("mio", over_mio)];
+const TRANSPORTS: [(&str, Attempt); 2] = [("mio", over_mio), ("async-std", over_async_std)];
 
 /// Connects once, sends a message and takes its echo; or says why there was no connection.
 type Attempt = fn(Endpoint) -> Result<Result<(), Cause>, String>;
@@ -154,6 +154,31 @@ fn over_mio(endpoint: Endpoint) -> Result<Result<(), Cause>, String> {
     let outcome = receipt.wait_timeout(PATIENCE);
     let good = echo.as_text() == Some("through the proxy") && outcome.as_ref().is_some_and(Outcome::is_confirmed);
     if good { Ok(Ok(())) } else { Err(format!("came back: {echo:?}; {outcome:?}")) }
+}
+
+/// See [`Attempt`].
+fn over_async_std(endpoint: Endpoint) -> Result<Result<(), Cause>, String> {
+    use steadfast_async_std::Client;
+
+    let config = Config::builder().max_attempts(0).build().map_err(|error| error.to_string())?;
+    let client = Client::new(Client::to(endpoint).config(config)).map_err(|error| error.to_string())?;
+    client.start();
+    let talk = async {
+        let settled = |state: &State| matches!(state.kind(), StateKind::Open | StateKind::Stopped);
+        match client.state().wait_for(settled).await {
+            Some(State::Open { .. }) => {}
+            Some(State::Stopped { cause: StopCause::Terminal(cause) | StopCause::Exhausted(cause) }) => {
+                return Ok(Err(cause));
+            }
+            other => return Err(format!("neither open nor stopped: {other:?}")),
+        }
+        let receipt = client.send("through the proxy").await.map_err(|error| error.to_string())?;
+        let echo = client.receive().await.map_err(|error| error.to_string())?;
+        let outcome = receipt.await;
+        let good = echo.as_text() == Some("through the proxy") && outcome.is_confirmed();
+        if good { Ok(Ok(())) } else { Err(format!("came back: {echo:?}; {outcome:?}")) }
+    };
+    async_std::task::block_on(async_std::future::timeout(PATIENCE, talk)).map_err(|_| "not in time".to_owned())?
 }
 
 /// Far longer than anything here takes.

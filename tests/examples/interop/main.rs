@@ -5,15 +5,21 @@
 //! what it is expected to agree to. Prints a line for each check, `ok: ...` or `failed: ...`; the exit code is 1 if one
 //! failed. `interop transports` prints what can be tested, a line each.
 
+mod async_std;
 mod checks;
 mod mio;
 
 use std::{env, process::ExitCode};
 
-use steadfast_core::{Cause, CloseFrame, Message, StopCause};
+use steadfast_core::{
+    Cause, CloseFrame, Message, StopCause,
+    config::Config,
+    wire::deflate::{Offer, Options},
+};
+use steadfast_mio::{EngineKind, WireOptions};
 
 /// What can be put to the test.
-const TRANSPORTS: [(&str, Connect); 1] = [("mio", mio::connect)];
+const TRANSPORTS: [(&str, Connect); 2] = [("mio", mio::connect), ("async-std", async_std::connect)];
 
 /// Begins a session that connects once.
 type Connect = fn(&Ask<'_>) -> Result<Box<dyn Conversation>, String>;
@@ -112,4 +118,27 @@ fn cause(of: &StopCause) -> Option<&Cause> {
         StopCause::Terminal(cause) | StopCause::Exhausted(cause) => Some(cause),
         _ => None,
     }
+}
+
+fn engine(ask: &Ask<'_>) -> Result<EngineKind, String> {
+    match ask.engine {
+        "native" => {
+            let offer =
+                || Offer::new(Options { threshold: 0, ..Options::default() }).map_err(|error| error.to_string());
+            let compression = ask.compress.then(offer).transpose()?;
+            Ok(EngineKind::Native(WireOptions {
+                compression,
+                fragment_bytes: ask.fragment_bytes,
+                ..WireOptions::default()
+            }))
+        }
+        "tungstenite" => Ok(EngineKind::Tungstenite),
+        other => Err(format!("no such engine: `{other}`; there are `native` and `tungstenite`")),
+    }
+}
+
+/// One connection, and room for everything that a check sends.
+fn config() -> Result<Config, String> {
+    let config = Config::builder().max_attempts(0).outbox_bounds(1 << 20, 256 << 20).build();
+    config.map_err(|error| error.to_string())
 }

@@ -3,35 +3,15 @@
 use std::time::Duration;
 
 use steadfast_mio::{
-    Client, EngineKind, Outcome, Receipt, WireOptions,
-    core::{
-        CloseFrame, Message, State, StateKind, StopCause,
-        config::Config,
-        wire::deflate::{Offer, Options},
-    },
+    Client, Outcome, Receipt,
+    core::{CloseFrame, Message, State, StateKind, StopCause},
 };
 
 use super::{Ask, Conversation};
 
 /// See [`super::Connect`].
 pub(crate) fn connect(ask: &Ask<'_>) -> Result<Box<dyn Conversation>, String> {
-    let engine = match ask.engine {
-        "native" => {
-            let offer =
-                || Offer::new(Options { threshold: 0, ..Options::default() }).map_err(|error| error.to_string());
-            let compression = ask.compress.then(offer).transpose()?;
-            EngineKind::Native(WireOptions {
-                compression,
-                fragment_bytes: ask.fragment_bytes,
-                ..WireOptions::default()
-            })
-        }
-        "tungstenite" => EngineKind::Tungstenite,
-        other => return Err(format!("no such engine: `{other}`; there are `native` and `tungstenite`")),
-    };
-    let config = Config::builder().max_attempts(0).outbox_bounds(1 << 20, 256 << 20).build();
-    let config = config.map_err(|error| error.to_string())?;
-    let mut builder = Client::builder(&ask.url).engine(engine).config(config);
+    let mut builder = Client::builder(&ask.url).engine(super::engine(ask)?).config(super::config()?);
     for subprotocol in ask.subprotocols {
         builder = builder.subprotocol(subprotocol);
     }
