@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the 517 cases of the Autobahn conformance suite against our client.
 #
-#     tests/autobahn.sh [--engine native|tungstenite] [--transport mio|async-std] [--expect N]
+#     tests/autobahn.sh [--engine native|tungstenite|async-tungstenite] [--transport mio|async-std] [--expect N]
 #
 # Needs cargo, and Python 3.10 or newer with venv and pip; the suite (PyPI's kosoku, pinned) is installed into a virtual
 # environment below the target directory. Prints the failures, then how many cases ended in which way, and last one line
@@ -19,7 +19,7 @@ transport=mio
 expected=517
 
 usage() {
-    printf 'usage: tests/autobahn.sh [--engine native|tungstenite] [--transport mio|async-std] [--expect N]\n' >&2
+    printf 'usage: tests/autobahn.sh [--engine native|tungstenite|async-tungstenite] [--transport mio|async-std] [--expect N]\n' >&2
     exit 2
 }
 

@@ -77,7 +77,8 @@ fn engine(name: &str, offer: Offer) -> Result<EngineKind, Box<dyn Error>> {
     match name {
         "native" => Ok(EngineKind::Native(WireOptions { compression: Some(offer), ..WireOptions::default() })),
         "tungstenite" => Ok(EngineKind::Tungstenite),
-        _ => Err(format!("no such engine: `{name}`; there are `native` and `tungstenite`").into()),
+        "async-tungstenite" => Ok(EngineKind::AsyncTungstenite),
+        _ => Err(format!("no such engine: `{name}`; there are `native`, `tungstenite` and `async-tungstenite`").into()),
     }
 }
 

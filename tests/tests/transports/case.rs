@@ -84,7 +84,8 @@ impl Case {
     fn engine_kind(self) -> EngineKind {
         match (self.engine, self.transport) {
             (Engine::Native, _) => EngineKind::Native(WireOptions::default()),
-            (Engine::Foreign, Transport::Mio | Transport::AsyncStd) => EngineKind::Tungstenite,
+            (Engine::Foreign, Transport::Mio) => EngineKind::Tungstenite,
+            (Engine::Foreign, Transport::AsyncStd) => EngineKind::AsyncTungstenite,
         }
     }
 

@@ -18,6 +18,9 @@ use crate::{bell::Seat, shared::Shared};
 /// accepted by the session, which from then on owes each of them a verdict (see the
 /// [notices](crate::Client::notices)). To close it flushes it, and leaves the client open.
 ///
+/// What the session refuses, because it cannot confirm it, say, comes back as an error of the next flush (of one of them,
+/// where several sinks are in use), and all of it as notices.
+///
 /// Up to 32 messages, or 64 KiB, wait in the sink itself to be handed in together, until it is flushed. What was not flushed
 /// is handed in when the sink is dropped, as far as there is room.
 pub struct MessageSink {
@@ -57,7 +60,10 @@ impl MessageSink {
         if flush {
             shared.turn(&mut state);
         }
-        Poll::Ready(Ok(()))
+        match state.voice().refused.take() {
+            Some(refused) => Poll::Ready(Err(refused)),
+            None => Poll::Ready(Ok(())),
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! What the tests share: servers on loopback, each connection on a thread of its own, and a client that retries at once.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     net::{SocketAddr, TcpListener, TcpStream},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::Poll,
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -98,6 +100,21 @@ pub(crate) fn echo(mut socket: WebSocket<TcpStream>) {
             return;
         }
     }
+}
+
+/// Polls a future so often, and says whether it came to its end. It is dropped then.
+pub(crate) async fn poll_times<T>(times: usize, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    let mut polled = 0;
+    poll_fn(|context| {
+        if polled == times {
+            return Poll::Ready(None);
+        }
+        polled += 1;
+        // Whatever wakes it wakes this, too.
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
 }
 
 /// Ends the stream with a RST.

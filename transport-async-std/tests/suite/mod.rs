@@ -1,4 +1,7 @@
 //! What has to hold on every engine.
 
+mod backpressure;
+mod cancel;
 mod common;
 mod echo;
+mod endings;

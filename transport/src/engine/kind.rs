@@ -21,6 +21,10 @@ pub enum EngineKind {
     /// [tungstenite](https://docs.rs/tungstenite), which neither compresses nor fragments; for comparison.
     #[cfg(feature = "tungstenite")]
     Tungstenite,
+    /// [async-tungstenite](https://docs.rs/async-tungstenite), which is tungstenite behind a stream and a sink; for
+    /// comparison.
+    #[cfg(feature = "async-tungstenite")]
+    AsyncTungstenite,
 }
 
 /// How the native engine makes bytes of messages, and what it puts up with. The largest message is set by

@@ -3,6 +3,10 @@
 //! An engine never sees a socket. What it wants on the wire it appends to a buffer of the driver's, at once and in
 //! order, so that the driver knows each message's place in the stream of bytes.
 
+#[cfg(feature = "async-tungstenite")]
+mod async_tungstenite;
+#[cfg(any(feature = "tungstenite", feature = "async-tungstenite"))]
+mod foreign;
 mod kind;
 mod native;
 #[cfg(test)]
@@ -50,7 +54,7 @@ enum Phase {
 
 /// What messages are made of and put into, once the WebSocket is open.
 #[cfg_attr(
-    feature = "tungstenite",
+    any(feature = "tungstenite", feature = "async-tungstenite"),
     expect(clippy::large_enum_variant, reason = "nearly every one is of the large variant, and in a box already")
 )]
 #[derive(Debug)]
@@ -58,6 +62,8 @@ enum Socket {
     Native(Native),
     #[cfg(feature = "tungstenite")]
     Tungstenite(Box<tungstenite::Tungstenite>),
+    #[cfg(feature = "async-tungstenite")]
+    AsyncTungstenite(Box<async_tungstenite::AsyncTungstenite>),
 }
 
 /// What bytes came to.
@@ -123,6 +129,8 @@ impl Engine {
             Phase::Open(Socket::Native(socket)) => socket.next(input, assembly, out),
             #[cfg(feature = "tungstenite")]
             Phase::Open(Socket::Tungstenite(socket)) => socket.next(input, out),
+            #[cfg(feature = "async-tungstenite")]
+            Phase::Open(Socket::AsyncTungstenite(socket)) => socket.next(input, out),
             Phase::Upgrading(_) => self.upgrade(input),
             Phase::Over => {
                 *input = &[];
@@ -166,6 +174,10 @@ impl Engine {
             #[cfg(feature = "tungstenite")]
             EngineKind::Tungstenite => {
                 Socket::Tungstenite(Box::new(tungstenite::Tungstenite::new(self.max_message_bytes)))
+            }
+            #[cfg(feature = "async-tungstenite")]
+            EngineKind::AsyncTungstenite => {
+                Socket::AsyncTungstenite(Box::new(async_tungstenite::AsyncTungstenite::new(self.max_message_bytes)))
             }
         }
     }
@@ -211,6 +223,8 @@ impl Engine {
             Phase::Open(Socket::Native(socket)) => socket.send(message, out),
             #[cfg(feature = "tungstenite")]
             Phase::Open(Socket::Tungstenite(socket)) => socket.send(message, out),
+            #[cfg(feature = "async-tungstenite")]
+            Phase::Open(Socket::AsyncTungstenite(socket)) => socket.send(message, out),
             Phase::Upgrading(_) | Phase::Over => false,
         }
     }
@@ -241,6 +255,8 @@ impl Engine {
             Phase::Open(Socket::Native(socket)) => socket.ping(payload, out),
             #[cfg(feature = "tungstenite")]
             Phase::Open(Socket::Tungstenite(socket)) => socket.ping(payload, out),
+            #[cfg(feature = "async-tungstenite")]
+            Phase::Open(Socket::AsyncTungstenite(socket)) => socket.ping(payload, out),
             Phase::Upgrading(_) | Phase::Over => false,
         }
     }
@@ -251,6 +267,8 @@ impl Engine {
             Phase::Open(Socket::Native(socket)) => socket.close(frame, out),
             #[cfg(feature = "tungstenite")]
             Phase::Open(Socket::Tungstenite(socket)) => socket.close(frame, out),
+            #[cfg(feature = "async-tungstenite")]
+            Phase::Open(Socket::AsyncTungstenite(socket)) => socket.close(frame, out),
             Phase::Upgrading(_) | Phase::Over => {}
         }
     }

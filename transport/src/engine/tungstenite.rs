@@ -5,21 +5,13 @@ use std::{
     io::{self, Read, Write},
 };
 
-use bytes::Bytes;
-use bytestring::ByteString;
-use steadfast_core::{CloseCode, CloseFrame, Message, PingPayload, Text, wire::Buffer};
+use steadfast_core::{CloseCode, CloseFrame, Message, PingPayload, wire::Buffer};
 use tungstenite::{
-    Error, Message as Inner, Utf8Bytes,
-    protocol::{
-        CloseFrame as InnerCloseFrame, Role, WebSocketConfig, WebSocketContext,
-        frame::{
-            Frame,
-            coding::{Data, OpCode},
-        },
-    },
+    Error, Message as Inner,
+    protocol::{Role, WebSocketContext},
 };
 
-use super::Incoming;
+use super::{Incoming, foreign};
 use crate::failure::Failure;
 
 /// A WebSocket of tungstenite's, open.
@@ -34,12 +26,7 @@ struct Pipe<'a, 'i> {
 
 impl Tungstenite {
     pub(super) fn new(max_message_bytes: usize) -> Self {
-        let limits = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0)
-            .max_message_size(Some(max_message_bytes))
-            .max_frame_size(Some(max_message_bytes));
-        Self(WebSocketContext::new(Role::Client, Some(limits)))
+        Self(WebSocketContext::new(Role::Client, Some(foreign::limits(max_message_bytes))))
     }
 
     pub(super) fn next(&mut self, input: &mut &[u8], out: &mut Buffer) -> Option<Incoming<'static>> {
@@ -47,10 +34,10 @@ impl Tungstenite {
             // A server that pings and reads nothing must not fill the memory with its pongs. RFC 6455 §5.5.3 asks only
             // for the latest of them, and that one is as stuck as the others.
             let mut nowhere = Buffer::new();
-            let to = if out.len() > MAX_BACKLOG { &mut nowhere } else { &mut *out };
+            let to = if out.len() > foreign::MAX_BACKLOG { &mut nowhere } else { &mut *out };
             let mut pipe = Pipe { input: &mut *input, out: to };
             match self.0.read(&mut pipe) {
-                Ok(Inner::Text(text)) => match text_of(text) {
+                Ok(Inner::Text(text)) => match foreign::text_of(text) {
                     Some(text) => return Some(Incoming::Message(Message::text(text))),
                     None => return Some(self.fail(CloseCode::INVALID_PAYLOAD, "text that is not UTF-8", out)),
                 },
@@ -66,29 +53,24 @@ impl Tungstenite {
                 Ok(Inner::Close(frame)) => {
                     // The reply to it.
                     let _ = self.0.flush(&mut Pipe { input, out });
-                    return Some(Incoming::Closed(close_frame(frame)));
+                    return Some(Incoming::Closed(foreign::close_frame(frame)));
                 }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                Err(error) => return Some(self.fail(code_of(&error), &error, out)),
+                Err(error) => return Some(self.fail(foreign::code_of(&error), &error, out)),
             }
         }
     }
 
     pub(super) fn send(&mut self, message: &Message<'_>, out: &mut Buffer) -> bool {
-        let (kind, payload) = match message {
-            Message::Text(text) => (Data::Text, text_bytes(text)),
-            Message::Binary(bytes) => (Data::Binary, bytes.clone().into_bytes()),
-        };
-        // A frame, and not a text message, whose text would be judged once more.
-        self.write(Inner::Frame(Frame::message(payload, OpCode::Data(kind), true)), out)
+        self.write(foreign::outgoing(message), out)
     }
 
     pub(super) fn ping(&mut self, payload: PingPayload, out: &mut Buffer) -> bool {
-        self.write(Inner::Ping(Bytes::copy_from_slice(&payload.0)), out)
+        self.write(foreign::ping(payload), out)
     }
 
     pub(super) fn close(&mut self, frame: &CloseFrame, out: &mut Buffer) {
-        let frame = InnerCloseFrame { code: frame.code.0.into(), reason: frame.reason.as_str().into() };
+        let frame = foreign::inner_close_frame(frame);
         let _ = self.0.close(&mut Pipe { input: &mut &[][..], out }, Some(frame));
     }
 
@@ -128,38 +110,6 @@ impl fmt::Debug for Tungstenite {
     }
 }
 
-/// The text as the session's type. It is checked a second time, which is cheaper than a copy.
-fn text_of(text: Utf8Bytes) -> Option<ByteString> {
-    ByteString::try_from(Bytes::from(text)).ok()
-}
-
-fn text_bytes(text: &Text<'_>) -> Bytes {
-    text.clone().into_byte_string().into_bytes()
-}
-
-fn close_frame(frame: Option<InnerCloseFrame>) -> CloseFrame {
-    match frame {
-        Some(frame) => CloseFrame { code: CloseCode(frame.code.into()), reason: frame.reason.as_str().to_owned() },
-        None => CloseFrame { code: CloseCode::NO_STATUS, reason: String::new() },
-    }
-}
-
-/// The close code that a violation demands (RFC 6455 §7.4.1).
-fn code_of(error: &Error) -> CloseCode {
-    match error {
-        Error::Utf8(_) => CloseCode::INVALID_PAYLOAD,
-        Error::Capacity(_) => CloseCode::TOO_BIG,
-        _ => CloseCode::PROTOCOL_ERROR,
-    }
-}
-
-/// From how many bytes on that the operating system did not take pings are not answered: far beyond the window that the
-/// session keeps by default (1 MiB).
-const MAX_BACKLOG: usize = 4 << 20;
-/// How much tungstenite copies, after zeroing it, from the driver's read buffer at a time; each open connection keeps as
-/// much.
-const READ_BUFFER: usize = 4 << 10;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,15 +126,15 @@ mod tests {
             assert!(engine.next(&mut input, &mut out).is_none());
         }
         // Twelve megabytes of pings. What the last one before the bound appends is beyond it.
-        assert!((MAX_BACKLOG..MAX_BACKLOG + 1_000).contains(&out.len()), "{} bytes", out.len());
+        assert!((foreign::MAX_BACKLOG..foreign::MAX_BACKLOG + 1_000).contains(&out.len()), "{} bytes", out.len());
         // Somebody reads at last: the next ping is answered.
         out.clear();
         assert!(engine.next(&mut &ping[..], &mut out).is_none());
         assert_eq!(out.len(), 2 + 4 + 125);
         out.clear();
-        out.append(MAX_BACKLOG + 1).fill(0);
+        out.append(foreign::MAX_BACKLOG + 1).fill(0);
         let closed = engine.next(&mut &[0x88, 2, 3, 232][..], &mut out);
         assert!(matches!(closed, Some(Incoming::Closed(_))), "{closed:?}");
-        assert_eq!(out.len(), MAX_BACKLOG + 1 + 2 + 4 + 2);
+        assert_eq!(out.len(), foreign::MAX_BACKLOG + 1 + 2 + 4 + 2);
     }
 }

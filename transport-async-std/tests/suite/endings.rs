@@ -1,0 +1,138 @@
+//! What is left when a client is gone: nothing.
+
+use std::{
+    io::Read,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
+
+use async_std::task;
+use futures_util::StreamExt;
+use steadfast_async_std::{
+    Client,
+    core::{CloseFrame, Refusal, StateKind, Verdict},
+};
+
+use super::common::{SOON, Server, build, connect, run, soon};
+
+#[test]
+fn dropping_a_thousand_clients_closes_their_sockets_and_ends_their_tasks() {
+    run(async {
+        let (tell, ended) = mpsc::channel();
+        let server = Server::accept(move |socket, _| {
+            let mut stream = socket.into_inner();
+            let _ = stream.read_to_end(&mut Vec::new());
+            let _ = tell.send(());
+        });
+        for _ in 0..20 {
+            let mut notices = Vec::new();
+            for _ in 0..50 {
+                let mut builder = build(&server.url());
+                notices.push(builder.notices());
+                drop(soon(builder.connect()).await.expect("a connection"));
+            }
+            for notices in notices {
+                soon(notices.collect::<Vec<_>>()).await;
+            }
+        }
+        for _ in 0..1_000 {
+            ended.recv_timeout(SOON).expect("the end of a connection");
+        }
+    });
+}
+
+#[test]
+fn a_clone_keeps_the_session_and_the_last_takes_it_along() {
+    run(async {
+        let server = Server::echo();
+        let client = connect(&server.url()).await;
+        let (clone, mut state) = (client.clone(), client.state());
+        drop(client);
+        assert!(clone.send("on").await.expect("room").await.is_confirmed());
+        drop(clone);
+        while soon(state.changed()).await.is_some() {}
+        assert_eq!(state.current().kind(), StateKind::Stopped);
+    });
+}
+
+#[test]
+fn whoever_waits_when_the_client_goes_is_told_so() {
+    run(async {
+        let server = Server::accept(|socket, _| {
+            let _ = socket.into_inner().read_to_end(&mut Vec::new());
+        });
+        let client = connect(&server.url()).await;
+        let messages = client.messages().expect("a queue");
+        let receiver = task::spawn(async move { messages.receive().await });
+        let receipt = task::spawn(client.send("lost").await.expect("room"));
+        drop(client);
+        assert!(soon(receiver).await.is_err());
+        let verdict = soon(receipt).await.verdict();
+        assert!(matches!(verdict, Some(Verdict::InDoubt | Verdict::Dropped(_))), "{verdict:?}");
+    });
+}
+
+#[test]
+fn many_tasks_send_stop_and_drop_at_once_and_every_message_has_an_outcome_or_comes_back() {
+    run(async {
+        let server = Server::echo();
+        for round in 0..20 {
+            let client = connect(&server.url()).await;
+            let accepted = Arc::new(AtomicUsize::new(0));
+            let senders: Vec<_> = (0..4)
+                .map(|_| {
+                    let (client, accepted) = (client.clone(), Arc::clone(&accepted));
+                    task::spawn(async move {
+                        let mut receipts = Vec::new();
+                        for _ in 0..100 {
+                            match client.send("m").await {
+                                Ok(receipt) => receipts.push(receipt),
+                                Err(error) => {
+                                    assert_eq!((error.why, error.message.as_text()), (Refusal::Stopped, Some("m")));
+                                }
+                            }
+                        }
+                        accepted.fetch_add(receipts.len(), Ordering::SeqCst);
+                        receipts
+                    })
+                })
+                .collect();
+            if round % 2 == 0 {
+                client.stop(CloseFrame::NORMAL, Some(Duration::from_millis(1)));
+            }
+            drop(client);
+            for sender in senders {
+                for receipt in soon(sender).await {
+                    soon(receipt).await;
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_client_whose_executor_is_blocked_is_served_by_whoever_waits() {
+    run(async {
+        let server = Server::echo();
+        let client: Client = connect(&server.url()).await;
+        let (release, blocked) = mpsc::channel::<()>();
+        let blocked = Arc::new(std::sync::Mutex::new(blocked));
+        let blockers: Vec<_> = (0..8)
+            .map(|_| {
+                let blocked = Arc::clone(&blocked);
+                task::spawn(async move { drop(blocked.lock().map(|blocked| blocked.recv())) })
+            })
+            .collect();
+        let receipt = client.send("through").await.expect("room");
+        assert_eq!(client.receive().await.expect("an echo").as_text(), Some("through"));
+        assert!(receipt.await.is_confirmed());
+        drop(release);
+        for blocker in blockers {
+            soon(blocker).await;
+        }
+    });
+}
