@@ -323,6 +323,7 @@ fn begin(kind: &EngineKind, request: Cow<'_, Request>, nonce: [u8; 16], out: &mu
 }
 
 #[cfg(not(feature = "deflate"))]
+#[expect(clippy::needless_pass_by_value, reason = "where there is compression, it is changed")]
 fn begin(_kind: &EngineKind, request: Cow<'_, Request>, nonce: [u8; 16], out: &mut Buffer) -> Handshake {
     request.begin(nonce, out)
 }

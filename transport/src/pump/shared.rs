@@ -64,7 +64,7 @@ impl<N: Net> Shared<N> {
     }
 
     /// The slots of the sessions that waited for this name's addresses, which they are to be
-    /// [told](Turn::resolved).
+    /// [told](crate::pump::Turn::resolved).
     #[must_use]
     pub fn answered(&mut self, name: &str) -> Vec<usize> {
         self.resolver.answered(name)
@@ -81,8 +81,8 @@ impl<N: Net> Shared<N> {
         self.gate.connects()
     }
 
-    /// The slot of the session whose turn it is to connect, which it is to be [told](Turn::connect); `None` if none
-    /// waits, or there is no room.
+    /// The slot of the session whose turn it is to connect, which it is to be [told](crate::pump::Turn::connect); `None`
+    /// if none waits, or there is no room.
     #[must_use]
     pub fn next_to_connect(&self) -> Option<usize> {
         self.gate.next()
