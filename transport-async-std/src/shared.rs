@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use steadfast_core::{Event, Timestamp, Verdict};
+use steadfast_core::{CloseFrame, Event, Timestamp, Verdict};
 use steadfast_transport::client::{Account, Parts};
 
 use crate::{
@@ -74,20 +74,37 @@ impl Shared {
 
     #[cold]
     fn start(self: &Arc<Self>) {
-        if !self.started.swap(true, Ordering::AcqRel) {
-            self.lock().ask(Event::Start);
-            runtime::spawn(Task::new(Arc::clone(self)));
+        let mut state = self.lock();
+        // Whoever stopped it before it began does not want it to begin.
+        if state.voice().account.is_shut() || self.started.swap(true, Ordering::AcqRel) {
+            return;
         }
+        state.ask(Event::Start);
+        drop(state);
+        runtime::spawn(Task::new(Arc::clone(self)));
     }
 
     /// Starts a session that has stopped, or never was started.
     pub(crate) fn start_again(self: &Arc<Self>) {
-        let first = !self.started.load(Ordering::Relaxed);
-        let mut state = self.started();
+        let mut state = self.lock();
         state.voice().account.start();
         state.voice().told.unsettled = None;
-        if !first {
-            state.ask(Event::Start);
+        state.ask(Event::Start);
+        let first = !self.started.swap(true, Ordering::AcqRel);
+        drop(state);
+        if first {
+            runtime::spawn(Task::new(Arc::clone(self)));
+        }
+    }
+
+    /// Stops the session. One that never began has no task that could see to it.
+    pub(crate) fn stop(&self, frame: CloseFrame, drain: Option<Duration>) {
+        let mut state = self.lock();
+        let voice = state.voice();
+        voice.account.stop(&mut voice.wakes);
+        state.ask(Event::Stop { frame, drain });
+        if !self.started.load(Ordering::Acquire) {
+            self.turn(&mut state);
         }
     }
 

@@ -151,7 +151,7 @@ impl Voice {
     pub(crate) fn leave(&mut self, queue: usize, place: &mut Place) {
         let Some(Some(queue)) = self.queues.get_mut(queue) else { return };
         if queue.waiters.leave(place, &mut self.wakes) && !queue.backlog.is_empty() {
-            queue.waiters.wake_one(&mut self.wakes);
+            queue.waiters.wake_all(&mut self.wakes);
         }
     }
 
@@ -260,7 +260,8 @@ impl Application for Voice {
 impl Queue {
     #[inline]
     fn push(&mut self, message: Message<'static>, wakes: &mut Wakes) -> bool {
-        self.waiters.wake_one(wakes);
+        // All: one that is polled as a stream may have stopped to listen without a word.
+        self.waiters.wake_all(wakes);
         self.backlog.push(message)
     }
 }

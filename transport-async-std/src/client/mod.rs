@@ -279,10 +279,7 @@ impl Client {
     /// Stops the session without waiting for it; see [`Event::Stop`]. No message is accepted from here on, and whoever
     /// waits for room is told so. The client stays, and can be [started](Self::start) again.
     pub fn stop(&self, frame: CloseFrame, drain: Option<Duration>) {
-        let mut state = self.lock();
-        let voice = state.voice();
-        voice.account.stop(&mut voice.wakes);
-        state.ask(Event::Stop { frame, drain });
+        self.0.shared.stop(frame, drain);
     }
 
     /// Stops the session and waits until it has stopped: with `drain`, everything accepted is to be settled within that

@@ -99,10 +99,12 @@ impl Permit<'_> {
     /// # Errors
     /// As [`send`](Self::send).
     pub fn send_with(self, message: impl Into<Message<'static>>, options: SendOptions) -> Result<Receipt, SendError> {
+        // The application's code runs before the client is locked.
+        let message = message.into();
         let (shared, bytes) = (self.shared, self.bytes);
         // Its room is used up.
         mem::forget(self);
-        let id = shared.lock().enter(message.into(), options, bytes, true)?;
+        let id = shared.lock().enter(message, options, bytes, true)?;
         Ok(Receipt::new(Arc::clone(shared), id))
     }
 }

@@ -5,7 +5,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use futures_core::Stream;
@@ -35,6 +35,8 @@ pub struct StateChange<'a>(&'a mut StateWatch);
 pub struct WaitFor<'a, F> {
     watch: &'a mut StateWatch,
     wanted: F,
+    /// The last state that was looked at.
+    looked: u64,
 }
 
 impl StateWatch {
@@ -59,22 +61,17 @@ impl StateWatch {
 
     /// Waits until the state is as wanted.
     pub const fn wait_for<F: FnMut(&State) -> bool>(&mut self, wanted: F) -> WaitFor<'_, F> {
-        WaitFor { watch: self, wanted }
+        WaitFor { watch: self, wanted, looked: 0 }
     }
 
-    fn poll(
-        &mut self,
-        context: &mut Context<'_>,
-        mut wanted: impl FnMut(&State) -> bool,
-        again: bool,
-    ) -> Poll<Option<State>> {
-        let Self { shared, seen, place, seat } = self;
+    /// Another state than that of this version, and its own version.
+    fn poll_newer(&mut self, than: u64, context: &mut Context<'_>) -> Poll<Option<(State, u64)>> {
+        let Self { shared, place, seat, .. } = self;
         let mut state = shared.lock();
         shared.catch_up(&mut state, (seat, context), |state| {
             let Voice { watched, wakes, .. } = state.voice();
-            if (again || watched.version != *seen) && wanted(&watched.state) {
-                *seen = watched.version;
-                return Poll::Ready(Some(watched.state.clone()));
+            if watched.version != than {
+                return Poll::Ready(Some((watched.state.clone(), watched.version)));
             }
             if watched.closed {
                 return Poll::Ready(None);
@@ -83,13 +80,21 @@ impl StateWatch {
             Poll::Pending
         })
     }
+
+    fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Option<State>> {
+        let newer = ready!(self.poll_newer(self.seen, context));
+        Poll::Ready(newer.map(|(state, version)| {
+            self.seen = version;
+            state
+        }))
+    }
 }
 
 impl Stream for StateWatch {
     type Item = State;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<State>> {
-        self.poll(context, |_| true, false)
+        self.poll_changed(context)
     }
 }
 
@@ -97,7 +102,7 @@ impl Future for StateChange<'_> {
     type Output = Option<State>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<State>> {
-        self.0.poll(context, |_| true, false)
+        self.0.poll_changed(context)
     }
 }
 
@@ -105,8 +110,16 @@ impl<F: FnMut(&State) -> bool + Unpin> Future for WaitFor<'_, F> {
     type Output = Option<State>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<State>> {
-        let Self { watch, wanted } = &mut *self;
-        watch.poll(context, wanted, true)
+        let Self { watch, wanted, looked } = &mut *self;
+        loop {
+            let Some((state, version)) = ready!(watch.poll_newer(*looked, context)) else { return Poll::Ready(None) };
+            *looked = version;
+            // The client is not locked meanwhile: this is the application's.
+            if wanted(&state) {
+                watch.seen = version;
+                return Poll::Ready(Some(state));
+            }
+        }
     }
 }
 

@@ -78,9 +78,9 @@ fn a_task_that_stood_in_and_does_not_come_is_replaced() {
         // It stands in, and is neither polled again nor dropped.
         let mut idle = client.messages().expect("a queue");
         assert!(poll!(idle.next()).is_pending());
-        let receipt = client.send("m").await.expect("room");
         // Nothing but the verdict is awaited, and by somebody who does not stand in.
         let mut notices = client.notices();
+        let receipt = client.send("m").await.expect("room");
         let verdict = async {
             while let Some(noticed) = notices.next().await {
                 if let Notice::Verdict { .. } = noticed.notice {

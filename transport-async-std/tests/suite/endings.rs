@@ -13,8 +13,8 @@ use std::{
 use async_std::task;
 use futures_util::StreamExt;
 use steadfast_async_std::{
-    Client,
-    core::{CloseFrame, Refusal, StateKind, Verdict},
+    Client, ReceiveError,
+    core::{CloseFrame, Notice, Refusal, State, StateKind, Verdict},
 };
 
 use super::common::{SOON, Server, build, connect, run, soon};
@@ -134,5 +134,46 @@ fn a_client_whose_executor_is_blocked_is_served_by_whoever_waits() {
         for blocker in blockers {
             soon(blocker).await;
         }
+    });
+}
+
+#[test]
+fn a_client_that_is_closed_before_it_began_never_begins() {
+    let server = Server::start(|_, _| ());
+    run(async {
+        let client = Client::new(build(&server.url())).expect("a client");
+        let mut notices = client.notices();
+        assert_eq!(client.close(None).await.state.kind(), StateKind::Stopped);
+        assert_eq!(client.receive().await.map(drop), Err(ReceiveError::Stopped));
+        assert!(client.try_send("too late").is_err());
+        while let Ok(Some(noticed)) = notices.try_receive() {
+            if let Notice::State(transition) = noticed.notice {
+                assert_ne!(transition.to.kind(), StateKind::Connecting);
+            }
+        }
+        // Until somebody says so.
+        client.start();
+        client.state().wait_for(|state| state.kind() == StateKind::Connecting).await.expect("a beginning");
+        drop(notices.next().await);
+    });
+}
+
+#[test]
+fn what_a_wait_looks_for_may_look_at_the_client() {
+    let server = Server::echo();
+    run(async {
+        let client = connect(&server.url()).await;
+        let idle = |state: &State| state.kind() == StateKind::Open && client.unsettled() == (0, 0);
+        assert!(client.state().wait_for(idle).await.is_some());
+    });
+}
+
+#[test]
+fn notices_of_a_client_that_cannot_be_end() {
+    run(async {
+        let mut builder = Client::builder("no url");
+        let mut notices = builder.notices();
+        assert!(Client::new(builder).is_err());
+        assert!(notices.next().await.is_none());
     });
 }

@@ -147,6 +147,13 @@ impl Default for Subscribers {
     }
 }
 
+impl Drop for Subscribers {
+    /// A client that never came to be has no notices either.
+    fn drop(&mut self) {
+        drop(self.close());
+    }
+}
+
 impl Subscribers {
     /// Every notice from here on.
     #[must_use]

@@ -1,6 +1,10 @@
 //! Tasks to be woken once no lock is held.
 
-use std::{mem, task::Waker};
+use std::{
+    mem,
+    panic::{self, AssertUnwindSafe},
+    task::Waker,
+};
 
 /// Tasks that wait no more. To wake one may run, or drop, code that wants the lock under which it was found: they are
 /// collected, and woken when this is dropped, or by [`wake`](Self::wake).
@@ -75,9 +79,8 @@ impl Wakes {
     #[cold]
     fn wake_all(&mut self) {
         for Wake { waker, goes } in self.0.drain(..) {
-            if !goes {
-                waker.wake();
-            }
+            // A waker is the application's. If it panics, which is told on standard error, the others are woken all the same.
+            let _ = panic::catch_unwind(AssertUnwindSafe(|| if goes { drop(waker) } else { waker.wake() }));
         }
     }
 }
