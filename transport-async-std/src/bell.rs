@@ -183,7 +183,8 @@ impl Bell {
         drop((task, stand_in));
     }
 
-    fn wake_task(&self) {
+    /// Wakes the client's task.
+    pub(crate) fn wake_task(&self) {
         if let Some(task) = &self.lock().task {
             task.wake_by_ref();
         }

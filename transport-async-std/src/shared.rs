@@ -135,11 +135,12 @@ impl Shared {
     /// Gives the session its turn here and now.
     pub(crate) fn turn(&self, state: &mut Locked<'_>) {
         let unfinished = state.turn(self.bell.take(), self.now(), READS);
-        if state.deadline().is_some_and(|at| state.armed.is_none_or(|armed| at < armed)) {
-            // The task sets its alarm.
-            self.bell.ring_task();
-        } else if unfinished {
+        if unfinished {
             self.bell.ring_again();
+        }
+        if state.wants_alarm() {
+            // Without ringing: for whoever is here that would be news, which only the task can see to.
+            self.bell.wake_task();
         }
     }
 

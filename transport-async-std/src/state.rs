@@ -29,6 +29,8 @@ pub(crate) struct State {
     rung: bool,
     /// For when the task has set its alarm.
     pub(crate) armed: Option<Timestamp>,
+    /// For when it was asked to set it, since it last had its turn.
+    asked: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -69,6 +71,7 @@ impl State {
             next_id: 1,
             rung: false,
             armed: None,
+            asked: None,
         }
     }
 
@@ -101,6 +104,24 @@ impl State {
             Life::Alive(machinery) => machinery.pump.deadline(),
             Life::Gone(_) | Life::Going => None,
         }
+    }
+
+    /// Whether the task is to be woken to set its alarm earlier; it is asked once.
+    pub(crate) fn wants_alarm(&mut self) -> bool {
+        let Some(at) = self.deadline() else { return false };
+        let wants = [self.armed, self.asked].into_iter().flatten().all(|known| at < known);
+        if wants {
+            self.asked = Some(at);
+        }
+        wants
+    }
+
+    /// The alarm that the task is to set; `None`: the one that is set will do, as it may ring too early.
+    pub(crate) fn alarm(&mut self) -> Option<Timestamp> {
+        self.asked = None;
+        let at = self.deadline().filter(|at| self.armed.is_none_or(|armed| *at < armed))?;
+        self.armed = Some(at);
+        Some(at)
     }
 
     /// Hands in a message, in the place of this many bytes of reserved room; its name.

@@ -26,7 +26,7 @@ type Alarm = Pin<Box<dyn Future<Output = ()> + Send>>;
 enum Next {
     /// There is more to do.
     Again,
-    /// When the next turn has to come.
+    /// When the next turn has to come, if the alarm is to be set anew.
     At(Option<Timestamp>),
     Gone,
 }
@@ -44,15 +44,7 @@ impl Task {
         if state.turn(self.shared.bell.take(), self.shared.now(), READS) {
             return Next::Again;
         }
-        let deadline = state.deadline();
-        match (deadline, state.armed) {
-            (Some(at), armed) if armed.is_none_or(|armed| at < armed) => {
-                state.armed = deadline;
-                Next::At(deadline)
-            }
-            // It rings too early then, and is set again: deadlines mostly move away.
-            _ => Next::At(None),
-        }
+        Next::At(state.alarm())
     }
 
     /// Sets the alarm, if it is to be set anew; whether it has gone off.
