@@ -91,9 +91,15 @@ mod paths {
             let jar = jar_for(target, &["a=1"]);
             assert_eq!((header(&jar, fits), header(&jar, misses)), ("a=1".into(), String::new()), "{target}");
         }
-        for target in ["/chat", "/", "/?x=/y/z"] {
+        for target in ["/chat", "/", "/?x=/y/z", "", "?x=/y/z"] {
             assert_eq!(header(&jar_for(target, &["a=1"]), "/anywhere"), "a=1", "{target}");
         }
+    }
+
+    #[test]
+    fn an_empty_target_is_the_root() {
+        let jar = jar(&["a=1; Path=/"]);
+        assert_eq!((header(&jar, ""), header(&jar, "?q")), ("a=1".into(), "a=1".into()));
     }
 
     #[test]

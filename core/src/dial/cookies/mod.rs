@@ -167,15 +167,16 @@ impl fmt::Debug for Jar {
     }
 }
 
+/// An empty one is the root, as a request has it.
 fn path_of(target: &str) -> &str {
-    target.split('?').next().unwrap_or_default()
+    target.split('?').next().filter(|path| path.starts_with('/')).unwrap_or("/")
 }
 
 /// The directory of the request (RFC 6265 §5.1.4).
 fn default_path(target: &str) -> &str {
     let path = path_of(target);
     match path.rfind('/') {
-        Some(last) if last > 0 && path.starts_with('/') => &path[..last],
+        Some(last) if last > 0 => &path[..last],
         _ => "/",
     }
 }
