@@ -14,8 +14,8 @@ use core::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use steadfast_core::{Stage, 
-    Action, CloseCode, ConnId, Event, Message, MessageId, Notice, PingPayload, SendOptions, Session, Timestamp,
+use steadfast_core::{
+    Action, CloseCode, ConnId, Event, Message, MessageId, Notice, PingPayload, SendOptions, Session, Stage, Timestamp,
     Verdict,
     config::Config,
     wire::{
