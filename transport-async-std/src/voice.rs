@@ -220,6 +220,10 @@ impl Application for Voice {
         if self.held > 0 { Reads::Pause } else { Reads::Continue }
     }
 
+    fn answers_later(&self) -> bool {
+        true
+    }
+
     fn notify(&mut self, at: Timestamp, notice: Notice, _requests: &mut Requests<'_>) {
         self.settle(&notice);
         if let Notice::Verdict { .. } = notice {

@@ -320,6 +320,15 @@ impl Wire {
         self.receiver.is_at_rest()
     }
 
+    /// Whether the frame that begins with this input breaks the protocol by its first byte (RFC 6455 §5.2 and §5.4), so
+    /// that to [receive](Self::receive) it ends the connection. Of what lies behind the first byte it says nothing.
+    ///
+    /// For drivers whose application answers messages elsewhere: it may answer what came before, first.
+    #[must_use]
+    pub fn is_doomed(&self, input: &[u8]) -> bool {
+        self.receiver.is_doomed(input)
+    }
+
     /// What it was made with.
     #[must_use]
     pub const fn config(&self) -> &Config {

@@ -115,6 +115,20 @@ impl Receiver {
         self.stage == Stage::Over
     }
 
+    /// Whether the frame that begins with this input breaks the protocol by its first byte (RFC 6455 §5.2 and §5.4).
+    pub(super) fn is_doomed(&self, input: &[u8]) -> bool {
+        let Some(&first) = input.first() else { return false };
+        if !matches!(self.stage, Stage::Head) || self.head_len != 0 {
+            return false;
+        }
+        #[cfg(feature = "deflate")]
+        let reserved = if self.inflater.is_some() { 0x30 } else { 0x70 };
+        #[cfg(not(feature = "deflate"))]
+        let reserved = 0x70;
+        let opcode = first & 0x0f;
+        first & reserved != 0 || matches!(opcode, 3..=7 | 11..=15) || opcode == 0 && self.message.is_none()
+    }
+
     /// Whether it needs nothing of what is in the assembly buffer: it stands between two messages and nothing of it is
     /// handed out, or nothing more comes.
     pub(super) const fn is_at_rest(&self) -> bool {

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use steadfast_core::{
-    Cause, IoKind, StateKind,
+    Cause, CloseCode, IoKind, StateKind,
     config::{ConfigBuilder, Heartbeat, Pace},
 };
 use steadfast_sim::mock::{Cut, Proxy};
 
-use crate::case::{Case, config};
+use crate::case::{Case, Engine, config};
 
 over_everything!(
+    a_message_can_be_answered_though_what_follows_it_breaks_the_protocol,
     a_server_that_dies_in_the_middle_of_a_frame_is_lost_and_nothing_of_it_is_delivered,
     a_peer_that_is_half_open_is_noticed_by_the_heartbeat,
     a_dead_way_out_is_noticed_though_the_way_in_lives,
@@ -29,6 +30,26 @@ fn a_server_that_dies_in_the_middle_of_a_frame_is_lost_and_nothing_of_it_is_deli
     let conn = server.accept();
     conn.send_text("next");
     assert_eq!(client.receive_text(), "next");
+}
+
+fn a_message_can_be_answered_though_what_follows_it_breaks_the_protocol(case: Case) {
+    // tungstenite has read on by the time that anybody could answer.
+    if case.engine == Engine::Foreign {
+        return;
+    }
+    // RFC 6455 §5.2: a reserved bit, a reserved opcode; §5.4: the continuation of nothing.
+    for first in [0xc1, 0x83, 0x80] {
+        let server = case.by_hand();
+        let client = case.connect(&server);
+        let conn = server.accept();
+        client.wait_for(StateKind::Open);
+        conn.raw(&[0x81, 2, b'h', b'i', first, 0]);
+        assert_eq!(client.receive_text(), "hi");
+        client.send("hi yourself");
+        conn.expect_text("hi yourself");
+        assert_eq!(client.end().cause, Cause::Protocol(CloseCode::PROTOCOL_ERROR));
+        conn.expect_close(1002);
+    }
 }
 
 fn a_peer_that_is_half_open_is_noticed_by_the_heartbeat(case: Case) {

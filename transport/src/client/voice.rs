@@ -140,6 +140,10 @@ impl Application for Voice {
         if self.shared.inbox.deliver(message) { Reads::Pause } else { Reads::Continue }
     }
 
+    fn answers_later(&self) -> bool {
+        true
+    }
+
     fn notify(&mut self, at: Timestamp, notice: Notice, _requests: &mut Requests<'_>) {
         let shared = &self.shared;
         shared.settle(&notice);

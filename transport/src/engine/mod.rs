@@ -208,6 +208,14 @@ impl Engine {
         }
     }
 
+    /// Whether what comes next is known to end the connection, before it is [taken](Self::next).
+    pub(crate) fn is_doomed(&self, input: &[u8]) -> bool {
+        match &self.phase {
+            Phase::Open(Socket::Native(socket)) => socket.is_doomed(input),
+            _ => false,
+        }
+    }
+
     /// Tells it the time, once for all that was read together.
     #[inline]
     pub(crate) fn tick(&mut self, now: Timestamp) {

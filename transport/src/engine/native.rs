@@ -76,6 +76,10 @@ impl Native {
         self.wire.is_at_rest()
     }
 
+    pub(super) fn is_doomed(&self, input: &[u8]) -> bool {
+        self.wire.is_doomed(input)
+    }
+
     pub(super) fn tick(&mut self, now: Timestamp) {
         self.wire.tick(now);
     }

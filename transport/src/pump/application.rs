@@ -27,6 +27,13 @@ pub trait Application {
     /// The session has something to say: a state, a verdict, a refusal.
     fn notify(&mut self, at: Timestamp, notice: Notice, requests: &mut Requests<'_>);
 
+    /// Whether it answers messages elsewhere, some time after they were delivered: by threads or tasks of its own. What breaks
+    /// the protocol behind a message then ends the connection up to 100 ms later, so that the message can be
+    /// answered.
+    fn answers_later(&self) -> bool {
+        false
+    }
+
     /// The server accepted a connection. Comes before the state says so.
     fn opened(&mut self, conn: ConnId, accepted: &Accepted, requests: &mut Requests<'_>) {
         let _ = (conn, accepted, requests);
@@ -132,6 +139,10 @@ impl<T: Application + ?Sized> Application for Box<T> {
 
     fn notify(&mut self, at: Timestamp, notice: Notice, requests: &mut Requests<'_>) {
         (**self).notify(at, notice, requests);
+    }
+
+    fn answers_later(&self) -> bool {
+        (**self).answers_later()
     }
 
     fn opened(&mut self, conn: ConnId, accepted: &Accepted, requests: &mut Requests<'_>) {

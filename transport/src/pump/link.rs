@@ -3,7 +3,7 @@
 use std::{io, mem};
 
 use steadfast_core::{
-    Cause, CloseFrame, ConnId, Event, Message, MessageId, PingPayload,
+    Cause, CloseFrame, ConnId, Event, Message, MessageId, PingPayload, Timestamp,
     wire::{
         Buffer,
         handshake::{BodyState, Rejected},
@@ -44,6 +44,11 @@ pub(super) struct Connection<S> {
     /// What was read and not taken by the engine before the application asked for a pause. `Some`, even if it is empty,
     /// means that the engine may have more to say.
     pub(super) held: Option<Vec<u8>>,
+    /// When the application, which answers elsewhere, has had the time to answer what came last: what is held ends the
+    /// connection.
+    pub(super) grace: Option<Timestamp>,
+    /// Until when it has the time to answer the last message.
+    pub(super) answered_by: Timestamp,
     /// Whether the WebSocket is open.
     pub(super) open: bool,
     /// Whether the session was told that reads are paused.
@@ -159,6 +164,8 @@ impl<S: Socket> Connection<S> {
             out,
             assembly: Buffer::new(),
             held: None,
+            grace: None,
+            answered_by: Timestamp::ZERO,
             open: false,
             paused: false,
             // The event that told of the connect may also have told of bytes, or the end, and would not come again.

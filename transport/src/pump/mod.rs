@@ -121,13 +121,14 @@ impl<A: Application, S: Socket> Pump<A, S> {
     /// When its [turn](Turn::expire) has to come at the latest; `None`: not before something happens.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        let dialing = match &self.link {
+        let other = match &self.link {
             Link::Dialing(dialing) => dialing.deadline(),
-            Link::None | Link::Up(_) => None,
+            Link::Up(connection) => connection.grace,
+            Link::None => None,
         };
-        match (self.timer, dialing) {
-            (Some(timer), Some(dialing)) => Some(timer.min(dialing)),
-            (timer, dialing) => timer.or(dialing),
+        match (self.timer, other) {
+            (Some(timer), Some(other)) => Some(timer.min(other)),
+            (timer, other) => timer.or(other),
         }
     }
 

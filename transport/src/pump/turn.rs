@@ -1,6 +1,6 @@
 //! One session's turn: events in, actions out, until there is nothing left to do.
 
-use std::mem;
+use std::{mem, time::Duration};
 
 use steadfast_core::{
     Cause, ConnId, Event, Message, Stage, Timestamp,
@@ -250,9 +250,10 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
                 self.apply(if pause { Event::ReadsPaused { conn } } else { Event::ReadsResumed { conn } });
                 return true;
             }
-            if pause {
+            if pause || connection.grace.is_some_and(|at| self.now < at) {
                 return false;
             }
+            connection.grace = None;
             if let Some(held) = connection.held.take() {
                 self.take_in(conn, &held);
                 return true;
@@ -302,6 +303,7 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     }
 
     fn assemble(&mut self, conn: ConnId, mut input: &[u8], assembly: &mut Buffer) {
+        let mut delivered = false;
         loop {
             let pause = self.pump.pause;
             let Some(connection) = self.pump.link.up(conn) else { return };
@@ -315,8 +317,20 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
             // Nearly every message, without a look at everything else that might have come.
             if let Some(message) = connection.engine.whole(&mut input) {
                 connection.quiet = false;
+                delivered = true;
                 self.received(conn, message);
                 continue;
+            }
+            if delivered {
+                connection.answered_by = self.now + GRACE;
+            }
+            if self.now < connection.answered_by
+                && connection.engine.is_doomed(input)
+                && self.pump.application.answers_later()
+            {
+                connection.grace = Some(connection.answered_by);
+                connection.held = Some(input.to_vec());
+                return;
             }
             let Some(incoming) = connection.engine.next(&mut input, assembly, &mut connection.out.buffer) else {
                 return;
@@ -324,6 +338,7 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
             match incoming {
                 Incoming::Message(message) => {
                     connection.quiet = false;
+                    delivered = true;
                     self.apply(Event::Received { conn, message });
                 }
                 Incoming::Nothing => {}
@@ -412,6 +427,9 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     }
 }
 
+/// How long an application that answers elsewhere has to answer a message before what breaks the protocol behind it ends the
+/// connection. What ends it does so either way; a task that is scheduled late is worth the wait.
+const GRACE: Duration = Duration::from_millis(100);
 /// How often a session may read in one turn before the others have theirs: 1 MiB with the read buffer below.
 const READS: u32 = 16;
 /// How often reading may follow from writing, and writing from reading, before the others have their turn.
