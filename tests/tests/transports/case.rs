@@ -29,16 +29,40 @@ pub(crate) enum Engine {
     Foreign,
 }
 
-/// Makes a test of each scenario for each case.
+/// Makes a test of each scenario for each case, or for those that it can say something about.
 macro_rules! over_everything {
     ($($scenario:ident),* $(,)?) => {
+        over_everything! { @native_tcp $($scenario)* }
+        over_everything! { @native_tls $($scenario)* }
+        over_everything! { @foreign_tcp $($scenario)* }
+        over_everything! { @foreign_tls $($scenario)* }
+    };
+    (only over tls: $($scenario:ident),* $(,)?) => {
+        over_everything! { @native_tls $($scenario)* }
+        over_everything! { @foreign_tls $($scenario)* }
+    };
+    (only over tcp: $($scenario:ident),* $(,)?) => {
+        over_everything! { @native_tcp $($scenario)* }
+        over_everything! { @foreign_tcp $($scenario)* }
+    };
+    (only on the native engine: $($scenario:ident),* $(,)?) => {
+        over_everything! { @native_tcp $($scenario)* }
+        over_everything! { @native_tls $($scenario)* }
+    };
+    (@native_tcp $($scenario:ident)*) => {
         over_everything! { @case mio_native_tcp Mio Native false: $($scenario)* }
-        over_everything! { @case mio_native_tls Mio Native true: $($scenario)* }
-        over_everything! { @case mio_foreign_tcp Mio Foreign false: $($scenario)* }
-        over_everything! { @case mio_foreign_tls Mio Foreign true: $($scenario)* }
         over_everything! { @case async_std_native_tcp AsyncStd Native false: $($scenario)* }
+    };
+    (@native_tls $($scenario:ident)*) => {
+        over_everything! { @case mio_native_tls Mio Native true: $($scenario)* }
         over_everything! { @case async_std_native_tls AsyncStd Native true: $($scenario)* }
+    };
+    (@foreign_tcp $($scenario:ident)*) => {
+        over_everything! { @case mio_foreign_tcp Mio Foreign false: $($scenario)* }
         over_everything! { @case async_std_foreign_tcp AsyncStd Foreign false: $($scenario)* }
+    };
+    (@foreign_tls $($scenario:ident)*) => {
+        over_everything! { @case mio_foreign_tls Mio Foreign true: $($scenario)* }
         over_everything! { @case async_std_foreign_tls AsyncStd Foreign true: $($scenario)* }
     };
     (@case $name:ident $transport:ident $engine:ident $tls:literal: $($scenario:ident)*) => {

@@ -9,7 +9,7 @@ use crate::{
     client::Client,
 };
 
-over_everything!(
+over_everything!(only over tls:
     certificates_that_fail_are_told_apart,
     pins_are_checked_within_the_handshake,
     a_pin_that_does_not_match_ends_the_session_and_nothing_of_ours_has_been_sent,
@@ -22,9 +22,6 @@ over_everything!(
 );
 
 fn certificates_that_fail_are_told_apart(case: Case) {
-    if !case.tls {
-        return;
-    }
     for (certificate, kind, terminal) in [
         (Certificate::Expired, TlsKind::Expired, false),
         (Certificate::NotYetValid, TlsKind::Expired, false),
@@ -41,9 +38,6 @@ fn certificates_that_fail_are_told_apart(case: Case) {
 }
 
 fn pins_are_checked_within_the_handshake(case: Case) {
-    if !case.tls {
-        return;
-    }
     let identity = known().authority.issue(Certificate::ThroughIntermediate);
     let server = showing(&identity);
     let spki = |text: &str| Pin::spki_sha256(text).expect("a pin");
@@ -63,9 +57,6 @@ fn pins_are_checked_within_the_handshake(case: Case) {
 }
 
 fn a_pin_that_does_not_match_ends_the_session_and_nothing_of_ours_has_been_sent(case: Case) {
-    if !case.tls {
-        return;
-    }
     let server = echoing(&known().valid);
     let end = connect(case, &server, builder().pin(Pin::spki_sha256(OTHER).expect("a pin")).without_backup_pin()).end();
     assert_eq!((&end.cause, end.last), (&Cause::Tls(TlsKind::PinMismatch), true));
@@ -78,9 +69,6 @@ fn a_pin_that_does_not_match_ends_the_session_and_nothing_of_ours_has_been_sent(
 }
 
 fn a_client_shows_its_certificate_where_one_is_asked_for(case: Case) {
-    if !case.tls {
-        return;
-    }
     let (authority, valid) = (&known().authority, &known().valid);
     let server = MockServer::builder().patience(SOON).tls(ServerTls::with_clients_of(valid, authority)).by_hand();
     let me = authority.issue(Certificate::Client(String::from("me")));
@@ -94,9 +82,6 @@ fn a_client_shows_its_certificate_where_one_is_asked_for(case: Case) {
 }
 
 fn a_self_signed_certificate_is_good_as_a_root_of_its_own(case: Case) {
-    if !case.tls {
-        return;
-    }
     let identity = Authority::new().issue(Certificate::SelfSigned);
     let server = showing(&identity);
     let client = connect(case, &server, TlsConfig::builder().roots(Roots::None).root_pem(identity.pem()));
@@ -105,9 +90,6 @@ fn a_self_signed_certificate_is_good_as_a_root_of_its_own(case: Case) {
 }
 
 fn a_reconnect_resumes_the_tls_session(case: Case) {
-    if !case.tls {
-        return;
-    }
     let server = case.by_hand();
     let client = connect(case, &server, builder());
     let conn = server.accept();
@@ -121,9 +103,6 @@ fn a_reconnect_resumes_the_tls_session(case: Case) {
 }
 
 fn the_server_is_told_its_name_and_the_protocol(case: Case) {
-    if !case.tls {
-        return;
-    }
     let server = case.by_hand();
     let port = server.address().expect("a port").port();
     let endpoint = case.endpoint(&format!("wss://localhost:{port}/"));
@@ -134,9 +113,6 @@ fn the_server_is_told_its_name_and_the_protocol(case: Case) {
 }
 
 fn an_older_version_of_tls_is_spoken_unless_it_is_forbidden(case: Case) {
-    if !case.tls {
-        return;
-    }
     let server = MockServer::builder().patience(SOON).tls(ServerTls::tls12(&known().valid)).by_hand();
     let client = connect(case, &server, builder());
     let conn = server.accept();
@@ -149,9 +125,6 @@ fn an_older_version_of_tls_is_spoken_unless_it_is_forbidden(case: Case) {
 }
 
 fn a_certificate_that_is_renewed_lets_the_session_go_on(case: Case) {
-    if !case.tls {
-        return;
-    }
     let authority = &known().authority;
     let expired = authority.issue(Certificate::Expired);
     let server = echoing(&expired);

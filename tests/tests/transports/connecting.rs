@@ -24,9 +24,14 @@ over_everything!(
     a_rejection_is_told_with_its_body,
     a_name_that_does_not_exist_is_a_failure_of_the_resolver,
     a_name_is_resolved,
-    a_broken_address_family_costs_nothing,
-    a_unix_socket_is_as_good,
 );
+
+#[cfg(unix)]
+mod only_tcp {
+    use super::a_unix_socket_is_as_good;
+
+    over_everything!(only over tcp: a_unix_socket_is_as_good);
+}
 
 fn a_port_where_nobody_listens_refuses(case: Case) {
     let server = case.by_hand();
@@ -120,16 +125,8 @@ fn a_name_is_resolved(case: Case) {
     assert_eq!(conn.record().header("host"), Some(&*format!("localhost:{port}")));
 }
 
-fn a_broken_address_family_costs_nothing(case: Case) {
-    // `localhost` is ::1, too, where nobody listens, whether the machine has IPv6 or not.
-    a_name_is_resolved(case);
-}
-
 #[cfg(unix)]
 fn a_unix_socket_is_as_good(case: Case) {
-    if case.tls {
-        return;
-    }
     let path = std::env::temp_dir()
         .join(format!("steadfast-{}-{case:?}.sock", std::process::id()).replace([' ', '{', '}', ':', ','], ""));
     let server = case.builder().unix(&path).by_hand();
@@ -145,9 +142,6 @@ fn a_unix_socket_is_as_good(case: Case) {
     client.send("again");
     conn.expect_text("again");
 }
-
-#[cfg(not(unix))]
-fn a_unix_socket_is_as_good(_case: Case) {}
 
 /// The first thing that a server has to say.
 fn first_stage(case: Case) -> Stage {

@@ -10,12 +10,17 @@ over_everything!(
     a_redirect_is_news_if_it_is_not_allowed,
     redirects_that_go_in_circles_end,
     nothing_secret_goes_where_it_was_not_meant_to,
-    nothing_goes_from_tls_to_the_clear,
     a_cookie_comes_back_to_its_origin_and_only_there,
     cookies_are_not_kept_unless_asked_for,
     within_an_origin_each_cookie_goes_along_once_and_only_to_its_path,
     what_follows_a_redirect_is_not_taken_for_the_next_answer,
 );
+
+mod only_tls {
+    use super::nothing_goes_from_tls_to_the_clear;
+
+    over_everything!(only over tls: nothing_goes_from_tls_to_the_clear);
+}
 
 fn a_redirect_is_followed_if_that_is_allowed(case: Case) {
     for status in [301, 302, 307, 308] {
@@ -73,9 +78,6 @@ fn nothing_secret_goes_where_it_was_not_meant_to(case: Case) {
 }
 
 fn nothing_goes_from_tls_to_the_clear(case: Case) {
-    if !case.tls {
-        return;
-    }
     let (first, second) = (case.by_hand(), Case { tls: false, ..case }.by_hand());
     let client = case.connect_to(case.endpoint(&first.url()).redirects(Redirects::Follow { max: 3 }), config());
     first.incoming().answer(&Answer::redirect(307, &second.url()));
