@@ -92,7 +92,7 @@ pub use crate::{
         action::Action,
         event::{Event, Network, PingPayload, TimedEvent},
         metrics::{Metrics, Verdicts},
-        notice::{Dropped, NotCancelled, Notice, Refusal, Transition, Verdict, Watermark},
+        notice::{Dropped, NotCancelled, Notice, Refusal, StoreError, Transition, Verdict, Watermark},
         pending::Actions,
         policy::{Decided, DecidedBy, Decision},
         rtt::RttSnapshot,

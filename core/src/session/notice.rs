@@ -1,7 +1,7 @@
 //! What the session tells the application: states, verdicts, refusals, and what else is worth knowing.
 
 use alloc::boxed::Box;
-use core::time::Duration;
+use core::{fmt, time::Duration};
 
 use crate::{
     Timestamp,
@@ -147,6 +147,37 @@ pub enum Refusal {
     /// The session is stopping or has stopped.
     Stopped,
 }
+
+/// Why a durable message was not stored.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no room where the store keeps it: the disk, or a quota, is full.
+    Full,
+    /// More waits for the store than it may.
+    Busy,
+    /// Reading or writing failed.
+    Failed,
+    /// The store holds a message of that name already.
+    DuplicateId,
+    /// There is no store, or it is gone.
+    Gone,
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "there is no room where messages are stored",
+            Self::Busy => "too much waits to be stored already",
+            Self::Failed => "the store cannot be written to",
+            Self::DuplicateId => "a message of that name is stored already",
+            Self::Gone => "there is no store, or it is gone",
+        })
+    }
+}
+
+impl core::error::Error for StoreError {}
 
 /// Why a message could not be taken back.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -1,0 +1,84 @@
+//! A message as bytes: the store's own compact format.
+//!
+//! ```text
+//! offset  bytes
+//! 0       1      version: 1
+//! 1       1      flags: 1 text, 2 a limit of resends, others 0
+//! 2       8      the message's id
+//! 10      0 | 4  the limit of resends
+//!         …      the payload
+//! ```
+//! Numbers are little-endian. A record with an unknown flag or a text that is not UTF-8 is damaged; one with a higher
+//! version is newer.
+
+use steadfast_core::{Delivery, Message, MessageId, SendOptions};
+
+/// The version that is written.
+pub const VERSION: u8 = 1;
+
+const TEXT: u8 = 1;
+const RESENDS: u8 = 2;
+const KNOWN: u8 = TEXT | RESENDS;
+
+/// Why a record cannot be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RecordError {
+    /// It is of this version, which is not known yet.
+    Newer(u8),
+    /// It is damaged.
+    Damaged,
+}
+
+/// Writes a message behind what is in `out`.
+pub fn encode(id: MessageId, message: &Message<'_>, options: &SendOptions, out: &mut Vec<u8>) {
+    let mut flags = 0;
+    if message.is_text() {
+        flags |= TEXT;
+    }
+    if options.max_resends.is_some() {
+        flags |= RESENDS;
+    }
+    out.reserve(LONGEST_HEAD + message.len());
+    out.extend([VERSION, flags]);
+    out.extend(id.0.to_le_bytes());
+    if let Some(resends) = options.max_resends {
+        out.extend(resends.to_le_bytes());
+    }
+    out.extend(message.as_bytes());
+}
+
+/// Reads a message.
+///
+/// # Errors
+/// It is of a newer version, or damaged.
+pub fn decode(record: &[u8]) -> Result<(MessageId, Message<'_>, SendOptions), RecordError> {
+    let mut rest = record;
+    let [version, flags] = take(&mut rest)?;
+    match version {
+        0 => return Err(RecordError::Damaged),
+        VERSION => {}
+        newer => return Err(RecordError::Newer(newer)),
+    }
+    if flags & !KNOWN != 0 {
+        return Err(RecordError::Damaged);
+    }
+    let id = MessageId(u64::from_le_bytes(take(&mut rest)?));
+    let mut options = SendOptions::new(Delivery::AtLeastOnce);
+    if flags & RESENDS != 0 {
+        options = options.max_resends(u32::from_le_bytes(take(&mut rest)?));
+    }
+    let message = if flags & TEXT == 0 {
+        Message::binary(rest)
+    } else {
+        Message::text(str::from_utf8(rest).map_err(|_| RecordError::Damaged)?)
+    };
+    Ok((id, message, options))
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], RecordError> {
+    let (head, tail) = rest.split_first_chunk().ok_or(RecordError::Damaged)?;
+    *rest = tail;
+    Ok(*head)
+}
+
+const LONGEST_HEAD: usize = 2 + 8 + 4;
