@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Keep thousands of sessions on one thread, kill their server, and watch them come back
     Swarm(SwarmArgs),
+    /// Simulate how thousands of clients come back to one server that they lost together, for each backoff
+    Herd(HerdArgs),
     /// The server of a swarm
     #[command(hide = true)]
     SwarmServer(SwarmServerArgs),
@@ -165,6 +167,26 @@ pub(crate) struct SwarmArgs {
     /// One JSON object on standard output; the rest goes to standard error
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Every client is a session in a simulated world, in virtual time: each holds a stable connection, all lose it at the same
+/// moment, and attempts are refused at once, or hang until their timeout, while the server is away. What is printed for each
+/// backoff is how many connections the server has to take in a second once it is back, and how much worse the worst second is
+/// than the average one.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct HerdArgs {
+    /// How many clients
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) clients: u32,
+    /// How long the server is away
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
+    pub(crate) away: Duration,
+    /// The settings of the clients, as TOML, instead of the backoffs that are compared
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The seed of the clients' jitter
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
 }
 
 #[derive(Clone, Debug, clap::Args)]

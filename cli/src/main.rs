@@ -1,7 +1,8 @@
 //! `steadfast`: a WebSocket client that holds on, at the command line.
 //!
-//! `demo` shows it surviving a hostile server, `connect` is for every day, `echo` is a server to try things on, and
-//! `replay` shows a recorded session again, and `swarm` keeps thousands of sessions on one thread. Exit codes: 0 all went well, 1 it did not, 2 bad input.
+//! `demo` shows it surviving a hostile server, `connect` is for every day, `echo` is a server to try things on,
+//! `replay` shows a recorded session again, `swarm` keeps thousands of sessions on one thread, and
+//! `herd` simulates how thousands come back to a server that they lost together. Exit codes: 0 all went well, 1 it did not, 2 bad input.
 
 mod args;
 mod certificate;
@@ -12,6 +13,7 @@ mod demo;
 mod dialing;
 mod echo;
 mod exit;
+mod herd;
 mod interrupt;
 mod paint;
 mod replay;
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Echo(args) => echo::run(&args),
         Command::Swarm(args) => swarm::run(&args),
+        Command::Herd(args) => herd::run(&args),
         Command::SwarmServer(args) => swarm::serve(&args),
     };
     match outcome {

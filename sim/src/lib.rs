@@ -62,6 +62,7 @@
 //! * [`Scenario`]: all of that as plain data. It is drawn from a seed ([`Scenario::from_seed`]), made and shrunk by
 //!   proptest (feature `proptest`), made from a fuzzer's bytes (feature `arbitrary`), saved as JSON and replayed
 //!   (`examples/replay.rs`).
+//! * [`Herd`]: thousands of clients that lose one server at the same moment, and how they come back to it.
 //! * [`Machine`]: what a world drives. A wrapper around a session is one too; sessions broken on purpose test the checker.
 //! * [`dial`]: the same for the way to a stream: a resolver, addresses that accept, refuse or swallow, and a judge.
 //!
@@ -81,6 +82,7 @@ mod app;
 mod checker;
 pub mod dial;
 mod digest;
+mod herd;
 mod link;
 mod machine;
 #[cfg(feature = "mock")]
@@ -94,6 +96,7 @@ mod world;
 pub use crate::{
     app::{App, ClientId, Command, Commands, Heard},
     checker::{Checker, Clause, Violation},
+    herd::{Herd, Outage, Return},
     link::{Clock, Driver, Fault, Link, Way},
     machine::Machine,
     scenario::{Arrived, Report, Scenario, Step, Tally},

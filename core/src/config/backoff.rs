@@ -15,9 +15,9 @@ use crate::{rng::Rng, time::micros};
 /// The n-th delay in a row (n = 0, 1, 2 …) is the [`schedule`](Self::schedule)'s n-th, jittered, plus the
 /// [`offset`](Self::offset). Jitter comes after the schedule's cap, so that late attempts stay spread.
 ///
-/// The default: 500 ms doubling up to 30 s, full jitter with a floor of 100 ms, the first retry between 100 ms and 1 s,
-/// attempts without limit. gRPC and Centrifugo begin and grow so; the jitter keeps the clients of a restarted server
-/// from coming back as one.
+/// The default: 500 ms doubling up to 30 s, at least half of the time since the first failure, full jitter with a floor
+/// of 100 ms, the first retry between 100 ms and 1 s, attempts without limit. gRPC and Centrifugo begin and grow so; the
+/// jitter keeps the clients of a restarted server from coming back as one.
 ///
 /// ```
 /// use core::time::Duration;
@@ -33,6 +33,11 @@ use crate::{rng::Rng, time::micros};
 pub struct Backoff {
     /// How the delay grows. 500 ms doubling up to 30 s.
     pub schedule: Schedule,
+    /// The schedule's delay is at least this share of the time since the first failure in the row, in parts per million,
+    /// within the schedule's cap. 500,000; 0: not; at most 1,000,000. Attempts that hang are few, so that a schedule that
+    /// counts them is still short when an outage is long, and the clients of one server come back as one. Only schedules
+    /// that grow, exponential and linear ones, keep pace.
+    pub keep_pace_ppm: u32,
     /// How chance changes it. Full, with a floor of 100 ms.
     pub jitter: Jitter,
     /// If set, the first delay is uniform between these two instead of what schedule and jitter give. 100 ms to 1 s: most
@@ -163,6 +168,7 @@ impl Default for Backoff {
     fn default() -> Self {
         Self {
             schedule: Schedule::default(),
+            keep_pace_ppm: 500_000,
             jitter: Jitter::default(),
             first: Some(FirstDelay::default()),
             offset: Duration::ZERO,
@@ -197,27 +203,30 @@ impl Default for FirstDelay {
 }
 
 impl Backoff {
-    /// The delays that this policy gives in a row, for a look at it; a session draws its own. Ends where the policy
-    /// gives up by the number of attempts or by the end of its list; [`max_elapsed`](Self::max_elapsed) is not judged,
-    /// as it depends on how long attempts take.
+    /// The delays that this policy gives in a row of attempts that fail at once, for a look at it; a session draws its
+    /// own. Ends where the policy gives up by the number of attempts or by the end of its list;
+    /// [`max_elapsed`](Self::max_elapsed) is not judged, as it depends on how long attempts take.
     pub fn delays(&self, seed: u64) -> impl Iterator<Item = Duration> {
         let mut rng = Rng::new(seed);
         let mut previous = Duration::ZERO;
+        let mut elapsed = Duration::ZERO;
         let mut count = 0_u32;
         iter::from_fn(move || {
-            let delay = self.delay(count, previous, &mut rng)?;
+            let delay = self.delay(count, previous, elapsed, &mut rng)?;
+            elapsed = elapsed.saturating_add(delay);
             count = count.saturating_add(1);
             previous = delay;
             Some(delay)
         })
     }
 
-    /// The delay after `n` delays in a row, the last of which was `previous`; `None` when the policy gives up.
-    pub(crate) fn delay(&self, n: u32, previous: Duration, rng: &mut Rng) -> Option<Duration> {
+    /// The delay after `n` delays in a row, the last of which was `previous`, `elapsed` after the first failure; `None`
+    /// when the policy gives up.
+    pub(crate) fn delay(&self, n: u32, previous: Duration, elapsed: Duration, rng: &mut Rng) -> Option<Duration> {
         if self.max_attempts.is_some_and(|max| n >= max) {
             return None;
         }
-        let scheduled = self.schedule.nth(n)?;
+        let scheduled = self.schedule.nth(n, growth::share(micros(elapsed), self.keep_pace_ppm))?;
         let jittered = match self.first {
             Some(first) if n == 0 => rng.between(micros(first.min), micros(first.max)),
             _ => self.jitter.apply(scheduled, micros(previous), rng),
@@ -232,11 +241,13 @@ impl Schedule {
     const DEFAULT_FACTOR_PPM: u32 = 2_000_000;
     const DEFAULT_CAP: Duration = Duration::from_secs(30);
 
-    /// The n-th delay in microseconds; `None` past the end of a list.
-    fn nth(&self, n: u32) -> Option<u64> {
+    /// The n-th delay in microseconds, of one that grows at least `pace` within its cap; `None` past the end of a list.
+    fn nth(&self, n: u32, pace: u64) -> Option<u64> {
         let (delay, cap) = match self {
-            Self::Exponential { base, factor_ppm, cap } => (growth::exponential(micros(*base), *factor_ppm, n), *cap),
-            Self::Linear { step, cap } => (micros(*step).saturating_mul(u64::from(n) + 1), *cap),
+            Self::Exponential { base, factor_ppm, cap } => {
+                (growth::exponential(micros(*base), *factor_ppm, n).max(pace), *cap)
+            }
+            Self::Linear { step, cap } => (micros(*step).saturating_mul(u64::from(n) + 1).max(pace), *cap),
             Self::Fixed { delay } => (micros(*delay), None),
             Self::List { delays } => (micros(*delays.get(usize::try_from(n).ok()?)?), None),
         };
@@ -327,7 +338,8 @@ mod tests {
         let backoff = Backoff::default();
         let bounds = |n| {
             let mut rng = Rng::new(3);
-            let draws = (0..DRAWS).map(|_| backoff.delay(n, Duration::ZERO, &mut rng).expect("attempts are unlimited"));
+            let draws = (0..DRAWS)
+                .map(|_| backoff.delay(n, Duration::ZERO, Duration::ZERO, &mut rng).expect("attempts are unlimited"));
             draws.fold((Duration::MAX, Duration::ZERO), |(least, most), draw| (least.min(draw), most.max(draw)))
         };
         for (n, most_ms) in [(0, 1_000), (1, 1_000), (2, 2_000), (5, 16_000), (6, 30_000), (u32::MAX, 30_000)] {
@@ -335,6 +347,33 @@ mod tests {
             assert!((Duration::from_millis(100)..Duration::from_millis(100 + most_ms / 100)).contains(&least));
             assert!((Duration::from_millis(most_ms * 99 / 100)..=Duration::from_millis(most_ms)).contains(&most));
         }
+    }
+
+    #[test]
+    fn the_default_keeps_pace_with_an_outage_whose_attempts_hang() {
+        let longest = |elapsed| {
+            let mut rng = Rng::new(3);
+            let draw = |_| Backoff::default().delay(1, Duration::ZERO, elapsed, &mut rng);
+            (0..DRAWS).filter_map(draw).max().expect("attempts are unlimited")
+        };
+        for (elapsed, most_ms) in [(1, 1_000), (20, 10_000), (60, 30_000), (3_600, 30_000)] {
+            let most = longest(Duration::from_secs(elapsed));
+            assert!((Duration::from_millis(most_ms * 99 / 100)..=Duration::from_millis(most_ms)).contains(&most));
+        }
+    }
+
+    #[test]
+    fn only_what_grows_keeps_pace() {
+        let day = Duration::from_hours(24);
+        let mut rng = Rng::new(1);
+        let mut delay = |schedule| {
+            let backoff = Backoff { schedule, jitter: Jitter::None, ..Backoff::default() };
+            backoff.delay(1, Duration::ZERO, day, &mut rng).expect("there are two")
+        };
+        let second = Duration::from_secs(1);
+        assert_eq!(delay(Schedule::Linear { step: second, cap: None }), day / 2);
+        assert_eq!(delay(Schedule::Fixed { delay: second }), second);
+        assert_eq!(delay(Schedule::List { delays: [second; 2].into() }), second);
     }
 
     #[test]
@@ -359,7 +398,7 @@ mod tests {
     #[test]
     fn every_schedule_survives_the_largest_count() {
         let hour = Duration::from_hours(1);
-        let nth = |schedule: Schedule| schedule.nth(u32::MAX);
+        let nth = |schedule: Schedule| schedule.nth(u32::MAX, 0);
         assert_eq!(nth(Schedule::Exponential { base: hour, factor_ppm: 2_000_000, cap: None }), Some(u64::MAX));
         assert_eq!(nth(Schedule::Linear { step: hour, cap: None }), Some(3_600_000_000 << 32));
         assert_eq!(nth(Schedule::Linear { step: Duration::MAX, cap: Some(hour) }), Some(3_600_000_000));

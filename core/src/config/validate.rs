@@ -60,6 +60,7 @@ fn pace(pace: Pace) -> Checked {
 
 fn backoff(backoff: &Backoff) -> Checked {
     schedule(&backoff.schedule)?;
+    number("backoff.keep_pace_ppm", backoff.keep_pace_ppm, 0, 1_000_000)?;
     jitter(backoff.jitter, backoff.schedule.longest().unwrap_or(DAY))?;
     if let Some(FirstDelay { min, max }) = backoff.first {
         span("backoff.first.max", max, NOTHING, DAY)?;
@@ -313,6 +314,10 @@ mod tests {
         let first = |min, max| error(|s| s.backoff.first = Some(FirstDelay { min, max }));
         assert_eq!(first(MINUTE, SHORTEST), "`backoff.first.min` is 1m: expected 0s to 1ms");
         assert_eq!(first(NOTHING, YEAR), "`backoff.first.max` is 365d: expected 0s to 1d");
+        assert_eq!(
+            error(|s| s.backoff.keep_pace_ppm = 1_000_001),
+            "`backoff.keep_pace_ppm` is 1000001: expected 0 to 1000000"
+        );
         assert_eq!(error(|s| s.backoff.offset = YEAR), "`backoff.offset` is 365d: expected 0s to 1d");
         assert_eq!(error(|s| s.backoff.limit = Some(NOTHING)), "`backoff.limit` is 0s: expected 1ms to 1d");
         assert_eq!(

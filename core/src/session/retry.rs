@@ -66,7 +66,7 @@ impl Retry {
     ) -> Option<Next> {
         let backoff = &settings.backoff;
         let since = *self.failing_since.get_or_insert(over);
-        let delay = backoff.delay(self.delays, self.last, rng)?;
+        let delay = backoff.delay(self.delays, self.last, over - since, rng)?;
         self.delays = self.delays.saturating_add(1);
         self.last = delay;
         let counted_from = match backoff.counted_from {

@@ -17,6 +17,8 @@ const ROUNDING: Duration = Duration::from_millis(1);
 pub(super) struct Row {
     attempts: u32,
     delays: u32,
+    /// When the first failure was.
+    failing_since: Option<Timestamp>,
     /// When the last attempt was asked for, and when its end was decided.
     begun: Timestamp,
     over: Option<Timestamp>,
@@ -35,6 +37,7 @@ impl Row {
     pub(super) fn afresh(&mut self) {
         self.attempts = 0;
         self.delays = 0;
+        self.failing_since = None;
         self.floor = None;
         self.hinted = false;
     }
@@ -57,6 +60,12 @@ impl Row {
     /// There is a network, which is news or not: without news it shortens a wait once in a row.
     pub(super) fn hint(&mut self, news: bool) {
         self.hinted_now = news || !std::mem::replace(&mut self.hinted, true);
+    }
+
+    /// An attempt failed, or a connection was lost: how long after the first failure.
+    fn failed(&mut self, now: Timestamp) -> Duration {
+        let over = self.over.unwrap_or(now);
+        over.since(*self.failing_since.get_or_insert(over))
     }
 
     fn floor(&mut self, decided: Option<Decided>, asked: Option<Duration>) {
@@ -111,6 +120,7 @@ impl Checker {
         self.attempt_announced(attempt);
         if self.during == During::Closed && decided.is_some() {
             self.row.floor(decided, self.asked_for());
+            self.row.failed(self.now);
             self.row.delays += 1;
         }
         self.row.until = None;
@@ -125,9 +135,10 @@ impl Checker {
 
     fn wait_begun(&mut self, until: Timestamp, decision: Decision) {
         let backoff = &self.settings.backoff;
-        let (least, most) = bounds(backoff, self.row.delays);
-        let gave_up = gives_up(backoff, self.row.delays);
         let over = self.row.over.unwrap_or(self.now);
+        let elapsed = self.row.failed(self.now);
+        let (least, most) = bounds(backoff, self.row.delays, elapsed);
+        let gave_up = gives_up(backoff, self.row.delays);
         let begun = self.row.begun;
         // Whatever is decided, the server's word is a floor.
         let asked = self.asked_for().unwrap_or_default();
@@ -225,9 +236,9 @@ fn gives_up(backoff: &Backoff, n: u32) -> bool {
     ended || backoff.max_attempts.is_some_and(|most| n >= most)
 }
 
-/// The least and the most that the policy can give for the n-th delay in a row.
-fn bounds(backoff: &Backoff, n: u32) -> (Duration, Duration) {
-    let scheduled = scheduled(&backoff.schedule, n);
+/// The least and the most that the policy can give for the n-th delay in a row, so long after the first failure.
+fn bounds(backoff: &Backoff, n: u32, elapsed: Duration) -> (Duration, Duration) {
+    let scheduled = scheduled(&backoff.schedule, n, share(elapsed, backoff.keep_pace_ppm));
     let (least, most) = match (backoff.first, backoff.jitter) {
         (Some(first), _) if n == 0 => (first.min, first.max),
         (_, Jitter::None) => (scheduled, scheduled),
@@ -244,15 +255,15 @@ fn bounds(backoff: &Backoff, n: u32) -> (Duration, Duration) {
     (limited(least.saturating_add(backoff.offset)), limited(most.saturating_add(backoff.offset)))
 }
 
-fn scheduled(schedule: &Schedule, n: u32) -> Duration {
+fn scheduled(schedule: &Schedule, n: u32, pace: Duration) -> Duration {
     let capped = |delay: Duration, cap: &Option<Duration>| cap.map_or(delay, |cap| delay.min(cap));
     match schedule {
         Schedule::Exponential { base, factor_ppm, cap } => {
             let factor = f64::from(*factor_ppm) / 1e6;
             let grown = base.as_secs_f64() * factor.powf(f64::from(n));
-            capped(Duration::try_from_secs_f64(grown).unwrap_or(Duration::MAX), cap)
+            capped(Duration::try_from_secs_f64(grown).unwrap_or(Duration::MAX).max(pace), cap)
         }
-        Schedule::Linear { step, cap } => capped(step.saturating_mul(n.saturating_add(1)), cap),
+        Schedule::Linear { step, cap } => capped(step.saturating_mul(n.saturating_add(1)).max(pace), cap),
         Schedule::Fixed { delay } => *delay,
         Schedule::List { delays } => {
             let last = delays.len().saturating_sub(1);

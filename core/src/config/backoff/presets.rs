@@ -86,7 +86,7 @@ impl Backoff {
 
 /// The schedule and nothing else.
 fn unjittered(schedule: Schedule) -> Backoff {
-    Backoff { schedule, jitter: Jitter::None, first: None, ..Backoff::default() }
+    Backoff { schedule, keep_pace_ppm: 0, jitter: Jitter::None, first: None, ..Backoff::default() }
 }
 
 fn doubling(cap: Option<Duration>) -> Backoff {
@@ -109,7 +109,7 @@ mod tests {
     fn range(backoff: &Backoff, n: u32) -> Option<(u64, u64)> {
         let mut rng = Rng::new(42);
         (0..3_000)
-            .map(|_| backoff.delay(n, Duration::ZERO, &mut rng).map(crate::time::micros))
+            .map(|_| backoff.delay(n, Duration::ZERO, Duration::from_hours(1), &mut rng).map(crate::time::micros))
             .try_fold((u64::MAX, 0), |(least, most), draw| draw.map(|draw| (least.min(draw), most.max(draw))))
     }
 
