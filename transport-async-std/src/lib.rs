@@ -62,6 +62,7 @@
 
 mod bell;
 mod client;
+mod closings;
 mod net;
 mod runtime;
 mod shared;

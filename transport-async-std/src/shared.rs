@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use steadfast_core::{CloseFrame, Event, Timestamp, Verdict};
+use steadfast_core::{CloseFrame, Event, Session, Timestamp, Verdict};
 use steadfast_transport::client::{Account, Parts};
 
 use crate::{
@@ -88,9 +88,17 @@ impl Shared {
     pub(crate) fn start_again(self: &Arc<Self>) {
         let mut state = self.lock();
         state.voice().account.start();
-        state.voice().told.unsettled = None;
         state.ask(Event::Start);
         let first = !self.started.swap(true, Ordering::AcqRel);
+        if state.voice().closings.are_waiting() {
+            state.tell(self.now());
+            if !state.session().is_some_and(Session::is_stopping) {
+                // It drained, and does not any more: nobody knows for how long there will be no end.
+                state.voice().end_closings();
+                state.voice().told.unsettled = None;
+            }
+            self.turn(&mut state);
+        }
         drop(state);
         if first {
             runtime::spawn(Task::new(Arc::clone(self)));
@@ -106,6 +114,24 @@ impl Shared {
         if !self.started.load(Ordering::Acquire) {
             self.turn(&mut state);
         }
+    }
+
+    /// Stops the session; under which number its end is told.
+    pub(crate) fn close(&self, drain: Option<Duration>) -> u64 {
+        let mut state = self.lock();
+        // What was asked for before may bring about an end of its own, which is not this one.
+        state.tell(self.now());
+        let voice = state.voice();
+        voice.account.stop(&mut voice.wakes);
+        let number = voice.begin_closing();
+        state.ask(Event::Stop { frame: CloseFrame::NORMAL, drain });
+        state.tell(self.now());
+        if !state.session().is_some_and(Session::is_stopping) {
+            // It has stopped already, now or before, or is gone.
+            state.voice().end_closings();
+        }
+        self.turn(&mut state);
+        number
     }
 
     /// Gives the session turns as long as it has news and what this looks for is not there: whoever is here already need

@@ -167,6 +167,18 @@ impl State {
         rings
     }
 
+    /// Tells the session what was asked for, and nothing else. It has to have its turn then.
+    pub(crate) fn tell(&mut self, now: Timestamp) {
+        let Life::Alive(machinery) = &mut self.life else { return };
+        let Machinery { pump, shared, .. } = &mut **machinery;
+        shared.take_buffers();
+        let mut turn = pump.turn(shared, now);
+        for event in self.requests.drain(..) {
+            turn.apply(event);
+        }
+        shared.leave_buffers();
+    }
+
     /// Gives the session its turn, with at most so many reads; whether it needs another one soon.
     pub(crate) fn turn(&mut self, rung: Rung, now: Timestamp, reads: u32) -> bool {
         self.rung = false;

@@ -14,6 +14,8 @@ use steadfast_transport::{
     pump::{Application, Reads, Requests, SendError},
 };
 
+use crate::closings::Closings;
+
 /// Everything that the session and the handles of its client share.
 #[derive(Debug)]
 pub(crate) struct Voice {
@@ -28,6 +30,8 @@ pub(crate) struct Voice {
     /// Whether nothing will come in: the session has stopped, or is gone.
     ended: bool,
     pub(crate) watched: Watched,
+    /// Who waits for the end.
+    pub(crate) closings: Closings,
     subscribers: Arc<Subscribers>,
     pub(crate) told: Told,
     /// What was wrong with the connection that is about to be over.
@@ -68,6 +72,7 @@ impl Voice {
             resumes: false,
             ended: false,
             watched,
+            closings: Closings::default(),
             subscribers,
             told: Told::default(),
             failure: None,
@@ -168,6 +173,19 @@ impl Voice {
         self.wakes.absorb(self.subscribers.close());
         self.watched.closed = true;
         self.watched.waiters.wake_all(&mut self.wakes);
+        self.end_closings();
+    }
+
+    /// Somebody closes the client: what ends unsettled from here on is kept for the report. Under which number he is told.
+    pub(crate) fn begin_closing(&mut self) -> u64 {
+        self.told.unsettled.get_or_insert_default();
+        self.closings.begin()
+    }
+
+    /// Whoever waits for the end is told of it, or that there is none: it is as the state says.
+    pub(crate) fn end_closings(&mut self) {
+        let Self { told, watched, closings, wakes, .. } = self;
+        closings.end(|| told.report(watched.state.clone()), wakes);
     }
 
     fn set_ended(&mut self, ended: bool) {
@@ -247,6 +265,12 @@ impl Application for Voice {
             self.watched.state = transition.to;
             self.watched.version += 1;
             self.watched.waiters.wake_all(&mut self.wakes);
+            if stopped {
+                self.end_closings();
+            } else if transition.from == StateKind::Stopped {
+                // A new beginning: what was left has been told.
+                self.told.unsettled = None;
+            }
         }
     }
 

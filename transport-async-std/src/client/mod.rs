@@ -240,7 +240,8 @@ impl Client {
     /// Starts a session that never was started, or has stopped; see [`Event::Start`]. Messages are accepted again from
     /// here on.
     ///
-    /// One that is still closing closes first: what is sent until then comes back through its receipt.
+    /// One that is still closing closes first: what is sent until then comes back through its receipt. One that still
+    /// drains goes on instead, and whoever waits for its [`close`](Self::close) is told so.
     pub fn start(&self) {
         self.0.shared.start_again();
     }
@@ -285,11 +286,14 @@ impl Client {
     /// Stops the session and waits until it has stopped: with `drain`, everything accepted is to be settled within that
     /// span; without, the close begins at once. Comes to a report of what was left unsettled.
     ///
-    /// It begins at once. Whoever drops the future only does not wait for the end.
+    /// It begins at once. The future holds the client, and may be spawned while every clone is dropped. Whoever drops
+    /// it only does not wait for the end.
     pub fn close(&self, drain: impl Into<Option<Duration>>) -> Close {
-        self.lock().voice().told.unsettled.get_or_insert_default();
-        self.stop(CloseFrame::NORMAL, drain.into());
-        Close::new(self.state())
+        Close::new(self.clone(), self.0.shared.close(drain.into()))
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
     }
 
     fn lock(&self) -> Locked<'_> {

@@ -2,6 +2,7 @@
 
 mod backpressure;
 mod cancel;
+mod closing;
 mod common;
 mod echo;
 mod endings;
