@@ -64,6 +64,7 @@ mod bell;
 mod client;
 mod closings;
 mod net;
+mod refusals;
 mod runtime;
 mod shared;
 mod state;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use steadfast_core::{
-    ConnId, Message, Notice, Refusal, State, StateKind, Timestamp, Verdict, wire::handshake::Accepted,
+    ConnId, Message, MessageId, Notice, Refusal, State, StateKind, Timestamp, Verdict, wire::handshake::Accepted,
 };
 use steadfast_transport::{
     Failure,
@@ -14,7 +14,7 @@ use steadfast_transport::{
     pump::{Application, Reads, Requests, SendError},
 };
 
-use crate::closings::Closings;
+use crate::{closings::Closings, refusals::Refusals};
 
 /// Everything that the session and the handles of its client share.
 #[derive(Debug)]
@@ -36,8 +36,8 @@ pub(crate) struct Voice {
     pub(crate) told: Told,
     /// What was wrong with the connection that is about to be over.
     failure: Option<Arc<Failure>>,
-    /// A message without a receipt that was refused just now.
-    pub(crate) refused: Option<SendError>,
+    /// What was refused of the messages without a receipt.
+    pub(crate) refusals: Refusals,
     /// Whom to wake when the lock is given back.
     pub(crate) wakes: Wakes,
 }
@@ -76,7 +76,7 @@ impl Voice {
             subscribers,
             told: Told::default(),
             failure: None,
-            refused: None,
+            refusals: Refusals::default(),
             wakes: Wakes::default(),
         }
     }
@@ -214,13 +214,14 @@ impl Voice {
             && !self.account.settle(id, outcome, &mut self.wakes)
             && let Notice::Refused { message, why, .. } = notice
         {
-            self.refuse(message, *why);
+            self.refusals.refuse(id, || SendError { message: (**message).clone(), why: *why });
         }
     }
 
-    #[cold]
-    fn refuse(&mut self, message: &Message<'static>, why: Refusal) {
-        self.refused = Some(SendError { message: message.clone(), why });
+    /// A message is refused of which nobody else can be told.
+    pub(crate) fn give_back(&mut self, id: MessageId, message: Message<'static>, why: Refusal, at: Timestamp) {
+        let notice = Notice::Refused { id, message: Box::new(message), why };
+        self.wakes.absorb(self.subscribers.tell(at, &notice, None));
     }
 }
 

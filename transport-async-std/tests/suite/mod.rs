@@ -6,3 +6,4 @@ mod closing;
 mod common;
 mod echo;
 mod endings;
+mod sinks;
