@@ -67,6 +67,7 @@ fn statuses_mean_what_the_table_says() {
 fn only_what_no_retry_can_mend_is_terminal_among_failures() {
     let terminal = [
         Cause::Proxy(ProxyKind::Authentication),
+        Cause::Proxy(ProxyKind::Unsupported),
         Cause::Tls(TlsKind::WrongName),
         Cause::Tls(TlsKind::PinMismatch),
         Cause::Handshake(HandshakeKind::Subprotocol),
@@ -85,7 +86,6 @@ fn only_what_no_retry_can_mend_is_terminal_among_failures() {
         Cause::Proxy(ProxyKind::Refused),
         Cause::Proxy(ProxyKind::Unreachable),
         Cause::Proxy(ProxyKind::Failed),
-        Cause::Proxy(ProxyKind::Unsupported),
         Cause::Proxy(ProxyKind::Protocol),
         Cause::Dns(DnsKind::NotFound),
         Cause::Dns(DnsKind::Unavailable),

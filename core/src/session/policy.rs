@@ -229,8 +229,8 @@ impl ClosePolicy {
                 300..=499 => true,
                 _ => false,
             },
-            // What the proxy accepts does not change by asking again.
-            Cause::Proxy(ProxyKind::Authentication)
+            // What the proxy accepts, and what it or the way to it cannot do, does not change by asking again.
+            Cause::Proxy(ProxyKind::Authentication | ProxyKind::Unsupported)
             | Cause::Tls(TlsKind::WrongName | TlsKind::PinMismatch)
             | Cause::Handshake(HandshakeKind::Subprotocol | HandshakeKind::Extension) => true,
             Cause::Closed(_)
