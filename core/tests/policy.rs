@@ -157,6 +157,19 @@ fn failures_can_all_be_retried() {
 }
 
 #[test]
+fn what_a_captive_portal_says_can_be_retried() {
+    let policy = ClosePolicy { failures: Failures::RetryPortals, ..ClosePolicy::default() };
+    for cause in [rejected(302), rejected(307), Cause::Tls(TlsKind::WrongName)] {
+        let decided = policy.decide(&cause, MOST);
+        assert_eq!(decided, Decided { decision: Decision::Retry, by: DecidedBy::Failures }, "{cause}");
+    }
+    for cause in [rejected(400), Cause::Tls(TlsKind::PinMismatch), Cause::Proxy(ProxyKind::Authentication)] {
+        assert_eq!(policy.decide(&cause, MOST).decision, Decision::Terminal, "{cause}");
+    }
+    assert_eq!(policy.decide(&rejected(401), MOST).decision, Decision::RefreshCredentials);
+}
+
+#[test]
 fn every_failure_of_an_attempt_names_its_stage() {
     for (cause, stage) in [
         (Cause::Dns(DnsKind::NotFound), Some(Stage::Resolve)),
