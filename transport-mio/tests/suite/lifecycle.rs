@@ -12,7 +12,7 @@ use steadfast_mio::{
     ReceiveError,
     core::{
         CloseFrame, Decision, Delivery, Dropped, Refusal, SendOptions, State, StateKind, StopCause, Verdict,
-        config::{Backoff, Jitter, Match, Schedule},
+        config::{Backoff, Jitter, Match, Ready, Schedule},
     },
 };
 
@@ -67,6 +67,18 @@ fn nothing_is_lost_or_overtaken_while_the_server_resets_again_and_again() {
         next = next.max(index + 1);
     }
     assert_eq!(next, 1_000);
+}
+
+#[test]
+fn a_sender_on_another_thread_lets_the_outbox_follow() {
+    let server = Server::echo();
+    let config = config().ready(Ready::WhenTold).build().expect("a good configuration");
+    let client = build(&server.url()).config(config).connect().expect("a client");
+    let queued = client.send("behind the login").expect("room");
+    let State::Open { conn, ready: false } = open(&client) else { panic!("nobody said that it is ready") };
+    let sender = client.sender();
+    thread::spawn(move || sender.ready(conn)).join().expect("no panic");
+    assert_eq!(queued.wait().verdict(), Some(Verdict::Confirmed));
 }
 
 #[test]
