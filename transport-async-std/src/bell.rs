@@ -131,22 +131,21 @@ impl Bell {
         self.rung.load(Ordering::Acquire) != 0
     }
 
-    /// Has this task woken in the place of the client's when a socket has news.
-    pub(crate) fn stand_in(&self, seat: &mut Seat, waker: &Waker) {
+    /// Has this task woken in the place of the client's when a socket has news. Whoever did so before does not any more,
+    /// and comes back: its waker may be the last thing that keeps a task, which is not to go under a lock.
+    #[must_use = "it is to go without a lock"]
+    pub(crate) fn stand_in(&self, seat: &mut Seat, waker: &Waker) -> Option<Waker> {
         let mut sleepers = self.lock();
         if let (Some((number, known)), Some(own)) = (&sleepers.stand_in, seat.0)
             && *number == own
             && known.will_wake(waker)
         {
-            return;
+            return None;
         }
         sleepers.next += 1;
         let number = sleepers.next;
         seat.0 = Some(number);
-        let old = sleepers.stand_in.replace((number, waker.clone()));
-        // Whatever it keeps alive goes without the lock.
-        drop(sleepers);
-        drop(old);
+        sleepers.stand_in.replace((number, waker.clone())).map(|(_, old)| old)
     }
 
     /// Whoever has this seat stands in no more. If it was called and did not come, the client's task is.

@@ -148,13 +148,14 @@ impl Shared {
                 return found;
             }
             if !self.bell.is_rung() && !state.has_requests() {
-                self.bell.stand_in(seat, context.waker());
+                let old = self.bell.stand_in(seat, context.waker());
+                state.voice().wakes.drop_later(old);
                 return Poll::Pending;
             }
             self.turn(state);
         }
         // The others have their turn first.
-        context.waker().wake_by_ref();
+        state.voice().wakes.push(context.waker().clone());
         look(state)
     }
 

@@ -7,3 +7,4 @@ mod common;
 mod echo;
 mod endings;
 mod sinks;
+mod wakers;
