@@ -2,6 +2,7 @@
 
 use std::{
     fmt, mem,
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, Ordering},
@@ -97,7 +98,8 @@ impl Bell {
         }
         drop(sleepers);
         if let Some((_, waker)) = stand_in {
-            waker.wake();
+            // It is the application's, and this may be a thread that resolves names: a panic there is told on standard error.
+            let _ = panic::catch_unwind(AssertUnwindSafe(|| waker.wake()));
         }
     }
 
@@ -207,5 +209,27 @@ impl Wake for Rope {
 impl fmt::Debug for Bell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bell").field("rung", &self.rung).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A waker of an application that fails.
+    struct Failing;
+
+    impl Wake for Failing {
+        fn wake(self: Arc<Self>) {
+            panic!("the application's waker failed");
+        }
+    }
+
+    #[test]
+    fn whoever_rings_outlives_a_waker_that_panics() {
+        let bell = Bell::new();
+        let _ = bell.stand_in(&mut Seat::default(), &Waker::from(Arc::new(Failing)));
+        bell.rope(Rung::MAIL).wake();
+        assert!(bell.is_rung());
     }
 }
