@@ -226,7 +226,8 @@ impl Client {
     }
 
     /// Looks at the session. Until `look` returns the session does nothing else, and whoever uses the client waits: so
-    /// it must not use the client itself, which would wait for ever.
+    /// it must not use the client itself, which would wait for ever. If it panics, the session is gone: as with all that
+    /// the session is lent, nobody knows what was done.
     pub fn inspect<T>(&self, look: impl FnOnce(&Session) -> T) -> Option<T> {
         self.lock().session().map(look)
     }
