@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt, poll};
 use steadfast_async_std::{
     Client, MessageSink, SendError,
-    core::{CloseFrame, Delivery, Message, Notice, Refusal, SendOptions, StateKind},
+    core::{CloseFrame, Delivery, Message, Network, Notice, Refusal, SendOptions, StateKind},
 };
 
 use super::common::{Server, build, config, run, soon};
@@ -71,8 +71,10 @@ fn a_sink_goes_on_after_an_error() {
     run(async {
         let server = Server::echo();
         let client = Client::new(build(&server.url())).expect("a client");
+        client.network(Network::Offline);
         let mut sink = volatile(&client);
         sink.send("too soon".into()).await.expect_err("there is no connection");
+        client.network(Network::Online);
         client.state().wait_for(|state| state.kind() == StateKind::Open).await.expect("a client");
         sink.send("in time".into()).await.expect("accepted");
         assert_eq!(soon(client.receive()).await.expect("an echo").as_text(), Some("in time"));
