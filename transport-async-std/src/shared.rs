@@ -87,7 +87,10 @@ impl Shared {
     /// Starts a session that has stopped, or never was started.
     pub(crate) fn start_again(self: &Arc<Self>) {
         let mut state = self.lock();
-        state.voice().account.start();
+        if state.is_gone() {
+            return;
+        }
+        state.voice().start();
         state.ask(Event::Start);
         let first = !self.started.swap(true, Ordering::AcqRel);
         if state.voice().closings.are_waiting() {

@@ -188,6 +188,17 @@ impl Voice {
         closings.end(|| told.report(watched.state.clone()), wakes);
     }
 
+    /// Whether nothing will come in.
+    pub(crate) const fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// The session is started again: whoever asks for a message from here on waits for it.
+    pub(crate) fn start(&mut self) {
+        self.account.start();
+        self.ended = false;
+    }
+
     fn set_ended(&mut self, ended: bool) {
         self.ended = ended;
         for queue in self.queues.iter_mut().flatten() {
