@@ -108,6 +108,15 @@ impl Shared {
         }
     }
 
+    /// Asks the session for something. One that never began has no task that could see to it.
+    pub(crate) fn ask(&self, event: Event<'static>) {
+        let mut state = self.lock();
+        state.ask(event);
+        if !self.started.load(Ordering::Acquire) {
+            self.turn(&mut state);
+        }
+    }
+
     /// Stops the session. One that never began has no task that could see to it.
     pub(crate) fn stop(&self, frame: CloseFrame, drain: Option<Duration>) {
         let mut state = self.lock();

@@ -249,33 +249,33 @@ impl Client {
 
     /// Ends a wait, of whatever kind: the next attempt is made now.
     pub fn reconnect_now(&self) {
-        self.lock().ask(Event::ReconnectNow);
+        self.0.shared.ask(Event::ReconnectNow);
     }
 
     /// Takes a message back. If it was not handed over yet, its outcome is `Dropped(Cancelled)`; otherwise its verdict
     /// comes as if nothing had been asked.
     pub fn cancel(&self, id: MessageId) {
-        self.lock().ask(Event::Cancel { id });
+        self.0.shared.ask(Event::Cancel { id });
     }
 
     /// Changes the heartbeat from now on.
     pub fn set_heartbeat(&self, heartbeat: Heartbeat) {
-        self.lock().ask(Event::SetHeartbeat(heartbeat));
+        self.0.shared.ask(Event::SetHeartbeat(heartbeat));
     }
 
     /// Says that what this connection needs was sent ahead: the outbox may follow.
     pub fn ready(&self, conn: ConnId) {
-        self.lock().ask(Event::Ready { conn });
+        self.0.shared.ask(Event::Ready { conn });
     }
 
     /// Passes on what is known of the network.
     pub fn network(&self, network: Network) {
-        self.lock().ask(Event::Network(network));
+        self.0.shared.ask(Event::Network(network));
     }
 
     /// Says that the process was suspended for this long: an open connection is probed.
     pub fn resumed(&self, gap: Duration) {
-        self.lock().ask(Event::Resumed { gap });
+        self.0.shared.ask(Event::Resumed { gap });
     }
 
     /// Stops the session without waiting for it; see [`Event::Stop`]. No message is accepted from here on, and whoever
