@@ -108,6 +108,10 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     #[must_use]
     pub fn settle_within(&mut self, mut reads: u32) -> bool {
         let mut unfinished = true;
+        // First what waits to be written: by the time of the read its answer may have come.
+        if self.write() {
+            self.follow();
+        }
         for _ in 0..ROUNDS {
             self.dial();
             reads = self.read(reads);
