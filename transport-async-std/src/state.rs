@@ -219,9 +219,7 @@ impl State {
             // What came in may have come in time.
             let _ = turn.settle_within(reads);
         }
-        for event in self.requests.drain(..) {
-            turn.apply(event);
-        }
+        turn.apply_all(self.requests.drain(..));
         if due {
             turn.expire();
         }

@@ -39,6 +39,21 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
         self.follow();
     }
 
+    /// Handles what was asked for, one after the other: as [`apply`](Self::apply) for each, and quicker for messages, which
+    /// are most of it.
+    pub fn apply_all(&mut self, events: impl IntoIterator<Item = Event<'static>>) {
+        for event in events {
+            self.lend();
+            let (machine, mut hands) = self.hands();
+            if let Event::Send { .. } = event {
+                machine.handle(event, &mut hands);
+            } else {
+                machine.handle_any(event, &mut hands);
+            }
+            self.follow();
+        }
+    }
+
     /// A message came in. As [`apply`](Self::apply), for the event that comes most often, to a connection that has its
     /// write buffer.
     #[inline]
