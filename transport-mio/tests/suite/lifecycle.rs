@@ -228,6 +228,32 @@ fn a_stopped_client_refuses_at_the_door_until_it_is_started_again() {
 }
 
 #[test]
+fn whoever_receives_after_a_start_waits_for_what_will_come() {
+    let server = Server::echo();
+    let client = connect(&server.url());
+    open(&client);
+    client.stop(CloseFrame::NORMAL, None);
+    client.state().wait_for(SOON, |state| state.kind() == StateKind::Stopped).expect("an end");
+    assert_eq!(client.try_receive(), Err(ReceiveError::Stopped));
+    let ((go, gone), (holds, held)) = (mpsc::channel::<()>(), mpsc::channel());
+    thread::scope(|scope| {
+        // The session cannot have its turn as long as somebody looks at it.
+        scope.spawn(|| {
+            client.inspect(move |_| {
+                let _ = holds.send(());
+                let _ = gone.recv();
+            })
+        });
+        held.recv().expect("a look");
+        client.start();
+        assert_eq!(client.try_receive(), Ok(None));
+        drop(go);
+    });
+    client.send("again").expect("a door");
+    assert_eq!(client.receive().expect("an echo").as_text(), Some("again"));
+}
+
+#[test]
 fn a_session_that_ends_by_itself_refuses_at_the_door_until_it_is_started_again() {
     let server = Server::start(|stream, index| {
         if index == 0 {
