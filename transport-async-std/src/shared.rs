@@ -162,7 +162,10 @@ impl Shared {
             if !self.bell.is_rung() && !state.has_requests() {
                 let old = self.bell.stand_in(seat, context.waker());
                 state.voice().wakes.drop_later(old);
-                return Poll::Pending;
+                // Whoever rang before that found nobody, and may have left it at that.
+                if !self.bell.is_rung() {
+                    return Poll::Pending;
+                }
             }
             self.turn(state);
         }
