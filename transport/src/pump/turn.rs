@@ -450,6 +450,6 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
 /// connection. What ends it does so either way; a task that is scheduled late is worth the wait.
 const GRACE: Duration = Duration::from_millis(100);
 /// How often a session may read in one turn before the others have theirs: 1 MiB with the read buffer below.
-const READS: u32 = 16;
+const READS: u32 = 8;
 /// How often reading may follow from writing, and writing from reading, before the others have their turn.
 const ROUNDS: u32 = 16;
