@@ -58,7 +58,7 @@ impl DialingArgs {
     /// An argument that cannot be used: which, and why.
     pub(crate) fn endpoint(&self, url: &str, root: Option<&str>) -> Result<Endpoint, Failure> {
         let endpoint = Endpoint::parse(url).map_err(Failure::input)?.engine(self.engine_kind()?);
-        let endpoint = self.with_tls(endpoint, url, root)?;
+        let endpoint = self.with_tls(endpoint, root)?;
         match &self.proxy {
             Some(proxy) => {
                 let proxy = Proxy::parse(proxy).map_err(|error| Failure::input(format!("--proxy: {error}")))?;
@@ -85,11 +85,11 @@ impl DialingArgs {
         }
     }
 
-    fn with_tls(&self, endpoint: Endpoint, url: &str, root: Option<&str>) -> Result<Endpoint, Failure> {
+    fn with_tls(&self, endpoint: Endpoint, root: Option<&str>) -> Result<Endpoint, Failure> {
         let asked = self.asks_for_tls();
         if !endpoint.is_secure() {
             return match asked {
-                Some(argument) => Err(Failure::input(format!("{argument}: expected a wss:// URL, found {url}"))),
+                Some(argument) => Err(Failure::input(format!("{argument}: expected a wss:// URL, found {endpoint}"))),
                 None => Ok(endpoint),
             };
         }

@@ -199,7 +199,8 @@ pub enum ProxyKind {
     Unreachable,
     /// It failed for a reason of its own.
     Failed,
-    /// It cannot do what was asked: connect, or to an address of this type.
+    /// It cannot do what was asked: connect, or to an address of this type; or the way through it cannot be gone as it is
+    /// configured, such as in the clear where that is refused.
     Unsupported,
     /// Its answer is not of its protocol.
     Protocol,

@@ -184,6 +184,17 @@ mod environment {
     }
 
     #[test]
+    fn this_machine_is_not_reached_through_a_proxy() {
+        let variables = [("all_proxy", "http://a"), ("no_proxy", "")];
+        for host in ["localhost", "LocalHost.", "app.localhost", "127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!(named(&format!("ws://{host}"), &variables), "", "{host}");
+        }
+        for host in ["notlocalhost", "localhost.example", "10.0.0.1", "::", "0.0.0.0", "128.0.0.1"] {
+            assert_eq!(named(&format!("ws://{host}"), &variables), "http://a:80", "{host}");
+        }
+    }
+
+    #[test]
     fn a_value_without_a_scheme_means_http() {
         assert_eq!(named("wss://h", &[("https_proxy", "u:p@proxy:3128")]), "http://…@proxy:3128");
     }

@@ -86,6 +86,7 @@ fn what_is_secret_stays_secret() {
     for location in ["ws://h/x", "http://h/x", "http://other:443/", "HTTP://h"] {
         let error = refused("wss://h/", location);
         assert!(matches!(error, RedirectError::Insecure { .. }), "{error:?}");
+        assert_eq!(error.to_string(), format!("a redirect to `{location}`, in the clear: expected `wss`"));
     }
     assert_eq!(goes("ws://h/", "https://h/"), "wss://h:443/");
 }

@@ -368,7 +368,9 @@ fn a_start_ends_a_drain() {
     let mut rig = Rig::started_and_open(waits(60));
     rig.send();
     rig.event(Event::Stop { frame: CloseFrame::NORMAL, drain: Some(secs(1)) });
+    assert!(rig.session.is_stopping());
     rig.event(Event::Start);
+    assert!(!rig.session.is_stopping());
     rig.pass(secs(5));
     assert_eq!(rig.kind(), StateKind::Open);
 }

@@ -67,6 +67,7 @@ fn statuses_mean_what_the_table_says() {
 fn only_what_no_retry_can_mend_is_terminal_among_failures() {
     let terminal = [
         Cause::Proxy(ProxyKind::Authentication),
+        Cause::Proxy(ProxyKind::Unsupported),
         Cause::Tls(TlsKind::WrongName),
         Cause::Tls(TlsKind::PinMismatch),
         Cause::Handshake(HandshakeKind::Subprotocol),
@@ -85,7 +86,6 @@ fn only_what_no_retry_can_mend_is_terminal_among_failures() {
         Cause::Proxy(ProxyKind::Refused),
         Cause::Proxy(ProxyKind::Unreachable),
         Cause::Proxy(ProxyKind::Failed),
-        Cause::Proxy(ProxyKind::Unsupported),
         Cause::Proxy(ProxyKind::Protocol),
         Cause::Dns(DnsKind::NotFound),
         Cause::Dns(DnsKind::Unavailable),
@@ -154,6 +154,19 @@ fn failures_can_all_be_retried() {
         assert_eq!(decided, Decided { decision: Decision::Retry, by: DecidedBy::Failures }, "{cause}");
     }
     assert_eq!(policy.decide(&closed(1000), MOST).decision, Decision::Terminal, "closes have a preset of their own");
+}
+
+#[test]
+fn what_a_captive_portal_says_can_be_retried() {
+    let policy = ClosePolicy { failures: Failures::RetryPortals, ..ClosePolicy::default() };
+    for cause in [rejected(302), rejected(307), Cause::Tls(TlsKind::WrongName)] {
+        let decided = policy.decide(&cause, MOST);
+        assert_eq!(decided, Decided { decision: Decision::Retry, by: DecidedBy::Failures }, "{cause}");
+    }
+    for cause in [rejected(400), Cause::Tls(TlsKind::PinMismatch), Cause::Proxy(ProxyKind::Authentication)] {
+        assert_eq!(policy.decide(&cause, MOST).decision, Decision::Terminal, "{cause}");
+    }
+    assert_eq!(policy.decide(&rejected(401), MOST).decision, Decision::RefreshCredentials);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::{
     fmt, mem,
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, Ordering},
@@ -15,7 +16,9 @@ use std::{
 /// the news may bring, and would be woken by the client's: it stands in for that and is woken itself, which saves
 /// the way over another task, and perhaps another thread. It may be gone, or busy with something else, so that it does
 /// not come. Who leaves says so; and as long as stand-ins are called, the client's task looks every now and then
-/// whether one of them was called in vain ([`Watch`]).
+/// whether one of them was called in vain ([`Watch`]). While it does, it is not woken for news that come when nobody waits:
+/// whoever was called last is most likely at work with what he found, and about to come back. Two threads that give turns
+/// by turns are in each other's way.
 pub(crate) struct Bell {
     rung: AtomicU8,
     sleepers: Mutex<Sleepers>,
@@ -41,7 +44,8 @@ pub(crate) enum Watch {
 #[derive(Default)]
 struct Sleepers {
     task: Option<Waker>,
-    stand_in: Option<(u64, Waker)>,
+    /// By their numbers, which rise. The last is called first.
+    stand_ins: Vec<(u64, Waker)>,
     /// The next stand-in's number.
     next: u64,
     /// Whether a stand-in was called since the task looked last.
@@ -88,16 +92,17 @@ impl Bell {
             return;
         }
         let mut sleepers = self.lock();
-        let stand_in = sleepers.stand_in.take();
+        let stand_in = sleepers.stand_ins.pop();
         sleepers.called |= stand_in.is_some();
-        if (stand_in.is_none() || !sleepers.watched)
+        if !sleepers.watched
             && let Some(task) = &sleepers.task
         {
             task.wake_by_ref();
         }
         drop(sleepers);
         if let Some((_, waker)) = stand_in {
-            waker.wake();
+            // It is the application's, and this may be a thread that resolves names: a panic there is told on standard error.
+            let _ = panic::catch_unwind(AssertUnwindSafe(|| waker.wake()));
         }
     }
 
@@ -131,30 +136,32 @@ impl Bell {
         self.rung.load(Ordering::Acquire) != 0
     }
 
-    /// Has this task woken in the place of the client's when a socket has news.
-    pub(crate) fn stand_in(&self, seat: &mut Seat, waker: &Waker) {
+    /// Has this task woken in the place of the client's when a socket has news. It has to look whether the bell
+    /// [was rung](Self::is_rung) meanwhile. If it took another's seat, that one's waker comes back: it may be the last thing
+    /// that keeps a task, which is not to go under a lock.
+    #[must_use = "it is to go without a lock"]
+    pub(crate) fn stand_in(&self, seat: &mut Seat, waker: &Waker) -> Option<Waker> {
         let mut sleepers = self.lock();
-        if let (Some((number, known)), Some(own)) = (&sleepers.stand_in, seat.0)
-            && *number == own
-            && known.will_wake(waker)
-        {
-            return;
+        if let Some(place) = sleepers.place(seat) {
+            let known = &mut sleepers.stand_ins[place].1;
+            return (!known.will_wake(waker)).then(|| mem::replace(known, waker.clone()));
         }
         sleepers.next += 1;
         let number = sleepers.next;
         seat.0 = Some(number);
-        let old = sleepers.stand_in.replace((number, waker.clone()));
-        // Whatever it keeps alive goes without the lock.
-        drop(sleepers);
-        drop(old);
+        sleepers.stand_ins.push((number, waker.clone()));
+        None
     }
 
     /// Whoever has this seat stands in no more. If it was called and did not come, the client's task is.
     pub(crate) fn leave(&self, seat: &mut Seat) {
-        let Some(own) = seat.0.take() else { return };
+        if seat.0.is_none() {
+            return;
+        }
         let mut sleepers = self.lock();
-        let old = sleepers.stand_in.take_if(|(number, _)| *number == own);
+        let old = sleepers.place(seat).map(|place| sleepers.stand_ins.remove(place));
         drop(sleepers);
+        seat.0 = None;
         if old.is_none() && self.is_rung() {
             self.wake_task();
         }
@@ -179,8 +186,8 @@ impl Bell {
 
     /// Wakes nobody from here on.
     pub(crate) fn hush(&self) {
-        let Sleepers { task, stand_in, .. } = mem::take(&mut *self.lock());
-        drop((task, stand_in));
+        let Sleepers { task, stand_ins, .. } = mem::take(&mut *self.lock());
+        drop((task, stand_ins));
     }
 
     /// Wakes the client's task.
@@ -192,6 +199,14 @@ impl Bell {
 
     fn lock(&self) -> MutexGuard<'_, Sleepers> {
         self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sleepers {
+    /// Where among those who stand in the one with this seat is.
+    fn place(&self, seat: &Seat) -> Option<usize> {
+        let own = seat.0?;
+        self.stand_ins.binary_search_by_key(&own, |(number, _)| *number).ok()
     }
 }
 
@@ -208,5 +223,85 @@ impl Wake for Rope {
 impl fmt::Debug for Bell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bell").field("rung", &self.rung).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A waker of an application that fails.
+    struct Failing;
+
+    impl Wake for Failing {
+        fn wake(self: Arc<Self>) {
+            panic!("the application's waker failed");
+        }
+    }
+
+    /// A waker that counts.
+    #[derive(Default)]
+    struct Counting(AtomicU8);
+
+    impl Wake for Counting {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    impl Counting {
+        fn count(&self) -> u8 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    /// A bell with a task behind it that looks after stand-ins.
+    fn watched(task: &Arc<Counting>) -> Arc<Bell> {
+        let bell = Bell::new();
+        bell.wakes(&Waker::from(Arc::clone(task)));
+        let _ = bell.stand_in(&mut Seat::default(), Waker::noop());
+        bell.ring(Rung::READ);
+        assert_eq!((bell.watch(), task.count()), (Watch::Keep, 1));
+        let _ = bell.take();
+        bell
+    }
+
+    #[test]
+    fn news_are_left_to_whoever_was_called_last_while_the_task_looks_after_them() {
+        let task = Arc::default();
+        let bell = watched(&task);
+        bell.ring(Rung::READ);
+        assert_eq!((task.count(), bell.is_rung()), (1, true));
+    }
+
+    #[test]
+    fn the_task_is_woken_again_once_nobody_was_called_for_a_while() {
+        let task = Arc::default();
+        let bell = watched(&task);
+        assert_eq!(bell.watch(), Watch::End);
+        bell.ring(Rung::READ);
+        assert_eq!(task.count(), 2);
+    }
+
+    #[test]
+    fn all_who_wait_stand_in_but_who_has_left() {
+        let bell = Bell::new();
+        let mut waiting: [(Seat, Arc<Counting>); 3] = Default::default();
+        for (seat, waker) in &mut waiting {
+            let _ = bell.stand_in(seat, &Waker::from(Arc::clone(waker)));
+        }
+        bell.leave(&mut waiting[1].0);
+        for what in [Rung::READ, Rung::WRITE, Rung::MAIL] {
+            bell.ring(what);
+        }
+        assert_eq!(waiting.map(|(_, waker)| waker.count()), [1, 0, 1]);
+    }
+
+    #[test]
+    fn whoever_rings_outlives_a_waker_that_panics() {
+        let bell = Bell::new();
+        let _ = bell.stand_in(&mut Seat::default(), &Waker::from(Arc::new(Failing)));
+        bell.rope(Rung::MAIL).wake();
+        assert!(bell.is_rung());
     }
 }

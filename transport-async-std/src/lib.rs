@@ -62,7 +62,9 @@
 
 mod bell;
 mod client;
+mod closings;
 mod net;
+mod refusals;
 mod runtime;
 mod shared;
 mod state;

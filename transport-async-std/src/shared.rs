@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use steadfast_core::{CloseFrame, Event, Timestamp, Verdict};
+use steadfast_core::{CloseFrame, Event, Session, Timestamp, Verdict};
 use steadfast_transport::client::{Account, Parts};
 
 use crate::{
@@ -87,13 +87,33 @@ impl Shared {
     /// Starts a session that has stopped, or never was started.
     pub(crate) fn start_again(self: &Arc<Self>) {
         let mut state = self.lock();
-        state.voice().account.start();
-        state.voice().told.unsettled = None;
+        if state.is_gone() {
+            return;
+        }
+        state.voice().start();
         state.ask(Event::Start);
         let first = !self.started.swap(true, Ordering::AcqRel);
+        if state.voice().closings.are_waiting() {
+            state.tell(self.now());
+            if !state.session().is_some_and(Session::is_stopping) {
+                // It drained, and does not any more: nobody knows for how long there will be no end.
+                state.voice().end_closings();
+                state.voice().told.unsettled = None;
+            }
+            self.turn(&mut state);
+        }
         drop(state);
         if first {
             runtime::spawn(Task::new(Arc::clone(self)));
+        }
+    }
+
+    /// Asks the session for something. One that never began has no task that could see to it.
+    pub(crate) fn ask(&self, event: Event<'static>) {
+        let mut state = self.lock();
+        state.ask(event);
+        if !self.started.load(Ordering::Acquire) {
+            self.turn(&mut state);
         }
     }
 
@@ -106,6 +126,24 @@ impl Shared {
         if !self.started.load(Ordering::Acquire) {
             self.turn(&mut state);
         }
+    }
+
+    /// Stops the session; under which number its end is told.
+    pub(crate) fn close(&self, drain: Option<Duration>) -> u64 {
+        let mut state = self.lock();
+        // What was asked for before may bring about an end of its own, which is not this one.
+        state.tell(self.now());
+        let voice = state.voice();
+        voice.account.stop(&mut voice.wakes);
+        let number = voice.begin_closing();
+        state.ask(Event::Stop { frame: CloseFrame::NORMAL, drain });
+        state.tell(self.now());
+        if !state.session().is_some_and(Session::is_stopping) {
+            // It has stopped already, now or before, or is gone.
+            state.voice().end_closings();
+        }
+        self.turn(&mut state);
+        number
     }
 
     /// Gives the session turns as long as it has news and what this looks for is not there: whoever is here already need
@@ -122,13 +160,17 @@ impl Shared {
                 return found;
             }
             if !self.bell.is_rung() && !state.has_requests() {
-                self.bell.stand_in(seat, context.waker());
-                return Poll::Pending;
+                let old = self.bell.stand_in(seat, context.waker());
+                state.voice().wakes.drop_later(old);
+                // Whoever rang before that found nobody, and may have left it at that.
+                if !self.bell.is_rung() {
+                    return Poll::Pending;
+                }
             }
             self.turn(state);
         }
         // The others have their turn first.
-        context.waker().wake_by_ref();
+        state.voice().wakes.push(context.waker().clone());
         look(state)
     }
 

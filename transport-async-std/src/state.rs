@@ -3,7 +3,7 @@
 use std::{fmt, mem, sync::Arc};
 
 use steadfast_core::{
-    CloseCode, CloseFrame, Dropped, Event, Message, MessageId, SendOptions, Session, Timestamp, Verdict,
+    CloseCode, CloseFrame, Dropped, Event, Message, MessageId, Refusal, SendOptions, Session, Timestamp, Verdict,
 };
 use steadfast_transport::{
     Ready,
@@ -146,6 +146,27 @@ impl State {
         }
     }
 
+    /// What is handed in from here on comes through this sink, until it [ends](Self::end_handing_in).
+    #[inline]
+    pub(crate) fn begin_handing_in(&mut self, sink: u64) {
+        let first = self.next_id;
+        self.voice().refusals.begin(sink, first);
+    }
+
+    /// What is handed in from here on comes from somebody else.
+    #[inline]
+    pub(crate) fn end_handing_in(&mut self) {
+        let (next, untold) = (self.next_id, self.has_requests());
+        self.voice().refusals.end(next, untold);
+    }
+
+    /// Refuses a message, among the notices: whoever handed it in is gone.
+    pub(crate) fn give_back(&mut self, message: Message<'static>, why: Refusal, at: Timestamp) {
+        let id = MessageId(self.next_id);
+        self.next_id += 1;
+        self.voice().give_back(id, message, why, at);
+    }
+
     /// Asks the session for something.
     pub(crate) fn ask(&mut self, event: Event<'static>) {
         if !self.is_gone() {
@@ -167,6 +188,19 @@ impl State {
         rings
     }
 
+    /// Tells the session what was asked for, and nothing else. It has to have its turn then.
+    pub(crate) fn tell(&mut self, now: Timestamp) {
+        let Life::Alive(machinery) = &mut self.life else { return };
+        let Machinery { pump, shared, .. } = &mut **machinery;
+        shared.take_buffers();
+        let mut turn = pump.turn(shared, now);
+        for event in self.requests.drain(..) {
+            turn.apply(event);
+        }
+        pump.application().refusals.told();
+        shared.leave_buffers();
+    }
+
     /// Gives the session its turn, with at most so many reads; whether it needs another one soon.
     pub(crate) fn turn(&mut self, rung: Rung, now: Timestamp, reads: u32) -> bool {
         self.rung = false;
@@ -185,12 +219,11 @@ impl State {
             // What came in may have come in time.
             let _ = turn.settle_within(reads);
         }
-        for event in self.requests.drain(..) {
-            turn.apply(event);
-        }
+        turn.apply_all(self.requests.drain(..));
         if due {
             turn.expire();
         }
+        pump.application().refusals.told();
         if rung.has(Rung::MAIL) {
             loop {
                 mailbox.take(commands);
@@ -245,9 +278,13 @@ impl State {
             let Machinery { pump, mailbox, .. } = *machinery;
             mailbox.close();
             let mut voice = pump.into_application();
+            for request in mem::take(&mut self.requests) {
+                if let Event::Send { id, message, .. } = request {
+                    voice.refusals.refuse(id, || SendError { message, why: Refusal::Stopped });
+                }
+            }
             voice.close(verdict);
             self.life = Life::Gone(Box::new(voice));
-            self.requests = Vec::new();
         }
     }
 }

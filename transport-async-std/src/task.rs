@@ -109,4 +109,4 @@ impl Future for Task {
 /// How long a stand-in that was called may take before the task sees to it.
 const PATIENCE: Duration = Duration::from_millis(10);
 /// How often the task reads before other tasks have their turn: at most 1 MiB.
-const READS: u32 = 16;
+const READS: u32 = 8;

@@ -6,13 +6,15 @@ use std::{
 };
 
 use steadfast_core::{
-    ConnId, Message, Notice, Refusal, State, StateKind, Timestamp, Verdict, wire::handshake::Accepted,
+    ConnId, Message, MessageId, Notice, Refusal, State, StateKind, Timestamp, Verdict, wire::handshake::Accepted,
 };
 use steadfast_transport::{
     Failure,
     client::{Account, Backlog, Incoming, Place, ReceiveError, Subscribers, Ticket, Told, Waiters, Wakes},
     pump::{Application, Reads, Requests, SendError},
 };
+
+use crate::{closings::Closings, refusals::Refusals};
 
 /// Everything that the session and the handles of its client share.
 #[derive(Debug)]
@@ -28,12 +30,14 @@ pub(crate) struct Voice {
     /// Whether nothing will come in: the session has stopped, or is gone.
     ended: bool,
     pub(crate) watched: Watched,
+    /// Who waits for the end.
+    pub(crate) closings: Closings,
     subscribers: Arc<Subscribers>,
     pub(crate) told: Told,
     /// What was wrong with the connection that is about to be over.
     failure: Option<Arc<Failure>>,
-    /// A message without a receipt that was refused just now.
-    pub(crate) refused: Option<SendError>,
+    /// What was refused of the messages without a receipt.
+    pub(crate) refusals: Refusals,
     /// Whom to wake when the lock is given back.
     pub(crate) wakes: Wakes,
 }
@@ -68,10 +72,11 @@ impl Voice {
             resumes: false,
             ended: false,
             watched,
+            closings: Closings::default(),
             subscribers,
             told: Told::default(),
             failure: None,
-            refused: None,
+            refusals: Refusals::default(),
             wakes: Wakes::default(),
         }
     }
@@ -168,6 +173,30 @@ impl Voice {
         self.wakes.absorb(self.subscribers.close());
         self.watched.closed = true;
         self.watched.waiters.wake_all(&mut self.wakes);
+        self.end_closings();
+    }
+
+    /// Somebody closes the client: what ends unsettled from here on is kept for the report. Under which number he is told.
+    pub(crate) fn begin_closing(&mut self) -> u64 {
+        self.told.unsettled.get_or_insert_default();
+        self.closings.begin()
+    }
+
+    /// Whoever waits for the end is told of it, or that there is none: it is as the state says.
+    pub(crate) fn end_closings(&mut self) {
+        let Self { told, watched, closings, wakes, .. } = self;
+        closings.end(|| told.report(watched.state.clone()), wakes);
+    }
+
+    /// Whether nothing will come in.
+    pub(crate) const fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// The session is started again: whoever asks for a message from here on waits for it.
+    pub(crate) fn start(&mut self) {
+        self.account.start();
+        self.ended = false;
     }
 
     fn set_ended(&mut self, ended: bool) {
@@ -196,13 +225,14 @@ impl Voice {
             && !self.account.settle(id, outcome, &mut self.wakes)
             && let Notice::Refused { message, why, .. } = notice
         {
-            self.refuse(message, *why);
+            self.refusals.refuse(id, || SendError { message: (**message).clone(), why: *why });
         }
     }
 
-    #[cold]
-    fn refuse(&mut self, message: &Message<'static>, why: Refusal) {
-        self.refused = Some(SendError { message: message.clone(), why });
+    /// A message is refused of which nobody else can be told.
+    pub(crate) fn give_back(&mut self, id: MessageId, message: Message<'static>, why: Refusal, at: Timestamp) {
+        let notice = Notice::Refused { id, message: Box::new(message), why };
+        self.wakes.absorb(self.subscribers.tell(at, &notice, None));
     }
 }
 
@@ -247,6 +277,12 @@ impl Application for Voice {
             self.watched.state = transition.to;
             self.watched.version += 1;
             self.watched.waiters.wake_all(&mut self.wakes);
+            if stopped {
+                self.end_closings();
+            } else if transition.from == StateKind::Stopped {
+                // A new beginning: what was left has been told.
+                self.told.unsettled = None;
+            }
         }
     }
 

@@ -61,6 +61,8 @@ fn what_is_for_tls_is_refused_without_it() {
     refused(&["connect", "ws://localhost:9/", "--pin", pin], &["--pin", "wss://", "ws://localhost:9/"]);
     refused(&["connect", "ws://localhost:9/", "--ca", "ca.pem"], &["--ca", "wss://"]);
     refused(&["demo", "--pin", pin], &["--pin", "wss://"]);
+    let output = run(["connect", "ws://localhost:9/chat?token=s3cret", "--pin", pin]);
+    assert!(stderr(&output).contains("/chat") && !stderr(&output).contains("s3cret"), "{}", stderr(&output));
 }
 
 #[test]

@@ -130,6 +130,15 @@ fn the_environment_names_a_proxy_where_that_is_asked_for() {
 }
 
 #[test]
+fn a_machine_without_roots_is_told_at_once() {
+    let nothing = [("SSL_CERT_FILE", "/no/such/file.pem"), ("SSL_CERT_DIR", "")];
+    let output = with_environment(&nothing, "wss://localhost:9/");
+    let error = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("roots") && error.contains("expected at least one root"), "{error}");
+}
+
+#[test]
 fn an_environment_that_names_no_proxy_is_told_with_its_variable() {
     let output = with_environment(&[("all_proxy", "ftp://user:s3cret@host/"), ("no_proxy", "")], "ws://chat.test/");
     let error = stderr(&output);

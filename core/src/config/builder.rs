@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use super::{
-    Backoff, CleanClose, ClosePolicy, Config, ConfigError, Confirm, Heartbeat, Match, Outbox, Pace, Ready, Rule,
-    Settings, WhenFull,
+    Backoff, CleanClose, ClosePolicy, Config, ConfigError, Confirm, Failures, Heartbeat, Match, Outbox, Pace, Ready,
+    Rule, Settings, WhenFull,
 };
 use crate::session::policy::Decision;
 
@@ -114,6 +114,12 @@ impl ConfigBuilder {
     /// Sets [`ClosePolicy::clean`].
     pub fn clean_close(mut self, clean: CleanClose) -> Self {
         self.0.policy.clean = clean;
+        self
+    }
+
+    /// Sets [`ClosePolicy::failures`].
+    pub fn failures(mut self, failures: Failures) -> Self {
+        self.0.policy.failures = failures;
         self
     }
 

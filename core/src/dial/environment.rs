@@ -22,6 +22,9 @@ use crate::wire::handshake::Scheme;
 /// a client can set it with a header `Proxy`. A value without a scheme means `http://`. Servers that `no_proxy`, or else
 /// `NO_PROXY`, names are excepted: see [`NoProxy`].
 ///
+/// So is this machine, as in Go and in browsers: `localhost`, names below it (RFC 6761 §6.3) and loopback addresses mean
+/// another machine to a proxy. Who wants one for them names it in the program.
+///
 /// ```
 /// use steadfast_core::{dial::environment, wire::handshake::Scheme};
 ///
@@ -44,6 +47,9 @@ pub fn proxy_for(
     port: u16,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Proxy>, EnvironmentError> {
+    if is_loopback(host) {
+        return Ok(None);
+    }
     let set = |name: &&str| variable(name).filter(|value| !value.trim().is_empty());
     let names: &[&'static str] = match scheme {
         Scheme::Ws => &["http_proxy", "all_proxy", "ALL_PROXY"],
@@ -57,6 +63,12 @@ pub fn proxy_for(
     let value = value.trim();
     let parsed = if value.contains("://") { Proxy::parse(value) } else { Proxy::parse(&format!("http://{value}")) };
     parsed.map(Some).map_err(|error| EnvironmentError { variable: name, error })
+}
+
+/// Whether this is the machine itself, as far as its name tells.
+fn is_loopback(host: &str) -> bool {
+    let name = host.strip_suffix('.').unwrap_or(host);
+    literal(host).map_or_else(|| is_below(name, "localhost"), |address| address.to_canonical().is_loopback())
 }
 
 /// Servers that are connected to directly: the list in `NO_PROXY`, separated by commas or white space.

@@ -57,7 +57,7 @@ pub enum RedirectError {
         /// What was expected.
         expected: String,
     },
-    /// From `wss` to `ws`: what was to be secret would not be.
+    /// In the clear, from `wss` or where everything is to be secret: what was to be secret would not be.
     Insecure {
         /// Where it would have gone, without its query.
         location: String,
@@ -241,7 +241,7 @@ impl fmt::Display for RedirectError {
             Self::NoLocation { found: 0 } => f.write_str("a redirect without `Location` (RFC 9110 §15.4)"),
             Self::NoLocation { found } => write!(f, "a redirect with {found} `Location` headers (RFC 9110 §10.2.2)"),
             Self::Location { found, expected } => write!(f, "a redirect to `{found}`: expected {expected}"),
-            Self::Insecure { location } => write!(f, "a redirect from `wss` to `ws`, to `{location}`: never followed"),
+            Self::Insecure { location } => write!(f, "a redirect to `{location}`, in the clear: expected `wss`"),
         }
     }
 }

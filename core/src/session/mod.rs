@@ -252,6 +252,16 @@ impl Session {
         }
     }
 
+    /// Whether it is on its way to [`Stopped`](State::Stopped) because the application asked for that: it drains, or closes. No more
+    /// once it has stopped, or a start took the drain back.
+    #[must_use]
+    pub const fn is_stopping(&self) -> bool {
+        match self.intent {
+            Intent::Run => false,
+            Intent::Drain { .. } | Intent::Stop { .. } => true,
+        }
+    }
+
     /// The figures up to the last event.
     #[must_use]
     pub fn metrics(&self) -> Metrics {

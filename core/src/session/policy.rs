@@ -95,6 +95,9 @@ pub enum Failures {
     /// By the table: what no retry can mend is final.
     #[default]
     ByKind,
+    /// By the table, but what a captive portal says in the server's place until somebody has logged in is retried, too: a
+    /// redirect (HTTP 300 to 399), and a certificate for another name, which is refused each time. For whatever travels.
+    RetryPortals,
     /// Every failure is retried.
     RetryAll,
 }
@@ -196,7 +199,9 @@ impl ClosePolicy {
                 Decided { decision: patient(*after, retry_after_max), by: DecidedBy::RetryAfter }
             }
             _ if self.is_final(cause) => Decided { decision: Decision::Terminal, by: DecidedBy::Table },
-            _ if self.failures == Failures::RetryAll => Decided { decision: Decision::Retry, by: DecidedBy::Failures },
+            _ if self.failures == Failures::RetryAll || self.is_excused(cause) => {
+                Decided { decision: Decision::Retry, by: DecidedBy::Failures }
+            }
             // Whoever presents himself as somebody else may be let in.
             Cause::Rejected { status: 401 | 403, .. } | Cause::Tls(TlsKind::ClientCertificate) => {
                 Decided { decision: Decision::RefreshCredentials, by: DecidedBy::Table }
@@ -217,9 +222,15 @@ impl ClosePolicy {
         }
     }
 
+    /// What would be final, were it not for captive portals.
+    fn is_excused(&self, cause: &Cause) -> bool {
+        let portal = matches!(cause, Cause::Rejected { status: 300..=399, .. } | Cause::Tls(TlsKind::WrongName));
+        portal && self.failures == Failures::RetryPortals
+    }
+
     /// What no retry can mend: the request itself is wrong, or the server is not who it should be.
     fn is_final(&self, cause: &Cause) -> bool {
-        if self.failures == Failures::RetryAll {
+        if self.failures == Failures::RetryAll || self.is_excused(cause) {
             return false;
         }
         match cause {
@@ -229,8 +240,8 @@ impl ClosePolicy {
                 300..=499 => true,
                 _ => false,
             },
-            // What the proxy accepts does not change by asking again.
-            Cause::Proxy(ProxyKind::Authentication)
+            // What the proxy accepts, and what it or the way to it cannot do, does not change by asking again.
+            Cause::Proxy(ProxyKind::Authentication | ProxyKind::Unsupported)
             | Cause::Tls(TlsKind::WrongName | TlsKind::PinMismatch)
             | Cause::Handshake(HandshakeKind::Subprotocol | HandshakeKind::Extension) => true,
             Cause::Closed(_)

@@ -320,7 +320,7 @@ impl Link {
             if let Some(read) = pipe.decrypted(buffer)? {
                 return Ok(read);
             }
-            if !pipe.readable()? {
+            if !pipe.readable(until)? {
                 if until.is_some_and(|until| until <= Instant::now()) {
                     return Err(io::ErrorKind::TimedOut.into());
                 }

@@ -8,7 +8,7 @@ use std::{
         Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use socket2::Socket;
@@ -58,7 +58,6 @@ pub(super) trait Layers: Send + Sync + fmt::Debug {
 
 impl Pipe {
     pub(super) fn new(socket: Socket, layer: Option<Box<dyn Layer>>) -> io::Result<Self> {
-        socket.set_read_timeout(Some(LOOK))?;
         socket.set_write_timeout(Some(LOOK))?;
         if socket.local_addr()?.as_socket().is_some() {
             socket.set_tcp_nodelay(true)?;
@@ -70,8 +69,12 @@ impl Pipe {
         Some(self.layer.as_ref()?.security())
     }
 
-    /// Waits for bytes from the network; `false` if none came for a while.
-    pub(super) fn readable(&self) -> io::Result<bool> {
+    /// Waits for bytes from the network, or the end of the stream; `false` if none came until then. Without an end to
+    /// the wait it wakes for nothing else but [`stop`](Self::stop).
+    pub(super) fn readable(&self, until: Option<Instant>) -> io::Result<bool> {
+        // A timeout of nothing would be none.
+        let patience = until.map(|until| until.saturating_duration_since(Instant::now()).max(SHORTEST));
+        self.socket.set_read_timeout(patience)?;
         readable(&self.socket)
     }
 
@@ -159,8 +162,56 @@ impl Pipe {
     }
 }
 
-/// How long a read or a write may block before its thread looks whether it still should.
+/// How long a write may block before its thread looks whether it still should.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// The shortest wait.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// What goes into one record of TLS.
 const RECORD: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::{TcpListener, TcpStream},
+        sync::mpsc,
+        thread,
+    };
+
+    use super::*;
+
+    /// A pipe whose other end says nothing.
+    fn silent() -> (Pipe, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let other = TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
+        let (socket, _) = listener.accept().expect("a connection");
+        (Pipe::new(socket.into(), None).expect("a socket"), other)
+    }
+
+    #[test]
+    fn who_reads_sleeps_until_there_is_something_or_it_is_stopped() {
+        let (pipe, _other) = silent();
+        thread::scope(|scope| {
+            let (tell, told) = mpsc::channel();
+            let pipe = &pipe;
+            scope.spawn(move || {
+                let woken = pipe.readable(None);
+                let _ = tell.send(woken.is_ok());
+            });
+            assert_eq!(
+                told.recv_timeout(3 * LOOK),
+                Err(mpsc::RecvTimeoutError::Timeout),
+                "it looks every now and then"
+            );
+            pipe.stop(false);
+            assert_eq!(told.recv_timeout(Duration::from_mins(1)), Ok(true));
+        });
+    }
+
+    #[test]
+    fn who_reads_gives_up_when_it_is_too_late() {
+        let (pipe, _other) = silent();
+        assert!(!pipe.readable(Some(Instant::now())).expect("a stream"));
+    }
+}

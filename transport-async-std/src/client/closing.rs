@@ -1,29 +1,34 @@
 //! The wait for the end.
 
 use std::{
+    fmt,
     future::Future,
     pin::Pin,
     task::{Context, Poll},
 };
 
-use futures_core::Stream;
-use steadfast_core::{State, StateKind};
 use steadfast_transport::client::Report;
 
-use crate::client::StateWatch;
+use crate::{bell::Seat, client::Client, voice::Voice};
 
 /// Comes to a report of what was left when the session had stopped.
-#[derive(Debug)]
+///
+/// It is told of the end that this close brought about, whatever comes later: a client that was
+/// [started](Client::start) again has stopped before. Where that took a drain back there is no end: the report comes at
+/// once, and its state is the one that the session is in.
+///
+/// It holds the client, so that the drain goes on though every other clone is dropped. Whoever drops it does not wait
+/// for the end.
 #[must_use = "it says which messages were left unsettled"]
 pub struct Close {
-    state: StateWatch,
-    /// The client went first.
-    gone: bool,
+    client: Client,
+    number: u64,
+    seat: Seat,
 }
 
 impl Close {
-    pub(super) const fn new(state: StateWatch) -> Self {
-        Self { state, gone: false }
+    pub(super) fn new(client: Client, number: u64) -> Self {
+        Self { client, number, seat: Seat::default() }
     }
 }
 
@@ -31,21 +36,29 @@ impl Future for Close {
     type Output = Report;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Report> {
-        loop {
-            let current = self.state.current();
-            if current.kind() == StateKind::Stopped || self.gone {
-                return Poll::Ready(self.state.report(current));
-            }
-            match Pin::new(&mut self.state).poll_next(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(changed) => self.gone = changed.is_none(),
-            }
-        }
+        let Self { client, number, seat } = &mut *self;
+        let shared = client.shared();
+        let mut state = shared.lock();
+        shared.catch_up(&mut state, (seat, context), |state| {
+            let Voice { closings, wakes, .. } = state.voice();
+            closings.poll(*number, context.waker(), wakes)
+        })
     }
 }
 
-impl StateWatch {
-    fn report(&self, state: State) -> Report {
-        self.shared().lock().voice().told.report(state)
+impl Drop for Close {
+    fn drop(&mut self) {
+        let shared = self.client.shared();
+        let mut state = shared.lock();
+        let Voice { closings, wakes, .. } = state.voice();
+        closings.leave(self.number, wakes);
+        drop(state);
+        shared.bell.leave(&mut self.seat);
+    }
+}
+
+impl fmt::Debug for Close {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Close").field("client", &self.client).finish_non_exhaustive()
     }
 }

@@ -39,6 +39,9 @@ pub enum ConnectError {
         /// What exactly was wrong with the last attempt, if the driver saw it.
         failure: Option<Arc<Failure>>,
     },
+    /// The session is gone: something that it was lent panicked (where a recording is written, say), which was told on standard
+    /// error.
+    Gone,
 }
 
 impl Connecting {
@@ -58,8 +61,12 @@ impl Future for Connecting {
             loop {
                 match Pin::new(&mut *state).poll_next(context) {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Some(State::Open { .. } | State::Stopped { .. }) | None) => break,
+                    Poll::Ready(Some(State::Open { .. } | State::Stopped { .. })) => break,
                     Poll::Ready(Some(_)) => {}
+                    Poll::Ready(None) => {
+                        self.0 = Step::Over;
+                        return Poll::Ready(Err(ConnectError::Gone));
+                    }
                 }
             }
         }
@@ -81,6 +88,7 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Build(error) => fmt::Display::fmt(error, f),
+            Self::Gone => f.write_str("no connection: the session is gone, as something panicked"),
             Self::Stopped { cause: _, failure: Some(failure) } => write!(f, "no connection: {failure}"),
             Self::Stopped { cause, failure: None } => {
                 write!(f, "no connection: {}", State::Stopped { cause: cause.clone() })
@@ -93,9 +101,30 @@ impl error::Error for ConnectError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             Self::Build(error) => Some(error),
+            Self::Gone => None,
             Self::Stopped { failure, .. } => {
                 failure.as_deref().map(|failure| -> &(dyn error::Error + 'static) { failure })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        panic::{self, AssertUnwindSafe},
+        task::Waker,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_client_that_is_gone_is_not_connected() {
+        let client = Client::new("ws://127.0.0.1:1/").expect("a client");
+        let mut connecting = Connecting::new(Ok(client.clone()));
+        let looked = panic::catch_unwind(AssertUnwindSafe(|| client.inspect(|_| panic!("the application failed"))));
+        assert!(looked.is_err());
+        let connected = Pin::new(&mut connecting).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(connected, Poll::Ready(Err(ConnectError::Gone))));
     }
 }

@@ -27,7 +27,7 @@ pub struct Messages {
     queue: usize,
     place: Place,
     seat: Seat,
-    /// Whether it has ended.
+    /// Whether it has said that it ended.
     ended: bool,
 }
 
@@ -97,8 +97,9 @@ impl Stream for Messages {
 }
 
 impl FusedStream for Messages {
+    /// Whether it has ended, and the session has not been started again since.
     fn is_terminated(&self) -> bool {
-        self.ended
+        self.ended && self.shared.lock().voice().has_ended()
     }
 }
 

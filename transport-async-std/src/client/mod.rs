@@ -226,7 +226,8 @@ impl Client {
     }
 
     /// Looks at the session. Until `look` returns the session does nothing else, and whoever uses the client waits: so
-    /// it must not use the client itself, which would wait for ever.
+    /// it must not use the client itself, which would wait for ever. If it panics, the session is gone: as with all that
+    /// the session is lent, nobody knows what was done.
     pub fn inspect<T>(&self, look: impl FnOnce(&Session) -> T) -> Option<T> {
         self.lock().session().map(look)
     }
@@ -240,40 +241,41 @@ impl Client {
     /// Starts a session that never was started, or has stopped; see [`Event::Start`]. Messages are accepted again from
     /// here on.
     ///
-    /// One that is still closing closes first: what is sent until then comes back through its receipt.
+    /// One that is still closing closes first: what is sent until then comes back through its receipt. One that still
+    /// drains goes on instead, and whoever waits for its [`close`](Self::close) is told so.
     pub fn start(&self) {
         self.0.shared.start_again();
     }
 
     /// Ends a wait, of whatever kind: the next attempt is made now.
     pub fn reconnect_now(&self) {
-        self.lock().ask(Event::ReconnectNow);
+        self.0.shared.ask(Event::ReconnectNow);
     }
 
     /// Takes a message back. If it was not handed over yet, its outcome is `Dropped(Cancelled)`; otherwise its verdict
     /// comes as if nothing had been asked.
     pub fn cancel(&self, id: MessageId) {
-        self.lock().ask(Event::Cancel { id });
+        self.0.shared.ask(Event::Cancel { id });
     }
 
     /// Changes the heartbeat from now on.
     pub fn set_heartbeat(&self, heartbeat: Heartbeat) {
-        self.lock().ask(Event::SetHeartbeat(heartbeat));
+        self.0.shared.ask(Event::SetHeartbeat(heartbeat));
     }
 
     /// Says that what this connection needs was sent ahead: the outbox may follow.
     pub fn ready(&self, conn: ConnId) {
-        self.lock().ask(Event::Ready { conn });
+        self.0.shared.ask(Event::Ready { conn });
     }
 
     /// Passes on what is known of the network.
     pub fn network(&self, network: Network) {
-        self.lock().ask(Event::Network(network));
+        self.0.shared.ask(Event::Network(network));
     }
 
     /// Says that the process was suspended for this long: an open connection is probed.
     pub fn resumed(&self, gap: Duration) {
-        self.lock().ask(Event::Resumed { gap });
+        self.0.shared.ask(Event::Resumed { gap });
     }
 
     /// Stops the session without waiting for it; see [`Event::Stop`]. No message is accepted from here on, and whoever
@@ -285,11 +287,14 @@ impl Client {
     /// Stops the session and waits until it has stopped: with `drain`, everything accepted is to be settled within that
     /// span; without, the close begins at once. Comes to a report of what was left unsettled.
     ///
-    /// It begins at once. Whoever drops the future only does not wait for the end.
+    /// It begins at once. The future holds the client, and may be spawned while every clone is dropped. Whoever drops
+    /// it only does not wait for the end.
     pub fn close(&self, drain: impl Into<Option<Duration>>) -> Close {
-        self.lock().voice().told.unsettled.get_or_insert_default();
-        self.stop(CloseFrame::NORMAL, drain.into());
-        Close::new(self.state())
+        Close::new(self.clone(), self.0.shared.close(drain.into()))
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
     }
 
     fn lock(&self) -> Locked<'_> {

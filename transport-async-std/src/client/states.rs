@@ -44,10 +44,6 @@ impl StateWatch {
         Self { shared, seen: 0, place: Place::default(), seat: Seat::default() }
     }
 
-    pub(super) const fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-
     /// The current state.
     #[must_use]
     pub fn current(&self) -> State {

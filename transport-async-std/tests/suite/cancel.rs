@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use futures_util::{StreamExt, poll};
+use futures_util::{SinkExt, StreamExt, poll};
 use std::task::Poll;
-use steadfast_async_std::core::{Refusal, StateKind};
+use steadfast_async_std::core::{MessageId, Refusal, StateKind};
 
 use super::common::{Server, build, config, connect, poll_times, run, soon, until};
 
@@ -145,6 +145,32 @@ fn a_close_that_is_dropped_has_begun_and_goes_on() {
         let client = connect(&server.url()).await;
         assert!(poll_times(0, client.close(Duration::from_secs(10))).await.is_none());
         until(&client, StateKind::Stopped).await;
+    });
+}
+
+#[test]
+fn a_flush_that_is_dropped_leaves_the_rest_in_its_sink_and_keeps_its_place() {
+    run(async {
+        let client = full().await;
+        let mut sink = client.sink();
+        sink.feed("second".into()).await.expect("kept");
+        assert!(poll!(sink.flush()).is_pending());
+        client.cancel(MessageId(1));
+        let mut behind = Box::pin(client.reserve(1));
+        assert!(poll!(&mut behind).is_pending());
+        soon(sink.flush()).await.expect("accepted");
+        assert_eq!(client.unsettled(), (1, "second".len()));
+    });
+}
+
+#[test]
+fn a_wait_for_a_state_that_is_dropped_has_seen_none() {
+    run(async {
+        let server = Server::echo();
+        let client = connect(&server.url()).await;
+        let mut state = client.state();
+        assert!(poll!(state.wait_for(|_| false)).is_pending());
+        assert_eq!(soon(state.changed()).await.expect("a client").kind(), StateKind::Open);
     });
 }
 

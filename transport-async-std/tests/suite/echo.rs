@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use steadfast_async_std::{Client, core::StateKind};
+use steadfast_async_std::{
+    Client,
+    core::{MessageId, NotCancelled, Notice, StateKind},
+};
 
 use super::common::{Server, build, connect, run, soon, until};
 
@@ -75,4 +78,15 @@ fn a_connection_that_is_lost_comes_back_and_nothing_with_it_is_lost() {
         until(&client, StateKind::Open).await;
         assert_eq!(client.metrics().expect("a session").connects, 2);
     });
+}
+
+#[test]
+fn a_client_at_rest_is_told_at_once_and_stays_at_rest() {
+    let client = Client::new(build("ws://127.0.0.1:1/")).expect("a client");
+    let notices = client.notices();
+    client.reconnect_now();
+    client.cancel(MessageId(7));
+    let first = notices.try_receive().expect("a client").expect("a notice").notice;
+    assert_eq!(first, Notice::NotCancelled { id: MessageId(7), why: NotCancelled::Unknown });
+    assert_eq!(client.state().current().kind(), StateKind::Idle);
 }

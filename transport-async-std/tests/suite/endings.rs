@@ -11,7 +11,7 @@ use std::{
 };
 
 use async_std::task;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, future, stream::FusedStream};
 use steadfast_async_std::{
     Client, ReceiveError,
     core::{CloseFrame, Notice, Refusal, State, StateKind, Verdict},
@@ -175,5 +175,24 @@ fn notices_of_a_client_that_cannot_be_end() {
         let mut notices = builder.notices();
         assert!(Client::new(builder).is_err());
         assert!(notices.next().await.is_none());
+    });
+}
+
+#[test]
+fn a_client_that_is_started_again_is_asked_for_messages_again() {
+    run(async {
+        let server = Server::echo();
+        let client = connect(&server.url()).await;
+        let mut messages = client.messages().expect("a queue");
+        client.close(None).await;
+        assert!(messages.next().await.is_none());
+        assert!(messages.is_terminated());
+        client.start();
+        assert!(!messages.is_terminated());
+        // It does not know yet that it was started.
+        let sent = async { client.send("again").await.expect("room").await };
+        let (message, outcome) = soon(future::join(client.receive(), sent)).await;
+        assert_eq!(message.expect("an echo").as_text(), Some("again"));
+        assert!(outcome.is_confirmed());
     });
 }

@@ -2,6 +2,9 @@
 
 mod backpressure;
 mod cancel;
+mod closing;
 mod common;
 mod echo;
 mod endings;
+mod sinks;
+mod wakers;

@@ -202,7 +202,11 @@ impl Client {
     ///
     /// One that is still closing closes first: what is sent until then comes back through its receipt.
     pub fn start(&self) {
-        self.shared.ledger.start(|| self.remote.start());
+        self.shared.ledger.start(|| {
+            // Before the session can have stopped again.
+            self.shared.inbox.start();
+            self.remote.start();
+        });
     }
 
     /// Ends a wait, of whatever kind: the next attempt is made now.

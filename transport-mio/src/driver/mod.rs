@@ -97,7 +97,8 @@ impl<A: Application> Driver<A> {
         }
     }
 
-    /// Adds a session and starts it. The seed is for jitter and ping nonces: give each session its own.
+    /// Adds a session and starts it. The seed is for jitter and ping nonces: give each session its own. For `wss://` without a
+    /// configuration of TLS, take [the default](Endpoint::with_default_tls) beforehand, once.
     ///
     /// # Errors
     /// All tokens are taken.

@@ -12,7 +12,7 @@ use steadfast_mio::{
     ReceiveError,
     core::{
         CloseFrame, Decision, Delivery, Dropped, Refusal, SendOptions, State, StateKind, StopCause, Verdict,
-        config::{Backoff, Jitter, Match, Schedule},
+        config::{Backoff, Jitter, Match, Ready, Schedule},
     },
 };
 
@@ -67,6 +67,18 @@ fn nothing_is_lost_or_overtaken_while_the_server_resets_again_and_again() {
         next = next.max(index + 1);
     }
     assert_eq!(next, 1_000);
+}
+
+#[test]
+fn a_sender_on_another_thread_lets_the_outbox_follow() {
+    let server = Server::echo();
+    let config = config().ready(Ready::WhenTold).build().expect("a good configuration");
+    let client = build(&server.url()).config(config).connect().expect("a client");
+    let queued = client.send("behind the login").expect("room");
+    let State::Open { conn, ready: false } = open(&client) else { panic!("nobody said that it is ready") };
+    let sender = client.sender();
+    thread::spawn(move || sender.ready(conn)).join().expect("no panic");
+    assert_eq!(queued.wait().verdict(), Some(Verdict::Confirmed));
 }
 
 #[test]
@@ -213,6 +225,32 @@ fn a_stopped_client_refuses_at_the_door_until_it_is_started_again() {
     let receipt = client.send("in time").expect("a door");
     assert!(receipt.wait().is_confirmed());
     assert_eq!(client.sender().unsettled(), (0, 0));
+}
+
+#[test]
+fn whoever_receives_after_a_start_waits_for_what_will_come() {
+    let server = Server::echo();
+    let client = connect(&server.url());
+    open(&client);
+    client.stop(CloseFrame::NORMAL, None);
+    client.state().wait_for(SOON, |state| state.kind() == StateKind::Stopped).expect("an end");
+    assert_eq!(client.try_receive(), Err(ReceiveError::Stopped));
+    let ((go, gone), (holds, held)) = (mpsc::channel::<()>(), mpsc::channel());
+    thread::scope(|scope| {
+        // The session cannot have its turn as long as somebody looks at it.
+        scope.spawn(|| {
+            client.inspect(move |_| {
+                let _ = holds.send(());
+                let _ = gone.recv();
+            })
+        });
+        held.recv().expect("a look");
+        client.start();
+        assert_eq!(client.try_receive(), Ok(None));
+        drop(go);
+    });
+    client.send("again").expect("a door");
+    assert_eq!(client.receive().expect("an echo").as_text(), Some("again"));
 }
 
 #[test]

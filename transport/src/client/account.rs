@@ -351,8 +351,8 @@ impl Account {
     fn has_room(&self, bytes: usize) -> bool {
         let Outbox { max_messages, max_bytes, when_full, .. } = self.outbox;
         let taken = Load {
-            messages: self.entered.messages + self.reserved.messages,
-            bytes: self.entered.bytes + self.reserved.bytes,
+            messages: self.entered.messages.saturating_add(self.reserved.messages),
+            bytes: self.entered.bytes.saturating_add(self.reserved.bytes),
         };
         when_full != WhenFull::Refuse || taken.messages < max_messages && bytes <= max_bytes.saturating_sub(taken.bytes)
     }
@@ -379,8 +379,9 @@ impl Account {
 impl Load {
     #[inline]
     const fn add(&mut self, bytes: usize) {
-        self.messages += 1;
-        self.bytes += bytes;
+        // Where the outbox makes room by dropping, any number of any size may be let in.
+        self.messages = self.messages.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 
     #[inline]
@@ -480,3 +481,17 @@ impl fmt::Debug for Account {
 
 /// How many entries the ring may have beyond four times those that are open.
 const FEW: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_without_bounds_can_be_reserved_again_and_again() {
+        let outbox = Outbox { max_bytes: usize::MAX, when_full: WhenFull::DropOldest, ..Outbox::default() };
+        let mut account = Account::new(outbox);
+        assert_eq!([account.try_reserve(usize::MAX), account.try_reserve(usize::MAX)], [Ok(()), Ok(())]);
+        account.enter(MessageId(1), 1);
+        assert_eq!(account.try_reserve(1), Ok(()));
+    }
+}

@@ -202,7 +202,7 @@ impl<C: Built> Builder<C> {
     /// Makes the client, which starts to connect.
     ///
     /// # Errors
-    /// A URL, header or subprotocol that cannot be; or the operating system refused a poll, a thread or random numbers.
+    /// A URL, header or subprotocol that cannot be; nobody to trust by default for `wss://`; or the operating system refused a poll, a thread or random numbers.
     #[must_use = "nothing else has the client"]
     pub fn connect(self) -> C::Connecting {
         C::connect(self)
@@ -211,10 +211,11 @@ impl<C: Built> Builder<C> {
     /// What the client is to be made of.
     ///
     /// # Errors
-    /// A URL, header or subprotocol that cannot be, or the operating system has no random numbers.
+    /// A URL, header or subprotocol that cannot be, nobody to trust by default for `wss://`, or the operating system has no
+    /// random numbers.
     pub fn into_parts(self) -> Result<Parts, BuildError> {
         Ok(Parts {
-            endpoint: self.endpoint?,
+            endpoint: prepared(self.endpoint?)?,
             config: self.config,
             seed: self.seed.map_or_else(random_seed, Ok)?,
             incoming: self.incoming,
@@ -275,6 +276,42 @@ impl std::error::Error for BuildError {
     }
 }
 
+/// The endpoint with what is to be there before the first attempt, which is made where nothing may take long.
+#[cfg(feature = "_tls")]
+fn prepared(endpoint: Endpoint) -> Result<Endpoint, EndpointError> {
+    endpoint.with_default_tls()
+}
+
+#[cfg(not(feature = "_tls"))]
+#[expect(clippy::unnecessary_wraps, reason = "with TLS there may be no roots")]
+const fn prepared(endpoint: Endpoint) -> Result<Endpoint, EndpointError> {
+    Ok(endpoint)
+}
+
 fn random_seed() -> io::Result<u64> {
     getrandom::u64().map_err(|error| io::Error::other(error.to_string()))
+}
+
+#[cfg(all(test, feature = "_tls"))]
+mod tests {
+    use super::*;
+
+    struct Nothing;
+
+    impl Built for Nothing {
+        type Connecting = ();
+        type Notices = Notices;
+
+        fn connect(_: Builder<Self>) {}
+    }
+
+    #[test]
+    fn whom_to_trust_is_known_before_the_first_attempt() {
+        let built = Builder::<Nothing>::from("wss://example.com/").into_parts().map(|parts| parts.endpoint);
+        let expected = Endpoint::parse("wss://example.com/").expect("a good URL");
+        match crate::tls::TlsConfig::shared() {
+            Ok(shared) => assert_eq!(built.expect("an endpoint"), expected.tls(shared)),
+            Err(error) => assert!(built.expect_err("nobody is trusted").to_string().contains(error.found())),
+        }
+    }
 }

@@ -35,6 +35,8 @@ struct Queues {
     list: Vec<Arc<Queue>>,
     /// Whether the session has stopped: nothing will come in.
     ended: bool,
+    /// Whether the session is gone, for good.
+    gone: bool,
 }
 
 /// One subscriber's queue.
@@ -88,11 +90,21 @@ impl Inbox {
 
     /// Says whether the session has stopped. Readers that wait are woken then.
     pub fn set_ended(&self, ended: bool) {
+        self.lock().set_ended(ended);
+    }
+
+    /// The session is gone: nothing will ever come in.
+    pub fn close(&self) {
         let mut queues = self.lock();
-        queues.ended = ended;
-        for queue in &queues.list {
-            queue.lock().ended = ended;
-            queue.arrived.notify_all();
+        queues.gone = true;
+        queues.set_ended(true);
+    }
+
+    /// The session is told to start: whoever asks from here on waits, unless it is gone.
+    pub fn start(&self) {
+        let mut queues = self.lock();
+        if !queues.gone {
+            queues.set_ended(false);
         }
     }
 
@@ -144,6 +156,16 @@ impl Inbox {
 
     fn lock(&self) -> MutexGuard<'_, Queues> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queues {
+    fn set_ended(&mut self, ended: bool) {
+        self.ended = ended;
+        for queue in &self.list {
+            queue.lock().ended = ended;
+            queue.arrived.notify_all();
+        }
     }
 }
 
@@ -239,5 +261,17 @@ mod tests {
         assert_eq!(take(&inbox, &queue), Err(ReceiveError::Stopped));
         inbox.set_ended(false);
         assert_eq!(take(&inbox, &queue), Err(ReceiveError::TimedOut));
+    }
+
+    #[test]
+    fn a_start_is_waited_for_unless_the_session_is_gone() {
+        let inbox = Inbox::default();
+        let queue = inbox.open(bounds(SlowReader::HoldBack));
+        inbox.set_ended(true);
+        inbox.start();
+        assert_eq!(take(&inbox, &queue), Err(ReceiveError::TimedOut));
+        inbox.close();
+        inbox.start();
+        assert_eq!(take(&inbox, &queue), Err(ReceiveError::Stopped));
     }
 }

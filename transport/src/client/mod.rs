@@ -43,7 +43,8 @@ pub struct Report {
     /// The messages that were neither confirmed nor written by the time the session stopped, in the order of their
     /// verdicts.
     pub unsettled: Vec<Unsettled>,
-    /// The last state: `Stopped`, with its cause.
+    /// The last state: `Stopped`, with its cause. Another if the client was started again while it drained, and did not
+    /// stop.
     pub state: State,
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    fmt,
+    fmt, mem,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -45,7 +45,7 @@ pub struct Subscribers {
     some: AtomicBool,
 }
 
-/// The way from a session to one subscriber, which is gone when nobody else has it.
+/// The way from a session to one subscriber.
 struct Channel {
     inner: Mutex<Inner>,
     arrived: Condvar,
@@ -54,7 +54,7 @@ struct Channel {
 #[derive(Default)]
 struct Inner {
     list: VecDeque<Noticed>,
-    /// Whether the loop is gone.
+    /// Whether the loop is gone, or the subscriber.
     closed: bool,
     /// Threads that wait for a notice.
     waiting: usize,
@@ -140,6 +140,15 @@ impl Iterator for Notices {
     }
 }
 
+impl Drop for Notices {
+    /// Whoever gives notices may not notice for long that this is gone: what waits here goes now.
+    fn drop(&mut self) {
+        let Inner { list, waker, .. } = mem::replace(&mut *self.0.lock(), Inner { closed: true, ..Inner::default() });
+        // Without the lock.
+        drop((list, waker));
+    }
+}
+
 impl Default for Subscribers {
     /// Nobody yet.
     fn default() -> Self {
@@ -182,12 +191,13 @@ impl Subscribers {
         let mut wakes = Wakes::default();
         if let Some(list) = &mut *self.lock() {
             list.retain(|channel| {
-                let wanted = Arc::strong_count(channel) > 1;
-                if wanted {
-                    let noticed = Noticed { at, notice: notice.clone(), failure: failure.cloned() };
-                    wakes.extend(channel.change(|inner| inner.list.push_back(noticed)));
+                let mut inner = channel.lock();
+                if inner.closed {
+                    return false;
                 }
-                wanted
+                inner.list.push_back(Noticed { at, notice: notice.clone(), failure: failure.cloned() });
+                wakes.extend(channel.changed(inner));
+                true
             });
             self.some.store(!list.is_empty(), Ordering::Release);
         }
@@ -199,7 +209,9 @@ impl Subscribers {
     pub fn close(&self) -> Wakes {
         let mut wakes = Wakes::default();
         for channel in self.lock().take().into_iter().flatten() {
-            wakes.extend(channel.change(|inner| inner.closed = true));
+            let mut inner = channel.lock();
+            inner.closed = true;
+            wakes.extend(channel.changed(inner));
         }
         wakes
     }
@@ -210,10 +222,8 @@ impl Subscribers {
 }
 
 impl Channel {
-    /// Changes something, and says which task waits for that. Threads are woken.
-    fn change(&self, change: impl FnOnce(&mut Inner)) -> Option<Waker> {
-        let mut inner = self.lock();
-        change(&mut inner);
+    /// Something was changed: says which task waits for that. Threads are woken.
+    fn changed(&self, mut inner: MutexGuard<'_, Inner>) -> Option<Waker> {
         if inner.waiting > 0 {
             self.arrived.notify_all();
         }
@@ -229,5 +239,44 @@ impl fmt::Debug for Channel {
     /// How much, and never what.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Channel").field("notices", &self.lock().list.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use steadfast_core::{ConnId, IoKind};
+
+    use super::*;
+
+    fn tell(subscribers: &Subscribers, failure: &Arc<Failure>) {
+        drop(subscribers.tell(Timestamp::ZERO, &Notice::Stable { conn: ConnId(1) }, Some(failure)));
+    }
+
+    fn failure() -> Arc<Failure> {
+        Arc::new(Failure::Io { kind: IoKind::Reset, text: String::new() })
+    }
+
+    #[test]
+    fn what_a_subscriber_did_not_take_goes_with_it() {
+        let (subscribers, failure) = (Subscribers::default(), failure());
+        let notices = subscribers.subscribe();
+        tell(&subscribers, &failure);
+        assert_eq!(Arc::strong_count(&failure), 2);
+        drop(notices);
+        assert_eq!(Arc::strong_count(&failure), 1);
+    }
+
+    #[test]
+    fn a_task_that_waited_for_notices_goes_with_them() {
+        /// A task that keeps something.
+        struct Task(#[expect(dead_code, reason = "it is only kept")] Arc<Failure>);
+        impl std::task::Wake for Task {
+            fn wake(self: Arc<Self>) {}
+        }
+        let (subscribers, failure) = (Subscribers::default(), failure());
+        let notices = subscribers.subscribe();
+        assert!(notices.poll_receive(&Waker::from(Arc::new(Task(Arc::clone(&failure))))).is_pending());
+        drop(notices);
+        assert_eq!(Arc::strong_count(&failure), 1);
     }
 }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use steadfast_core::{Message, MessageId, Refusal, SendOptions};
+use steadfast_core::{ConnId, Message, MessageId, Refusal, SendOptions};
 
 use crate::{
     client::{account::Outcome, ledger::Ledger},
@@ -97,6 +97,12 @@ impl Sender {
     /// comes as if nothing had been asked.
     pub fn cancel(&self, id: MessageId) {
         self.remote.cancel(id);
+    }
+
+    /// Says that whatever had to be sent ahead on this connection was sent, so that the outbox follows; see
+    /// [`Event::Ready`](steadfast_core::Event::Ready).
+    pub fn ready(&self, conn: ConnId) {
+        self.remote.ready(conn);
     }
 
     /// How many messages were accepted and are not settled, and their bytes.

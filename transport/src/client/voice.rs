@@ -184,7 +184,7 @@ impl Drop for Guard {
         // What the session never saw was never sent; after a panic nobody knows.
         let left = if thread::panicking() { Verdict::InDoubt } else { Verdict::Dropped(Dropped::Stopped) };
         self.0.ledger.close(left);
-        self.0.inbox.set_ended(true);
+        self.0.inbox.close();
         drop(self.0.subscribers.close());
         self.0.watched.close();
     }

@@ -55,7 +55,10 @@ impl Waiters {
     /// Wakes all.
     #[inline]
     pub fn wake_all(&mut self, wakes: &mut Wakes) {
-        wakes.extend(self.list.drain(..).map(|(_, waker)| waker));
+        // Nearly always: it is asked for every message.
+        if !self.list.is_empty() {
+            wakes.extend(self.list.drain(..).map(|(_, waker)| waker));
+        }
     }
 
     /// Whether nobody waits.

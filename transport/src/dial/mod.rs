@@ -1,5 +1,6 @@
 //! From an endpoint to a stream that a WebSocket can be asked for on: what the core's dialer decides, carried out.
 
+mod lookups;
 mod resolver;
 mod stream;
 mod tunnel;

@@ -19,7 +19,8 @@ pub struct EndpointError {
 
 impl EndpointError {
     /// Which part is wrong: `url`, `scheme`, `host`, `port`, `userinfo`, `target`, `fragment`, `host header`, `origin`,
-    /// `header name`, `header value` or `subprotocol`; or an environment variable that names a proxy.
+    /// `header name`, `header value` or `subprotocol`; an environment variable that names a proxy; or `roots`, if there are
+    /// none to trust by default.
     #[must_use]
     pub const fn field(&self) -> &'static str {
         self.field
@@ -33,6 +34,12 @@ impl EndpointError {
 }
 
 impl EndpointError {
+    /// The default for whom to trust cannot be.
+    #[cfg(feature = "_tls")]
+    pub(super) fn tls(error: &crate::tls::TlsConfigError) -> Self {
+        refuse(error.part(), error.found(), error.expected())
+    }
+
     /// What an environment variable says is no proxy.
     pub(super) fn environment(error: &EnvironmentError) -> Self {
         refuse(error.variable(), unquoted(error.error().found()), error.error().expected())

@@ -212,6 +212,29 @@ impl Endpoint {
         self
     }
 
+    /// Takes the [default](TlsConfig::shared) for whom to trust, if this is for `wss://` and [none](Self::tls) was set.
+    ///
+    /// To build it for the first time in a process reads the platform's roots, which takes milliseconds. Clients do it
+    /// when they are built. Whoever adds sessions to a loop of his own calls this beforehand: else the first attempt
+    /// does it, on the loop's thread, and where there are no roots each attempt fails, and is told so.
+    ///
+    /// # Errors
+    /// The platform has no roots, or no feature brings any.
+    #[cfg(feature = "_tls")]
+    pub fn with_default_tls(self) -> Result<Self, EndpointError> {
+        if self.0.tls.is_some() {
+            return Ok(self);
+        }
+        if self.is_secure() {
+            return Ok(self.tls(TlsConfig::shared().map_err(|error| EndpointError::tls(&error))?));
+        }
+        if self.0.redirects != Redirects::Refuse {
+            // It may lead to `wss://`. If it cannot be built, that is told if it does.
+            let _kept_for_later = TlsConfig::shared();
+        }
+        Ok(self)
+    }
+
     /// Sets how the addresses of a name race (RFC 8305).
     #[must_use]
     pub fn race(mut self, race: Race) -> Self {

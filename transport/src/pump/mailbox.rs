@@ -168,9 +168,12 @@ impl Mailbox {
 
     /// Hands a command in, if the loop is there to take it.
     pub fn post(&self, command: Command) {
-        let refused = self.lock().post(command);
-        // Outside the lock: a command may own something whose drop wants to post.
-        drop(refused);
+        let posted = self.lock().post(command);
+        // Outside the lock: a command may own something whose drop wants to post, and whoever is woken may take.
+        match posted {
+            Ok(waker) => wake(waker),
+            Err(refused) => drop(refused),
+        }
     }
 
     fn send(
@@ -191,8 +194,10 @@ impl Mailbox {
         inner.bytes += message.len();
         // Named under the lock, so that ids rise in the order in which the session sees them.
         let id = MessageId(ids.fetch_add(1, Ordering::Relaxed));
-        let refused = inner.post(Command::Event(session, Event::Send { id, message, options }));
-        debug_assert!(refused.is_none(), "the loop was there just now");
+        let posted = inner.post(Command::Event(session, Event::Send { id, message, options }));
+        drop(inner);
+        debug_assert!(posted.is_ok(), "the loop was there just now");
+        wake(posted.ok().flatten());
         Ok(id)
     }
 
@@ -248,14 +253,17 @@ impl Inner {
         self.messages >= MAX_MESSAGES || self.bytes >= MAX_BYTES
     }
 
-    /// Hands a command in, or gives it back.
-    fn post(&mut self, command: Command) -> Option<Command> {
-        let Some(waker) = &self.waker else { return Some(command) };
+    /// Hands a command in, and says who is to be woken for it; or gives it back.
+    fn post(&mut self, command: Command) -> Result<Option<Waker>, Command> {
+        let Some(waker) = &self.waker else { return Err(command) };
         self.commands.push(command);
-        if mem::take(&mut self.asleep) {
-            waker.wake_by_ref();
-        }
-        None
+        Ok(if mem::take(&mut self.asleep) { Some(waker.clone()) } else { None })
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
     }
 }
 
@@ -287,9 +295,27 @@ const MAX_BYTES: usize = 64 << 20;
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
+    use std::{
+        sync::{OnceLock, atomic::AtomicBool},
+        task::Wake,
+        thread,
+    };
 
     use super::*;
+
+    /// A waker that looks whether its mailbox can be used.
+    #[derive(Default)]
+    struct Visitor {
+        mailbox: OnceLock<Arc<Mailbox>>,
+        found_it_open: AtomicBool,
+    }
+
+    impl Wake for Visitor {
+        fn wake(self: Arc<Self>) {
+            let is_open = self.mailbox.get().is_some_and(|mailbox| mailbox.inner.try_lock().is_ok());
+            self.found_it_open.store(is_open, Ordering::Relaxed);
+        }
+    }
 
     /// A mailbox that takes no more messages, and a way to it.
     fn full() -> (Arc<Mailbox>, Remote) {
@@ -316,6 +342,16 @@ mod tests {
         }
         act(&mailbox);
         sender.join().expect("no panic")
+    }
+
+    #[test]
+    fn who_is_woken_may_use_the_mailbox() {
+        let visitor = Arc::new(Visitor::default());
+        let mailbox = Arc::new(Mailbox::new(Waker::from(Arc::clone(&visitor))));
+        let _ = visitor.mailbox.set(Arc::clone(&mailbox));
+        let remote = Remote::new(mailbox, SessionId { slot: 0, serial: 1 }, Arc::default());
+        remote.send("m", SendOptions::default()).expect("room");
+        assert!(visitor.found_it_open.load(Ordering::Relaxed));
     }
 
     #[test]

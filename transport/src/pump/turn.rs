@@ -39,6 +39,21 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
         self.follow();
     }
 
+    /// Handles what was asked for, one after the other: as [`apply`](Self::apply) for each, and quicker for messages, which
+    /// are most of it.
+    pub fn apply_all(&mut self, events: impl IntoIterator<Item = Event<'static>>) {
+        for event in events {
+            self.lend();
+            let (machine, mut hands) = self.hands();
+            if let Event::Send { .. } = event {
+                machine.handle(event, &mut hands);
+            } else {
+                machine.handle_any(event, &mut hands);
+            }
+            self.follow();
+        }
+    }
+
     /// A message came in. As [`apply`](Self::apply), for the event that comes most often, to a connection that has its
     /// write buffer.
     #[inline]
@@ -108,6 +123,10 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     #[must_use]
     pub fn settle_within(&mut self, mut reads: u32) -> bool {
         let mut unfinished = true;
+        // First what waits to be written: by the time of the read its answer may have come.
+        if self.write() {
+            self.follow();
+        }
         for _ in 0..ROUNDS {
             self.dial();
             reads = self.read(reads);
@@ -431,6 +450,6 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
 /// connection. What ends it does so either way; a task that is scheduled late is worth the wait.
 const GRACE: Duration = Duration::from_millis(100);
 /// How often a session may read in one turn before the others have theirs: 1 MiB with the read buffer below.
-const READS: u32 = 16;
+const READS: u32 = 8;
 /// How often reading may follow from writing, and writing from reading, before the others have their turn.
 const ROUNDS: u32 = 16;
