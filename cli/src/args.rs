@@ -24,8 +24,10 @@ pub(crate) enum Command {
     Connect(ConnectArgs),
     /// Run a local echo server for trying things
     Echo(EchoArgs),
-    /// Replay a recorded session and show its timeline
+    /// Replay a recorded session and show its timeline, or step through it
     Replay(ReplayArgs),
+    /// Draw a recorded session on one page
+    Report(ReportArgs),
     /// Keep thousands of sessions on one thread, kill their server, and watch them come back
     Swarm(SwarmArgs),
     /// Simulate how thousands of clients come back to one server that they lost together, for each backoff
@@ -129,6 +131,21 @@ pub(crate) struct EchoArgs {
 pub(crate) struct ReplayArgs {
     /// A trace, as `--record` writes it
     pub(crate) file: PathBuf,
+    /// Step through it event by event, with keys or, where standard input is no terminal, with lines: `?` tells which
+    #[arg(long)]
+    pub(crate) step: bool,
+}
+
+/// Replays a recorded session, and draws it on one page: states, attempts and why they failed, round trips, the depth of the
+/// outbox and verdicts, on one time axis. The page is one file that asks for nothing from elsewhere, and holds nothing of
+/// what messages said. Exit code 1: today's session decides differently than the recorded one; the page ends there.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ReportArgs {
+    /// A trace, as `--record` writes it
+    pub(crate) file: PathBuf,
+    /// Where to write the page
+    #[arg(short, long, value_name = "FILE.html")]
+    pub(crate) output: PathBuf,
 }
 
 /// Opens sessions on one event loop and one thread against a server in a process of its own, leaves them alone for a while,

@@ -17,6 +17,7 @@ mod herd;
 mod interrupt;
 mod paint;
 mod replay;
+mod report;
 mod swarm;
 mod tape;
 mod timeline;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Connect(args) => connect::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Echo(args) => echo::run(&args),
         Command::Swarm(args) => swarm::run(&args),
         Command::Herd(args) => herd::run(&args),

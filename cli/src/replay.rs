@@ -1,8 +1,12 @@
 //! `steadfast replay`: a recorded session, told again event by event.
 
+mod keys;
+mod step;
+
 use std::{
     fs,
     io::{self, Write},
+    path::Path,
 };
 
 use steadfast_core::{
@@ -10,6 +14,7 @@ use steadfast_core::{
     trace::{OwnedAction, Trace},
 };
 
+use self::keys::Input;
 use crate::{
     args::ReplayArgs,
     exit::{Exit, Failure},
@@ -18,19 +23,33 @@ use crate::{
     words::{count, messages, span},
 };
 
-/// Replays a trace and shows its timeline. Exit code 1 if today's session decides differently than the recorded one.
+/// Replays a trace and shows its timeline, or steps through it. Exit code 1 if today's session decides differently than the
+/// recorded one.
 pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
-    let shown = args.file.display();
-    let bytes = fs::read(&args.file).map_err(|error| Failure::input(format!("FILE {shown}: {error}")))?;
-    let trace = Trace::parse(&String::from_utf8_lossy(&bytes))
-        .map_err(|error| Failure::input(format!("FILE {shown}: {error}")))?;
+    let trace = read_trace(&args.file)?;
     let mut out = io::stdout().lock();
-    match replay(&trace, &mut out, Paint::on(&io::stdout())) {
+    let paint = Paint::on(&io::stdout());
+    let told = if args.step {
+        step::step_through(&trace, &mut Input::of_standard_input(), &mut out, paint)
+    } else {
+        replay(&trace, &mut out, paint)
+    };
+    match told {
         Ok(exit) => Ok(exit),
         // Whoever reads has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Good),
         Err(error) => Err(Failure::system("write the timeline")(error)),
     }
+}
+
+/// Reads a trace from a file.
+///
+/// # Errors
+/// The file cannot be read, or is no trace: which line, what was expected, what came.
+pub(crate) fn read_trace(file: &Path) -> Result<Trace, Failure> {
+    let shown = file.display();
+    let bytes = fs::read(file).map_err(|error| Failure::input(format!("FILE {shown}: {error}")))?;
+    Trace::parse(&String::from_utf8_lossy(&bytes)).map_err(|error| Failure::input(format!("FILE {shown}: {error}")))
 }
 
 fn replay(trace: &Trace, out: &mut impl Write, paint: Paint) -> io::Result<Exit> {

@@ -196,7 +196,7 @@ fn detail(failure: &Failure) -> Option<String> {
 }
 
 /// What was decided, ready to stand before "attempt 2 in 180 ms".
-fn decision(decided: Option<Decided>) -> String {
+pub(crate) fn decision(decided: Option<Decided>) -> String {
     let Some(Decided { decision, by }) = decided else { return String::new() };
     let by = match by {
         DecidedBy::Rule(index) => format!(" (rule {index})"),

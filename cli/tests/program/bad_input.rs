@@ -1,6 +1,6 @@
 //! Bad input: exit code 2, and an error that names the field and shows the value.
 
-use crate::running::{Scratch, run, stderr};
+use crate::running::{Running, Scratch, run, stderr};
 
 /// The program refuses these arguments, and its error holds these words.
 fn refused(args: &[&str], words: &[&str]) {
@@ -145,4 +145,28 @@ fn swarms_that_cannot_be() {
     refused(&["swarm", "--rate", "0"], &["--rate", "0"]);
     refused(&["swarm", "--seconds", "3"], &["--rate"]);
     refused(&["swarm", "--max-connects", "none"], &["--max-connects", "none"]);
+}
+
+#[test]
+fn traces_that_nobody_can_draw() {
+    let report = |file| ["report", file, "-o", "/dev/null"];
+    refused(&report("/no/such/trace.jsonl"), &["/no/such/trace.jsonl", "No such file"]);
+    let empty = Scratch::new("empty.jsonl", "");
+    refused(&report(empty.path()), &["empty.jsonl", "line 1", "header of a trace", "nothing"]);
+    let nonsense = Scratch::new("nonsense.jsonl", "{\"steadfast_trace\": 99}\n");
+    refused(&report(nonsense.path()), &["nonsense.jsonl", "version 99"]);
+}
+
+#[test]
+fn a_trace_without_an_event_is_not_drawn() {
+    let file = Scratch::new("begun.jsonl", "");
+    let mut connect = Running::start(["connect", "ws://127.0.0.1:9/", "--record", file.path()]);
+    connect.end_input();
+    connect.end();
+    let recorded = std::fs::read_to_string(file.path()).expect("the trace is there");
+    let header = recorded.lines().next().expect("a header");
+    let begun = Scratch::new("header.jsonl", &format!("{header}\n"));
+    refused(&["report", begun.path(), "-o", "/dev/null"], &["header.jsonl", "no event to draw"]);
+    let cut = Scratch::new("cut.jsonl", &format!("{header}\n{{\"at\":5"));
+    refused(&["report", cut.path(), "-o", "/dev/null"], &["cut.jsonl", "no event to draw: line 2 was cut short"]);
 }

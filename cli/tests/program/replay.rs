@@ -53,3 +53,24 @@ fn a_trace_that_cannot_be_written_is_reported() {
     assert_eq!(demo.status.code(), Some(1));
     assert!(stderr(&demo).contains("cannot write the trace /dev/full"), "{}", stderr(&demo));
 }
+
+#[test]
+fn a_recorded_demo_becomes_a_page_and_can_be_stepped_through() {
+    let trace = Scratch::new("drawn.jsonl", "");
+    let page = Scratch::new("drawn.html", "");
+    assert_eq!(run(["demo", "--seconds", "1", "--seed", "3", "--record", trace.path()]).status.code(), Some(0));
+    let report = run(["report", trace.path(), "-o", page.path()]);
+    assert_eq!(report.status.code(), Some(0), "{}", stderr(&report));
+    let html = fs::read_to_string(page.path()).expect("the page is there");
+    assert!(html.starts_with("<!DOCTYPE html>") && html.trim_end().ends_with("</html>"));
+
+    let mut steps = Running::start(["replay", "--step", trace.path()]);
+    steps.say("n");
+    steps.out_line(|line| line == "  event    Start");
+    steps.say("f");
+    steps.out_line(|line| line.starts_with("  state    ") && line.contains("waiting until"));
+    steps.say("b");
+    steps.out_line(|line| line.starts_with("  outbox   "));
+    steps.say("q");
+    assert_eq!(steps.end().0, Some(0));
+}

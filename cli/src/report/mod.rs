@@ -1,0 +1,40 @@
+//! `steadfast report`: a recorded incident, drawn on one page.
+
+mod incident;
+mod page;
+mod plain;
+mod series;
+
+use std::{ffi::OsStr, fs, path::Path};
+
+use self::incident::Incident;
+use crate::{
+    args::ReportArgs,
+    exit::{Exit, Failure},
+    replay::read_trace,
+    words::count,
+};
+
+/// Reads a trace, and writes the page that draws it. Exit code 1 if today's session decides differently than the recorded
+/// one: the page then ends where it does, and says so.
+pub(crate) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
+    let trace = read_trace(&args.file)?;
+    if trace.is_empty() {
+        let cut = trace.truncated().map(|line| format!(": line {line} was cut short")).unwrap_or_default();
+        return Err(Failure::input(format!("FILE {}: no event to draw{cut}", args.file.display())));
+    }
+    let name = args.file.file_name().map_or_else(|| args.file.to_string_lossy(), OsStr::to_string_lossy);
+    let incident = Incident::of(&trace, &name);
+    let page = page::page(&incident);
+    fs::write(&args.output, &page).map_err(Failure::system(format!("write the page {}", args.output.display())))?;
+    println!(
+        "{}: {} events, {} KiB",
+        Path::new(&args.output).display(),
+        count(trace.len() as u64),
+        count((page.len() as u64).div_ceil(1024))
+    );
+    Ok(Exit::from_judgement(incident.differs.is_none()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,510 @@
+'use strict';
+(() => {
+  const data = JSON.parse(document.getElementById('incident').textContent);
+  const svg = document.getElementById('drawing');
+  const chart = svg.parentElement;
+  const details = document.getElementById('details');
+  const live = document.getElementById('live');
+  const legend = document.getElementById('legend');
+  const text = (index) => data.texts[index];
+
+  const GUTTER = 96;
+  const RIGHT = 14;
+  const LANES = [
+    { name: 'State', height: 34, draw: drawStates },
+    { name: 'Attempts', height: 34, draw: drawAttempts },
+    { name: 'Round trip', height: 92, draw: drawTimes },
+    { name: 'Outbox', height: 92, draw: drawOutbox },
+    { name: 'Verdicts', height: 82, draw: drawVerdicts },
+    { name: 'Events', height: 24, draw: drawMarks },
+  ];
+  const GAP = 16;
+  const TOP = 6;
+  const AXIS = 26;
+  let y = TOP;
+  for (const lane of LANES) {
+    lane.y = y;
+    y += lane.height + GAP;
+  }
+  const FLOOR = y - GAP + 4;
+  const HEIGHT = FLOOR + AXIS;
+
+  // What is worse hides what is better where many share a pixel: never the other way round.
+  const STATES = { open: 0, idle: 1, background: 1, authorizing: 2, connecting: 3, closing: 4, offline: 5, waiting: 6, stopped: 7 };
+  const KNOWN_VERDICTS = ['confirmed', 'written', 'kept', 'in-doubt', 'dropped', 'refused'];
+  const span = Math.max(data.span, 1);
+  let view = [0, span];
+  let width = 0;
+  let cursor = null;
+  let drag = null;
+
+  const NS = 'http://www.w3.org/2000/svg';
+  function make(name, attributes, parent) {
+    const element = document.createElementNS(NS, name);
+    for (const key in attributes) element.setAttribute(key, attributes[key]);
+    if (parent) parent.appendChild(element);
+    return element;
+  }
+  function label(words, attributes, parent) {
+    const element = make('text', attributes, parent);
+    element.textContent = words;
+    return element;
+  }
+
+  // Colours by name; names that this page does not know have colours of their own, too.
+  function other(name) {
+    let sum = 0;
+    for (let index = 0; index < name.length; index += 1) sum = (sum * 31 + name.charCodeAt(index)) % 997;
+    return 'var(--other-' + (sum % 3) + ')';
+  }
+  const stateColour = (name) => (Object.hasOwn(STATES, name) ? 'var(--state-' + name + ')' : other(name));
+  const verdictColour = (name) => (KNOWN_VERDICTS.includes(name) ? 'var(--verdict-' + name + ')' : other(name));
+  const severity = (name) => (Object.hasOwn(STATES, name) ? STATES[name] : 5);
+
+  const plain = (number, digits) => number.toFixed(digits).replace(/\.?0+$/, '');
+  function length(micros) {
+    if (micros < 1e3) return Math.round(micros) + ' µs';
+    if (micros < 1e6) return plain(micros / 1e3, micros < 1e4 ? 2 : 1) + ' ms';
+    if (micros < 6e7) return plain(micros / 1e6, 3) + ' s';
+    if (micros < 36e8) return Math.floor(micros / 6e7) + ' min ' + plain((micros % 6e7) / 1e6, 1) + ' s';
+    return Math.floor(micros / 36e8) + ' h ' + Math.floor((micros % 36e8) / 6e7) + ' min';
+  }
+  const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, ',');
+  function size(bytes) {
+    if (bytes < 1024) return bytes + ' B';
+    if (bytes < 1048576) return plain(bytes / 1024, 1) + ' KiB';
+    return plain(bytes / 1048576, 1) + ' MiB';
+  }
+
+  const x = (time) => GUTTER + ((time - view[0]) / (view[1] - view[0])) * (width - GUTTER - RIGHT);
+  const timeAt = (px) => view[0] + ((px - GUTTER) / (width - GUTTER - RIGHT)) * (view[1] - view[0]);
+  const inView = (from, to) => to >= view[0] && from <= view[1];
+  const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+
+  // The last entry at or before a time, by its first number.
+  function at(list, time, key) {
+    let low = 0;
+    let high = list.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (key(list[middle]) <= time) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+
+  const bandEnd = (index) => (index + 1 < data.bands.length ? data.bands[index + 1].at : span);
+
+  function drawStates(lane, group) {
+    let run = null;
+    const flush = () => {
+      if (run) {
+        make('rect', { x: run.from, y: lane.y, width: Math.max(run.to - run.from, 2), height: lane.height, fill: stateColour(run.state), class: 'band', 'data-state': run.state }, group);
+      }
+      run = null;
+    };
+    data.bands.forEach((band, index) => {
+      const end = bandEnd(index);
+      if (!inView(band.at, end)) return;
+      const from = Math.max(x(band.at), GUTTER);
+      const to = Math.min(x(end), width - RIGHT);
+      const state = text(band.state);
+      if (to - from >= 2) {
+        flush();
+        make('rect', { x: from, y: lane.y, width: to - from, height: lane.height, fill: stateColour(state), class: 'band', 'data-state': state }, group);
+        if (to - from > state.length * 6.6 + 10) label(state, { x: from + 6, y: lane.y + lane.height / 2 + 4, class: 'in-band' }, group);
+      } else if (run && to - run.from < 2.5) {
+        run.to = Math.max(run.to, to);
+        if (severity(state) > severity(run.state)) run.state = state;
+      } else {
+        flush();
+        run = { from, to, state };
+      }
+    });
+    flush();
+  }
+
+  const attemptEnd = (attempt) => attempt.opened ?? attempt.closed ?? span;
+  function drawAttempts(lane, group) {
+    const middle = lane.y + lane.height / 2;
+    make('line', { x1: GUTTER, x2: width - RIGHT, y1: middle, y2: middle, class: 'grid' }, group);
+    let last = null;
+    for (const attempt of data.attempts) {
+      const end = attemptEnd(attempt);
+      const over = attempt.closed ?? end;
+      if (!inView(attempt.at, over)) continue;
+      const failed = attempt.opened === null && attempt.closed !== null;
+      const from = Math.max(x(attempt.at), GUTTER);
+      const to = clamp(x(end), GUTTER, width - RIGHT);
+      const colour = failed ? 'var(--bad)' : attempt.opened === null ? 'var(--soft)' : 'var(--state-connecting)';
+      // Marks on the same pixel are one mark, and a failure is never the one that is left out.
+      const key = Math.round(to) + (failed ? 'f' : attempt.opened !== null ? 'o' : 'p');
+      if (key !== last && inView(attempt.at, end)) {
+        make('line', { x1: from, x2: Math.max(to, from + 1), y1: middle, y2: middle, stroke: colour, 'stroke-width': 5, class: 'attempt' }, group);
+        if (end >= view[0] && end <= view[1]) {
+          if (failed) make('path', { d: `M${to - 4} ${middle - 6}l8 12m0 -12l-8 12`, stroke: 'var(--bad)', 'stroke-width': 2.5, class: 'failed' }, group);
+          else if (attempt.opened !== null) make('circle', { cx: to, cy: middle, r: 4.5, fill: 'var(--state-open)', class: 'opened' }, group);
+        }
+        last = key;
+      }
+      if (attempt.opened !== null && attempt.closed !== null && attempt.closed >= view[0] && attempt.closed <= view[1]) {
+        const px = x(attempt.closed);
+        make('path', { d: `M${px} ${middle - 8}l7 8l-7 8l-7 -8z`, fill: attempt.clean ? 'var(--state-stopped)' : 'var(--bad)', class: 'lost' }, group);
+      }
+    }
+  }
+
+  function scale(lane, most, show, group) {
+    make('line', { x1: GUTTER, x2: width - RIGHT, y1: lane.y + lane.height, y2: lane.y + lane.height, class: 'grid' }, group);
+    make('line', { x1: GUTTER, x2: width - RIGHT, y1: lane.y, y2: lane.y, class: 'grid' }, group);
+    label(show(most), { x: GUTTER - 8, y: lane.y + 30, 'text-anchor': 'end' }, group);
+  }
+
+  function visible(points) {
+    const from = Math.max(at(points, view[0], (point) => point[0]), 0);
+    const to = at(points, view[1], (point) => point[0]) + 1;
+    return points.slice(from, Math.min(to + 1, points.length));
+  }
+
+  function nothing(lane, words, group) {
+    label(words, { x: GUTTER + 8, y: lane.y + lane.height / 2 + 4 }, group);
+  }
+
+  function drawTimes(lane, group) {
+    const series = [['rtt', data.rtt, 'var(--rtt)'], ['confirm', data.confirm, 'var(--confirm)']];
+    const shown = series.map(([name, points, colour]) => [name, visible(points), colour]);
+    // A logarithm, so that a spike of a second does not flatten the milliseconds.
+    const all = shown.flatMap(([, points]) => points.map((point) => point[1]));
+    if (all.length === 0) {
+      make('line', { x1: GUTTER, x2: width - RIGHT, y1: lane.y + lane.height, y2: lane.y + lane.height, class: 'grid' }, group);
+      return nothing(lane, 'nothing was measured here', group);
+    }
+    const least = Math.log10(Math.max(all.reduce((a, b) => Math.min(a, b)), 1)) - 0.05;
+    const most = Math.log10(Math.max(all.reduce((a, b) => Math.max(a, b)), 10)) + 0.05;
+    const place = (value) => lane.y + lane.height - ((Math.log10(Math.max(value, 1)) - least) / Math.max(most - least, 0.1)) * lane.height;
+    scale(lane, 10 ** (most - 0.05), length, group);
+    label(length(10 ** (least + 0.05)), { x: GUTTER - 8, y: lane.y + lane.height, 'text-anchor': 'end' }, group);
+    for (let power = Math.ceil(least); power < most; power += 1) {
+      make('line', { x1: GUTTER, x2: width - RIGHT, y1: place(10 ** power), y2: place(10 ** power), class: 'grid' }, group);
+      label(length(10 ** power), { x: width - RIGHT - 4, y: place(10 ** power) - 3, 'text-anchor': 'end', class: 'power' }, group);
+    }
+    for (const [name, points, colour] of shown) {
+      const dots = points.filter(([time]) => time >= view[0] && time <= view[1]);
+      const path = dots.map(([time, value]) => `M${x(time).toFixed(1)} ${place(value).toFixed(1)}h0`).join('');
+      make('path', { d: path, stroke: colour, 'stroke-width': name === 'rtt' ? 4 : 3, 'stroke-linecap': 'round', fill: 'none', opacity: 0.75, class: name }, group);
+    }
+  }
+
+  function drawOutbox(lane, group) {
+    const points = visible(data.outbox);
+    const most = Math.max(points.reduce((high, point) => Math.max(high, point[1]), 0), 1);
+    scale(lane, most, (number) => grouped(number) + ' msg', group);
+    label('0', { x: GUTTER - 8, y: lane.y + lane.height, 'text-anchor': 'end' }, group);
+    const place = (value) => lane.y + lane.height - (value / most) * lane.height;
+    const low = lane.y + lane.height;
+    let path = `M${GUTTER} ${low}`;
+    let level = low;
+    for (const [time, value] of points) {
+      const px = clamp(x(time), GUTTER, width - RIGHT);
+      path += `L${px.toFixed(1)} ${level.toFixed(1)}`;
+      level = place(time > view[1] ? 0 : value);
+      if (time > view[1]) break;
+      path += `L${px.toFixed(1)} ${level.toFixed(1)}`;
+    }
+    path += `L${width - RIGHT} ${level.toFixed(1)}L${width - RIGHT} ${low}Z`;
+    make('path', { d: path, fill: 'var(--depth)', 'fill-opacity': 0.28, stroke: 'var(--depth)', 'stroke-width': 1.5, class: 'outbox' }, group);
+  }
+
+  // The verdicts' bins, put together so that each is at least three pixels wide.
+  function binsInView() {
+    const { width: bin, filled } = data.verdicts;
+    const each = Math.max(1, Math.ceil((3 * (view[1] - view[0])) / (width - GUTTER - RIGHT) / bin));
+    const merged = [];
+    for (const [place, counts] of filled) {
+      if (!inView(place * bin, (place + 1) * bin)) continue;
+      const first = Math.floor(place / each) * each;
+      const last = merged[merged.length - 1];
+      if (last && last.first === first) counts.forEach((count, kind) => { last.counts[kind] += count; });
+      else merged.push({ first, from: first * bin, to: (first + each) * bin, counts: counts.slice() });
+    }
+    return merged;
+  }
+
+  function drawVerdicts(lane, group) {
+    const bins = binsInView();
+    if (bins.length === 0) {
+      make('line', { x1: GUTTER, x2: width - RIGHT, y1: lane.y + lane.height, y2: lane.y + lane.height, class: 'grid' }, group);
+      return nothing(lane, 'no message was settled here', group);
+    }
+    const sum = (counts) => counts.reduce((a, b) => a + b, 0);
+    const most = bins.reduce((high, bin) => Math.max(high, sum(bin.counts)), 1);
+    scale(lane, most, grouped, group);
+    label('0', { x: GUTTER - 8, y: lane.y + lane.height, 'text-anchor': 'end' }, group);
+    for (const bin of bins) {
+      const from = clamp(x(bin.from), GUTTER, width - RIGHT);
+      const to = clamp(x(bin.to), GUTTER, width - RIGHT);
+      // The worst lie at the bottom, and each is tall enough to be seen.
+      let foot = lane.y + lane.height;
+      for (let kind = bin.counts.length - 1; kind >= 0; kind -= 1) {
+        if (bin.counts[kind] === 0) continue;
+        const name = text(data.verdicts.kinds[kind]);
+        const tall = Math.max((bin.counts[kind] / most) * lane.height, 2);
+        foot -= tall;
+        make('rect', { x: from, y: Math.max(foot, lane.y), width: Math.max(to - from - 0.5, 1.5), height: tall, fill: verdictColour(name), class: 'verdict', 'data-verdict': name }, group);
+      }
+    }
+  }
+
+  function drawMarks(lane, group) {
+    const middle = lane.y + lane.height / 2;
+    make('line', { x1: GUTTER, x2: width - RIGHT, y1: middle, y2: middle, class: 'grid' }, group);
+    let last = null;
+    for (const mark of data.marks) {
+      if (!inView(mark.at, mark.at)) continue;
+      const px = x(mark.at);
+      const key = Math.round(px) + text(mark.kind);
+      if (key === last) continue;
+      last = key;
+      make('rect', { x: px - 3.5, y: middle - 3.5, width: 7, height: 7, transform: `rotate(45 ${px} ${middle})`, fill: mark.loud ? 'var(--warn)' : 'var(--soft)', class: 'mark' }, group);
+    }
+  }
+
+  function ticks(group) {
+    const room = Math.max(Math.floor((width - GUTTER - RIGHT) / 110), 2);
+    const raw = (view[1] - view[0]) / room;
+    let step = 10 ** Math.floor(Math.log10(raw));
+    for (const factor of [1, 2, 5, 10]) {
+      if (step * factor >= raw) {
+        step *= factor;
+        break;
+      }
+    }
+    // Minutes and hours are not decimal.
+    for (const nice of [3e7, 6e7, 12e7, 3e8, 6e8, 12e8, 18e8, 36e8, 72e8, 216e8, 432e8, 864e8]) {
+      if (raw > 2e7 && nice >= raw) {
+        step = nice;
+        break;
+      }
+    }
+    for (let time = Math.ceil(view[0] / step) * step; time <= view[1]; time += step) {
+      make('line', { x1: x(time), x2: x(time), y1: TOP, y2: FLOOR, class: 'grid' }, group);
+      label('+' + (time === 0 ? '0' : length(time)), { x: x(time), y: FLOOR + 17, 'text-anchor': 'middle' }, group);
+    }
+  }
+
+  // Whatever was not open casts a shadow on what was measured meanwhile.
+  function shade(group) {
+    data.bands.forEach((band, index) => {
+      if (text(band.state) === 'open' || !inView(band.at, bandEnd(index))) return;
+      const [from, to] = [Math.max(x(band.at), GUTTER), Math.min(x(bandEnd(index)), width - RIGHT)];
+      if (to - from >= 1) make('rect', { x: from, y: TOP, width: to - from, height: FLOOR - TOP, fill: stateColour(text(band.state)), class: 'shade' }, group);
+    });
+  }
+
+  function draw() {
+    width = Math.max(svg.clientWidth, 480);
+    svg.setAttribute('viewBox', `0 0 ${width} ${HEIGHT}`);
+    svg.setAttribute('height', HEIGHT);
+    for (const child of svg.querySelectorAll('g')) child.remove();
+    const group = make('g', { class: 'plot' }, svg);
+    make('rect', { x: GUTTER, y: 0, width: width - GUTTER - RIGHT, height: HEIGHT, fill: 'transparent' }, group);
+    shade(group);
+    ticks(group);
+    for (const lane of LANES) {
+      label(lane.name, { x: 0, y: lane.y + 13, class: 'name' }, group);
+      lane.draw(lane, group);
+    }
+    const over = make('g', {}, svg);
+    if (drag && drag.to !== null) {
+      const [from, to] = [Math.min(drag.from, drag.to), Math.max(drag.from, drag.to)];
+      make('rect', { x: from, y: TOP, width: to - from, height: FLOOR - TOP, class: 'chosen' }, over);
+    }
+    if (cursor !== null && cursor >= view[0] && cursor <= view[1]) {
+      make('line', { x1: x(cursor), x2: x(cursor), y1: TOP, y2: FLOOR, class: 'cursor' }, over);
+    }
+    document.getElementById('whole').disabled = view[0] === 0 && view[1] === span;
+  }
+
+  // What was the case at a time, line by line.
+  function facts(time) {
+    const lines = [];
+    const near = ((view[1] - view[0]) / (width - GUTTER - RIGHT)) * 5;
+    const index = at(data.bands, time, (band) => band.at);
+    if (index >= 0) {
+      const band = data.bands[index];
+      lines.push(['state', text(band.state) + ', for ' + length(bandEnd(index) - band.at)]);
+      if (text(band.text)) lines.push(['', text(band.text)]);
+    }
+    const begun = at(data.attempts, time + near, (attempt) => attempt.at);
+    if (begun >= 0) {
+      const attempt = data.attempts[begun];
+      let said = 'conn ' + attempt.conn + ', attempt ' + attempt.number;
+      if (attempt.opened !== null) said += ', open after ' + length(attempt.opened - attempt.at);
+      else if (attempt.closed !== null) said += ', failed after ' + length(attempt.closed - attempt.at);
+      lines.push(['attempt', said]);
+      if (attempt.stages.length) lines.push(['stages', attempt.stages.map(([stage, when]) => text(stage) + ' +' + length(when - attempt.at)).join(', ')]);
+      if (attempt.cause !== null) lines.push(['ended by', text(attempt.cause)]);
+    }
+    for (const [name, points, show] of [['round trip', data.rtt, length], ['to confirm', data.confirm, length]]) {
+      const place = at(points, time + near, (point) => point[0]);
+      if (place >= 0) lines.push([name, show(points[place][1])]);
+    }
+    const depth = at(data.outbox, time, (point) => point[0]);
+    if (depth >= 0) lines.push(['outbox', grouped(data.outbox[depth][1]) + ' messages, ' + size(data.outbox[depth][2])]);
+    const bin = binsInView().find(({ from, to }) => from <= time && time < to);
+    if (bin) {
+      const said = bin.counts.map((count, kind) => (count ? grouped(count) + ' ' + text(data.verdicts.kinds[kind]) : '')).filter(Boolean).join(', ');
+      lines.push(['verdicts', said + ' in ' + length(bin.to - bin.from)]);
+    }
+    const last = at(data.marks, time + near, (mark) => mark.at);
+    for (let place = last, told = 0; place >= 0 && data.marks[place].at >= time - near && told < 4; place -= 1, told += 1) {
+      const mark = data.marks[place];
+      lines.push([text(mark.kind) + (mark.count > 1 ? ' ×' + grouped(mark.count) : ''), text(mark.text)]);
+    }
+    return lines;
+  }
+
+  function show(time, px, py) {
+    cursor = clamp(time, 0, span);
+    draw();
+    const lines = facts(cursor);
+    details.replaceChildren();
+    const head = document.createElement('b');
+    head.textContent = '+' + length(cursor);
+    const list = document.createElement('dl');
+    for (const [name, words] of lines) {
+      const term = document.createElement('dt');
+      const said = document.createElement('dd');
+      term.textContent = name;
+      said.textContent = words;
+      list.append(term, said);
+    }
+    details.append(head, list);
+    details.hidden = false;
+    const [frame, own] = [chart.getBoundingClientRect(), svg.getBoundingClientRect()];
+    const [byX, byY] = [own.width / width, own.height / HEIGHT];
+    const left = own.left - frame.left + (px ?? x(cursor)) * byX;
+    const besides = left + 18 + details.offsetWidth > chart.clientWidth ? left - details.offsetWidth - 18 : left + 18;
+    details.style.left = Math.max(besides, 6) + 'px';
+    details.style.top = own.top - frame.top + clamp((py ?? 40) * byY + 14, 0, Math.max(own.height - details.offsetHeight, 0)) + 'px';
+    return [head.textContent, ...lines.map((line) => line.join(' '))].join('; ');
+  }
+
+  function hide() {
+    details.hidden = true;
+    cursor = null;
+    draw();
+  }
+
+  function zoom(from, to) {
+    const wide = clamp(to - from, Math.min(span, 100), span);
+    const middle = clamp((from + to) / 2, wide / 2, span - wide / 2);
+    view = wide >= span ? [0, span] : [middle - wide / 2, middle + wide / 2];
+    draw();
+  }
+  function magnify(factor) {
+    const middle = cursor !== null && cursor >= view[0] && cursor <= view[1] ? cursor : (view[0] + view[1]) / 2;
+    const share = (middle - view[0]) / (view[1] - view[0]);
+    const wide = (view[1] - view[0]) / factor;
+    zoom(middle - share * wide, middle + (1 - share) * wide);
+  }
+  function follow(time) {
+    const wide = view[1] - view[0];
+    if (time < view[0] || time > view[1]) zoom(time - wide / 2, time + wide / 2);
+    live.textContent = show(time);
+  }
+
+  const position = (event) => {
+    const box = svg.getBoundingClientRect();
+    return [((event.clientX - box.left) / box.width) * width, ((event.clientY - box.top) / box.height) * HEIGHT];
+  };
+  svg.addEventListener('pointermove', (event) => {
+    const [px, py] = position(event);
+    if (px < GUTTER - 4 || px > width - RIGHT + 4) {
+      if (!drag) hide();
+      return;
+    }
+    if (drag) drag.to = clamp(px, GUTTER, width - RIGHT);
+    show(timeAt(px), px, py);
+  });
+  svg.addEventListener('pointerdown', (event) => {
+    const [px] = position(event);
+    if (event.button !== 0 || event.pointerType === 'touch' || px < GUTTER) return;
+    drag = { from: clamp(px, GUTTER, width - RIGHT), to: null };
+    svg.setPointerCapture(event.pointerId);
+  });
+  svg.addEventListener('pointerup', () => {
+    const chosen = drag;
+    drag = null;
+    if (chosen && chosen.to !== null && Math.abs(chosen.to - chosen.from) > 4) {
+      const [one, two] = [timeAt(chosen.from), timeAt(chosen.to)];
+      zoom(Math.min(one, two), Math.max(one, two));
+    } else {
+      draw();
+    }
+  });
+  svg.addEventListener('pointercancel', () => { drag = null; draw(); });
+  svg.addEventListener('pointerleave', () => { if (!drag) hide(); });
+  svg.addEventListener('dblclick', () => zoom(0, span));
+  svg.addEventListener('wheel', (event) => {
+    if (!event.ctrlKey && !event.metaKey) return;
+    event.preventDefault();
+    cursor = clamp(timeAt(position(event)[0]), view[0], view[1]);
+    magnify(event.deltaY < 0 ? 1.4 : 1 / 1.4);
+  }, { passive: false });
+
+  const failures = data.attempts.filter((attempt) => attempt.closed !== null && !attempt.clean).map((attempt) => attempt.closed);
+  const changes = data.bands.map((band) => band.at);
+  const after = (list, time) => list.find((one) => one > time) ?? null;
+  const before = (list, time) => { const place = at(list, time - 1, (one) => one); return place >= 0 ? list[place] : null; };
+  svg.addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const here = cursor ?? view[0];
+    const step = (view[1] - view[0]) / 50;
+    let to = null;
+    switch (event.key) {
+      case 'ArrowRight': to = event.shiftKey ? after(changes, here) : Math.min(here + step, span); break;
+      case 'ArrowLeft': to = event.shiftKey ? before(changes, here) : Math.max(here - step, 0); break;
+      case 'n': to = after(failures, here); break;
+      case 'p': to = before(failures, here); break;
+      case 'Home': to = 0; break;
+      case 'End': to = span; break;
+      case '+': case '=': magnify(2); break;
+      case '-': magnify(0.5); break;
+      case 'Escape': zoom(0, span); hide(); break;
+      default: return;
+    }
+    event.preventDefault();
+    if (to !== null) follow(to);
+  });
+  document.getElementById('in').addEventListener('click', () => magnify(2));
+  document.getElementById('out').addEventListener('click', () => magnify(0.5));
+  document.getElementById('whole').addEventListener('click', () => zoom(0, span));
+  document.addEventListener('click', (event) => {
+    const row = event.target.closest('button[data-at]');
+    if (!row) return;
+    follow(Number(row.dataset.at));
+    svg.scrollIntoView({ block: 'nearest' });
+  });
+
+  const entries = new Map();
+  for (const band of data.bands) entries.set(text(band.state), stateColour(text(band.state)));
+  for (const kind of data.verdicts.kinds) if (!entries.has(text(kind))) entries.set(text(kind), verdictColour(text(kind)));
+  if (data.rtt.length) entries.set('round trip of a ping', 'var(--rtt)');
+  if (data.confirm.length) entries.set('from hand-over to confirmation', 'var(--confirm)');
+  for (const [words, colour] of entries) {
+    const item = document.createElement('li');
+    const patch = document.createElement('i');
+    patch.style.background = colour;
+    item.append(patch, words);
+    legend.append(item);
+  }
+  for (const [sign, words] of [['●', 'opened'], ['✕', 'attempt failed'], ['◆', 'connection ended']]) {
+    const item = document.createElement('li');
+    item.textContent = sign + ' ' + words;
+    legend.append(item);
+  }
+  new ResizeObserver(() => draw()).observe(svg);
+  draw();
+  document.documentElement.dataset.drawn = 'yes';
+})();
