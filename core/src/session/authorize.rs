@@ -1,5 +1,7 @@
 //! What credentials do to the state: fetched before an attempt, presented on it, rejected, renewed, somebody else's.
 
+use core::time::Duration;
+
 use crate::{
     Timestamp,
     close::{Cause, CloseFrame, CredentialsKind},
@@ -162,7 +164,7 @@ impl Session {
     /// The next fetch has to wait, while the connection stays open.
     fn rest_from_fetching(&mut self) {
         let (now, config, mut rng) = (self.now, self.config.clone(), self.rng.clone());
-        self.extras().credentials.rest(now, |n, last| config.backoff.delay(n, last, &mut rng));
+        self.extras().credentials.rest(now, |n, last| config.backoff.delay(n, last, Duration::ZERO, &mut rng));
         self.rng = rng;
     }
 
