@@ -104,6 +104,7 @@ impl Io {
             Action::SetTimer { at } => self.timer = Some(at),
             Action::CancelTimer => self.timer = None,
             Action::Deliver { .. } | Action::Notify(_) => app(action),
+            Action::FetchCredentials { .. } | Action::Present { .. } => unreachable!("none are configured"),
         }
     }
 

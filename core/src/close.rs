@@ -148,6 +148,10 @@ pub enum Cause {
     Aborted,
     /// The application stopped the session, and the connection was closed in its name.
     Stopped,
+    /// Credentials: there were none to connect with, or the connection was closed on their account.
+    Credentials(CredentialsKind),
+    /// The application is in the background, and the connection was closed for that.
+    Background,
 }
 
 /// What the operating system said.
@@ -227,6 +231,29 @@ pub enum TlsKind {
     Protocol,
 }
 
+/// What was the matter with credentials.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum CredentialsKind {
+    /// The fetch failed; another one may not.
+    Failed,
+    /// The fetch did not come to an end within its timeout.
+    TimedOut,
+    /// What was fetched had expired already, or would have within a second.
+    Expired,
+    /// They were for another identity than was asked for.
+    Mismatched,
+    /// There will be none: the source said so for good.
+    Refused,
+    /// The application saw the server reject them.
+    Rejected,
+    /// There are newer ones, for which the connection was closed.
+    Renewed,
+    /// They are somebody else's from now on, and the connection was closed for that.
+    IdentityChanged,
+}
+
 /// How an answer to the upgrade went against RFC 6455 §4.2.2.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
@@ -268,7 +295,9 @@ impl Cause {
             | Self::CloseTimeout
             | Self::NetworkLost
             | Self::Aborted
-            | Self::Stopped => None,
+            | Self::Stopped
+            | Self::Credentials(_)
+            | Self::Background => None,
         }
     }
 
@@ -294,7 +323,20 @@ impl Cause {
             Self::NetworkLost => CauseKind::NetworkLost,
             Self::Aborted => CauseKind::Aborted,
             Self::Stopped => CauseKind::Stopped,
+            Self::Credentials(_) => CauseKind::Credentials,
+            Self::Background => CauseKind::Background,
         }
+    }
+
+    /// Whether the session wanted the end, and nothing had failed.
+    #[must_use]
+    pub const fn is_deliberate(&self) -> bool {
+        matches!(
+            self,
+            Self::Stopped
+                | Self::Background
+                | Self::Credentials(CredentialsKind::Renewed | CredentialsKind::IdentityChanged)
+        )
     }
 }
 
@@ -325,6 +367,8 @@ impl fmt::Display for Cause {
             Self::NetworkLost => f.write_str("the network went away"),
             Self::Aborted => f.write_str("aborted"),
             Self::Stopped => f.write_str("stopped by the application"),
+            Self::Credentials(kind) => write!(f, "credentials: {}", kind.words()),
+            Self::Background => f.write_str("in the background"),
         }
     }
 }
@@ -353,11 +397,13 @@ pub enum CauseKind {
     NetworkLost,
     Aborted,
     Stopped,
+    Credentials,
+    Background,
 }
 
 impl CauseKind {
     /// Every kind, in the order of their declaration.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Closed,
         Self::Io,
         Self::Dial,
@@ -376,6 +422,8 @@ impl CauseKind {
         Self::NetworkLost,
         Self::Aborted,
         Self::Stopped,
+        Self::Credentials,
+        Self::Background,
     ];
 }
 
@@ -418,6 +466,21 @@ impl TlsKind {
             Self::Certificate => "the certificate cannot be used",
             Self::ClientCertificate => "the server wants another client certificate",
             Self::Protocol => "the handshake failed",
+        }
+    }
+}
+
+impl CredentialsKind {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Failed => "they could not be fetched",
+            Self::TimedOut => "the fetch took too long",
+            Self::Expired => "what was fetched had expired",
+            Self::Mismatched => "what was fetched is somebody else's",
+            Self::Refused => "there will be none",
+            Self::Rejected => "the server rejected them",
+            Self::Renewed => "there are newer ones",
+            Self::IdentityChanged => "they are somebody else's now",
         }
     }
 }

@@ -22,6 +22,8 @@
 //!         Action::CancelTimer => { /* forget it */ }
 //!         Action::Deliver { conn, message } => { /* the application's */ }
 //!         Action::Notify(notice) => { /* states, verdicts, refusals: the application's, too */ }
+//!         Action::FetchCredentials { epoch, .. } => { /* fetch a secret, keep it, say Credentials; only if configured */ }
+//!         Action::Present { conn, epoch } => { /* write the message that holds it; only if configured */ }
 //!     }
 //! }
 //! ```
@@ -74,6 +76,7 @@ mod close;
 pub mod config;
 #[cfg(feature = "dial")]
 pub mod dial;
+mod lease;
 mod message;
 mod rng;
 mod session;
@@ -85,12 +88,15 @@ pub mod trace;
 pub mod wire;
 
 pub use crate::{
-    close::{Cause, CauseKind, CloseCode, CloseFrame, DnsKind, HandshakeKind, IoKind, ProxyKind, TlsKind},
+    close::{
+        Cause, CauseKind, CloseCode, CloseFrame, CredentialsKind, DnsKind, HandshakeKind, IoKind, ProxyKind, TlsKind,
+    },
+    lease::{Epoch, FetchError, FetchReason, Identity, Lease},
     message::{Binary, ConnId, Delivery, Message, MessageId, SendOptions, Text},
     session::{
         Session,
         action::Action,
-        event::{Event, Network, PingPayload, TimedEvent},
+        event::{Event, Network, PingPayload, TimedEvent, Visibility},
         metrics::{Metrics, Verdicts},
         notice::{Dropped, NotCancelled, Notice, Refusal, StoreError, Transition, Verdict, Watermark},
         pending::Actions,

@@ -33,7 +33,12 @@ impl Digest {
     pub(crate) fn action(&mut self, now: Timestamp, action: &Action<'_>) {
         self.word(now.as_micros());
         match action {
-            Action::Connect { conn, attempt } => (1u64, conn.0, *attempt).hash(self),
+            Action::Connect { conn, attempt, credentials } => {
+                (1u64, conn.0, *attempt).hash(self);
+                if let Some(epoch) = credentials {
+                    self.word(epoch.0);
+                }
+            }
             Action::Send { conn, id, message } => {
                 self.word(conn.0);
                 self.message(2, id.0, message.as_bytes());
@@ -49,6 +54,8 @@ impl Digest {
                 (10u64, id.0, verdict).hash(self);
                 self.word(u64::from(message.is_some()));
             }
+            Action::FetchCredentials { epoch, reason, identity } => (11u64, epoch, reason, identity).hash(self),
+            Action::Present { conn, epoch } => (12u64, conn.0, epoch.0).hash(self),
             Action::Notify(notice) => {
                 // The rest is rare: its whole text counts, so that no field is forgotten.
                 write!(self, "{notice:?}").unwrap_or_default();

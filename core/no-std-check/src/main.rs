@@ -149,7 +149,7 @@ fn find<T>(
 
 fn connect(action: Action<'_>) -> Option<ConnId> {
     match action {
-        Action::Connect { conn, attempt: 1 } => Some(conn),
+        Action::Connect { conn, attempt: 1, .. } => Some(conn),
         _ => None,
     }
 }

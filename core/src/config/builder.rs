@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use super::{
-    Backoff, CleanClose, ClosePolicy, Config, ConfigError, Confirm, Failures, Heartbeat, Match, Outbox, Pace, Ready,
-    Rule, Settings, WhenFull,
+    Background, Backoff, CleanClose, ClosePolicy, Config, ConfigError, Confirm, Credentials, Failures, Heartbeat,
+    Match, Outbox, Pace, Ready, Rule, Settings, WhenFull,
 };
 use crate::session::policy::Decision;
 
@@ -60,6 +60,8 @@ impl ConfigBuilder {
         long_outage: Option<Duration>,
         ready: Ready,
         max_message_bytes: usize,
+        credentials: Option<Credentials>,
+        background: Background,
     }
 
     /// Sets [`Backoff::max_attempts`].

@@ -2,6 +2,7 @@
 
 mod backoff;
 mod builder;
+mod credentials;
 mod error;
 #[cfg(feature = "serde")]
 mod form;
@@ -18,11 +19,16 @@ use core::{ops::Deref, time::Duration};
 pub use self::{
     backoff::{Backoff, CountedFrom, FirstDelay, Jitter, Schedule},
     builder::ConfigBuilder,
+    credentials::{Background, Credentials, Placement, Renewal},
     error::ConfigError,
     heartbeat::{Heartbeat, Pace},
     human::parse_duration,
 };
 pub use crate::session::policy::{CleanClose, ClosePolicy, Failures, Match, Rule};
+use crate::{
+    close::Cause,
+    session::policy::{Decided, DecidedBy, Decision},
+};
 
 /// Checked settings. Cheap to clone, and meant to be shared by many sessions.
 ///
@@ -88,6 +94,11 @@ pub struct Settings {
     pub ready: Ready,
     /// The largest message that drivers and engines accept, in bytes. 16 MiB; at least 1.
     pub max_message_bytes: usize,
+    /// That connections carry credentials, which the driver fetches. `None`: the session knows of none.
+    #[cfg_attr(feature = "serde", serde(with = "form::table_or_off"))]
+    pub credentials: Option<Credentials>,
+    /// What happens to the connection while the application is in the background. It is kept.
+    pub background: Background,
 }
 
 /// How delivery is confirmed.
@@ -209,11 +220,25 @@ impl Default for Settings {
             long_outage: Some(Duration::from_mins(2)),
             ready: Ready::default(),
             max_message_bytes: 16 << 20,
+            credentials: None,
+            background: Background::default(),
         }
     }
 }
 
 impl Settings {
+    /// What `cause` means: by the [`policy`](Self::policy), but what rejects [`credentials`](Self::credentials), where they are
+    /// configured, has them fetched anew unless a rule says otherwise.
+    #[must_use]
+    pub fn decide(&self, cause: &Cause) -> Decided {
+        let decided = self.policy.decide(cause, self.retry_after_max);
+        let rejected = self.credentials.as_ref().is_some_and(|credentials| credentials.rejects(cause));
+        if rejected && !matches!(decided.by, DecidedBy::Rule(_)) {
+            return Decided { decision: Decision::RefreshCredentials, by: DecidedBy::Credentials };
+        }
+        decided
+    }
+
     /// Whether messages can be confirmed over a link that can ping.
     pub(crate) const fn confirms(&self) -> bool {
         self.confirm.enabled && self.answer_timeout.is_some()

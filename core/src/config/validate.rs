@@ -4,8 +4,8 @@ use alloc::format;
 use core::{fmt::Display, time::Duration};
 
 use super::{
-    Backoff, ClosePolicy, ConfigError, Confirm, FirstDelay, Heartbeat, Jitter, Match, Outbox, Pace, Schedule, Settings,
-    human::Human,
+    Background, Backoff, ClosePolicy, ConfigError, Confirm, Credentials, FirstDelay, Heartbeat, Jitter, Match, Outbox,
+    Pace, Placement, Ready, Schedule, Settings, human::Human,
 };
 use crate::session::policy::Decision;
 
@@ -35,7 +35,29 @@ pub(super) fn settings(settings: &Settings) -> Checked {
     policy(&settings.policy)?;
     span("retry_after_max", settings.retry_after_max, NOTHING, DAY)?;
     optional("long_outage", settings.long_outage, SHORTEST, DAY)?;
-    at_least_one("max_message_bytes", settings.max_message_bytes)
+    at_least_one("max_message_bytes", settings.max_message_bytes)?;
+    if let Some(wanted) = &settings.credentials {
+        credentials(wanted, settings.ready)?;
+    }
+    match settings.background {
+        Background::Keep => Ok(()),
+        Background::Close { after } => span("background.close.after", after, NOTHING, DAY),
+    }
+}
+
+fn credentials(credentials: &Credentials, ready: Ready) -> Checked {
+    span("credentials.refresh_ahead", credentials.refresh_ahead, NOTHING, DAY)?;
+    span("credentials.fetch_timeout", credentials.fetch_timeout, SHORTEST, DAY)?;
+    if credentials.placement == Placement::FirstMessage && ready == Ready::Immediately {
+        let expected = "`ready` to be when-told with it, as the application sees the answer";
+        return Err(ConfigError::new("credentials.placement", &"first-message", &expected));
+    }
+    // What no application can have chosen means something else already.
+    credentials
+        .codes
+        .iter()
+        .enumerate()
+        .try_for_each(|(index, code)| number(&format!("credentials.codes[{index}]"), code.0, 3_000, 4_999))
 }
 
 /// Whether a heartbeat can be, in the settings or while the session runs.
@@ -133,6 +155,7 @@ fn policy(policy: &ClosePolicy) -> Checked {
             | Match::Dns(_)
             | Match::Tls(_)
             | Match::Handshake(_)
+            | Match::Credentials(_)
             | Match::Kind(_) => {}
         }
         if let Decision::RetryAfter { floor, spread } = rule.then {
@@ -341,6 +364,34 @@ mod tests {
         assert_eq!(error(|s| s.outbox.high_watermark = 0), "`outbox.high_watermark` is 0: expected 1 to 100");
         assert_eq!(error(|s| s.outbox.high_watermark = 101), "`outbox.high_watermark` is 101: expected 1 to 100");
         assert_eq!(error(|s| s.outbox.low_watermark = 75), "`outbox.low_watermark` is 75: expected 0 to 74");
+    }
+
+    #[test]
+    fn credentials_can_be_fetched_and_presented() {
+        let with = |change: fn(&mut Credentials)| {
+            error(|s| {
+                let mut credentials = Credentials::default();
+                change(&mut credentials);
+                s.credentials = Some(credentials);
+            })
+        };
+        assert_eq!(with(|c| c.refresh_ahead = YEAR), "`credentials.refresh_ahead` is 365d: expected 0s to 1d");
+        assert_eq!(with(|c| c.fetch_timeout = NOTHING), "`credentials.fetch_timeout` is 0s: expected 1ms to 1d");
+        assert_eq!(
+            with(|c| c.codes = vec![CloseCode(4_401), CloseCode(1_000)]),
+            "`credentials.codes[1]` is 1000: expected 3000 to 4999"
+        );
+        assert_eq!(
+            with(|c| c.placement = Placement::FirstMessage),
+            "`credentials.placement` is first-message: expected `ready` to be when-told with it, as the application sees \
+             the answer"
+        );
+    }
+
+    #[test]
+    fn the_background_is_reached_within_a_day() {
+        let error = error(|s| s.background = Background::Close { after: YEAR });
+        assert_eq!(error, "`background.close.after` is 365d: expected 0s to 1d");
     }
 
     #[test]

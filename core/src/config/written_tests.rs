@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use super::*;
 use crate::{
-    close::{CauseKind, CloseCode, IoKind, ProxyKind},
+    close::{CauseKind, CloseCode, CredentialsKind, IoKind, ProxyKind},
     session::policy::Decision,
     stage::Stage,
 };
@@ -84,9 +84,16 @@ fn the_example_sets_every_field() {
                 Rule { when: Match::Kind(CauseKind::Protocol), then: Decision::Retry },
                 Rule { when: Match::Stage(Stage::Resolve), then: Decision::Retry },
                 Rule { when: Match::Proxy(ProxyKind::Forbidden), then: Decision::Terminal },
+                Rule { when: Match::Credentials(CredentialsKind::TimedOut), then: Decision::Retry },
             ],
             ..ClosePolicy::default()
         },
+        credentials: Some(Credentials {
+            placement: Placement::FirstMessage,
+            renewal: Renewal::Message,
+            ..Credentials::default()
+        }),
+        background: Background::Close { after: Duration::from_mins(1) },
         ..Settings::default()
     };
     assert_eq!(from_toml(EVERY_FIELD).settings(), &expected);

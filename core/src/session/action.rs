@@ -3,6 +3,7 @@
 use crate::{
     Timestamp,
     close::CloseFrame,
+    lease::{Epoch, FetchReason, Identity},
     message::{ConnId, Message, MessageId},
     session::{event::PingPayload, notice::Notice},
 };
@@ -20,6 +21,9 @@ pub enum Action<'a> {
         conn: ConnId,
         /// Which attempt in a row this is, counted from 1; 1 again after a connection was stable.
         attempt: u32,
+        /// Which credentials it stands for; `None` where none are configured.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+        credentials: Option<Epoch>,
     },
     /// Send a message.
     Send {
@@ -73,4 +77,23 @@ pub enum Action<'a> {
     },
     /// Tell the application.
     Notify(Notice),
+    /// Fetch credentials, and say [`Credentials`](crate::Event::Credentials) when that came to an end. The next one comes
+    /// only after that, or after [`fetch_timeout`](crate::config::Credentials::fetch_timeout): this fetch may be given up then.
+    /// Only where [`credentials`](crate::config::Settings::credentials) are configured.
+    FetchCredentials {
+        /// The name of the fetch, and of the secret that it brings.
+        epoch: Epoch,
+        /// Why.
+        reason: FetchReason,
+        /// For whom; `None` until that is known.
+        identity: Option<Identity>,
+    },
+    /// Send the message that presents these credentials, behind what was handed over before it. It is the driver's to make,
+    /// and nobody's to confirm. Only where credentials are configured to go, or to be renewed, by message.
+    Present {
+        /// On this connection.
+        conn: ConnId,
+        /// Which credentials.
+        epoch: Epoch,
+    },
 }

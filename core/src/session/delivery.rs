@@ -129,10 +129,12 @@ impl Session {
         match &self.phase {
             Phase::Open(link) => Some(link),
             Phase::Idle
+            | Phase::Authorizing { .. }
             | Phase::Connecting { .. }
             | Phase::Closing { .. }
             | Phase::Waiting { .. }
             | Phase::Offline { .. }
+            | Phase::Background { .. }
             | Phase::Stopped { .. } => None,
         }
     }

@@ -6,6 +6,7 @@ use crate::{
     Timestamp,
     close::{Cause, CloseFrame},
     config::Heartbeat,
+    lease::{Epoch, FetchError, Identity, Lease},
     message::{ConnId, Message, MessageId, SendOptions},
     stage::Stage,
 };
@@ -143,11 +144,50 @@ pub enum Event<'a> {
     /// What the application knows of the network. A hint, never a must.
     Network(Network),
     /// The process was suspended, by the driver's reckoning for this long: an open connection is probed, and what a server
-    /// asked to be waited for was waited for in that time, too.
+    /// asked to be waited for was waited for in that time, too. So much of the lifetime of credentials is over, too.
     Resumed {
-        /// How long.
+        /// How long: by how much a clock that runs during suspend (boot time, the wall clock) went further than the one
+        /// that the session is told.
         gap: Duration,
     },
+    /// What became of an [`Action::FetchCredentials`](crate::Action::FetchCredentials). What is said of any other epoch than
+    /// the one being fetched is ignored.
+    Credentials {
+        /// Which fetch.
+        epoch: Epoch,
+        /// What it brought; the secret itself stays with the driver, under the name of the epoch.
+        result: Result<Lease, FetchError>,
+    },
+    /// The application saw the server reject the credentials in a message. The connection is closed for it, and another one
+    /// made with newer credentials; where [they are renewed by message](crate::config::Renewal::Message), newer ones
+    /// are presented on this connection instead, if it was ready.
+    CredentialsRejected {
+        /// On which connection.
+        conn: ConnId,
+    },
+    /// The application wants newer credentials: they are fetched now if there is a connection or an attempt, else before the
+    /// next.
+    RefreshCredentials,
+    /// The application acts for somebody else from now on; nothing happens if it does already. Every message accepted
+    /// before is settled and never goes out after this: what waits is dropped, what was handed over keeps its chance until its
+    /// connection is closed for this. Messages sent from here on wait for the new identity's connection. Credentials of
+    /// the old one are not used any more, also if their fetch comes to its end late.
+    SwitchIdentity {
+        /// For whom.
+        identity: Identity,
+    },
+    /// Whether people see the application. A hint, never a must.
+    Visibility(Visibility),
+}
+
+/// Whether people see the application.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Visibility {
+    /// They do not: what happens then is [configured](crate::config::Settings::background).
+    Background,
+    /// They do: an attempt is made at once, unless the server asked for more patience, and an open connection is probed.
+    Foreground,
 }
 
 /// A ping's payload: the nonce by which its pong is known.
@@ -192,6 +232,7 @@ impl Event<'_> {
             | Self::PingFlushed { conn, .. }
             | Self::ReadsPaused { conn }
             | Self::ReadsResumed { conn }
+            | Self::CredentialsRejected { conn }
             | Self::Closed { conn, .. } => Some(*conn),
             Self::Start
             | Self::Stop { .. }
@@ -201,7 +242,11 @@ impl Event<'_> {
             | Self::SetHeartbeat(_)
             | Self::TimerFired
             | Self::Network(_)
-            | Self::Resumed { .. } => None,
+            | Self::Resumed { .. }
+            | Self::Credentials { .. }
+            | Self::RefreshCredentials
+            | Self::SwitchIdentity { .. }
+            | Self::Visibility(_) => None,
         }
     }
 
@@ -230,6 +275,11 @@ impl Event<'_> {
             Self::TimerFired => Event::TimerFired,
             Self::Network(network) => Event::Network(network),
             Self::Resumed { gap } => Event::Resumed { gap },
+            Self::Credentials { epoch, result } => Event::Credentials { epoch, result },
+            Self::CredentialsRejected { conn } => Event::CredentialsRejected { conn },
+            Self::RefreshCredentials => Event::RefreshCredentials,
+            Self::SwitchIdentity { identity } => Event::SwitchIdentity { identity },
+            Self::Visibility(visibility) => Event::Visibility(visibility),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! An open connection as the session knows it: its pings, its silence, its pace.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::{Timestamp, message::ConnId, session::event::PingPayload};
@@ -90,7 +91,8 @@ pub(super) struct Link {
     queued: u64,
     /// How many of those are answered, counted up to the last answer.
     answered: u64,
-    text: Option<Text>,
+    /// On the heap, as most heartbeats are none.
+    text: Option<Box<Text>>,
     /// How many pings and texts the driver was told to send.
     issued: u64,
     /// How many of those have left all buffers, in their order.
@@ -181,7 +183,7 @@ impl Link {
             earlier.unmeasured = true;
         } else {
             let unmeasured = self.paused.is_some();
-            self.text = Some(Text { ordinal: self.issued, queued: now, flushed: Timestamp::MAX, unmeasured });
+            self.text = Some(Box::new(Text { ordinal: self.issued, queued: now, flushed: Timestamp::MAX, unmeasured }));
         }
         self.issued += 1;
         self.pinged = now;
@@ -249,7 +251,7 @@ impl Link {
 
     /// When the earliest unanswered ping frame or text left.
     pub(super) fn unanswered(&self) -> Option<Timestamp> {
-        let text = self.text.map(|text| text.flushed).filter(|&at| at != Timestamp::MAX);
+        let text = self.text.as_ref().map(|text| text.flushed).filter(|&at| at != Timestamp::MAX);
         self.unanswered.into_iter().chain(text).min()
     }
 

@@ -6,6 +6,7 @@ use crate::{
     Timestamp,
     close::CauseKind,
     session::{
+        credentials::Counts,
         notice::Verdict,
         rtt::{Rtt, RttSnapshot},
         state::StateKind,
@@ -50,6 +51,15 @@ pub struct Metrics {
     pub outbox_messages: u32,
     /// Their bytes of payload.
     pub outbox_bytes: u64,
+    /// Fetches of credentials begun.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub credentials_fetched: u64,
+    /// Fetches of credentials that brought none.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub credentials_failed: u64,
+    /// Times that the server rejected credentials.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub credentials_rejected: u64,
     /// Round trips of pings and heartbeats.
     pub rtt: RttSnapshot,
     /// Time spent in each state up to the last event, in the order of [`StateKind::ALL`].
@@ -162,7 +172,14 @@ impl Account {
         self.in_state[kind as usize] += now.as_micros().saturating_sub(since.as_micros());
     }
 
-    pub(super) fn snapshot(&self, state: StateKind, now: Timestamp, messages: usize, bytes: usize) -> Metrics {
+    pub(super) fn snapshot(
+        &self,
+        state: StateKind,
+        now: Timestamp,
+        messages: usize,
+        bytes: usize,
+        counts: Counts,
+    ) -> Metrics {
         let mut in_state = self.in_state;
         let since = self.entered.unwrap_or(now);
         in_state[state as usize] += now.as_micros().saturating_sub(since.as_micros());
@@ -183,6 +200,9 @@ impl Account {
             missed: self.missed,
             outbox_messages: u32::try_from(messages).unwrap_or(u32::MAX),
             outbox_bytes: bytes as u64,
+            credentials_fetched: counts.fetches,
+            credentials_failed: counts.failed,
+            credentials_rejected: counts.rejected,
             rtt: self.rtt.snapshot(),
             time_in_state: in_state.map(Duration::from_micros),
         }

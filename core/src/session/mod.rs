@@ -1,12 +1,16 @@
 //! The session: events in, actions out.
 //!
-//! Where to look: `transitions` for what an event does to the state, `delivery` for the way of a message, `liveness`
+//! Where to look: `transitions` for what an event does to the state, `authorize` for what credentials do to it and `signals` for
+//! what the application knows of the world, `delivery` for the way of a message, `liveness`
 //! for pings and silence, `policy` for what the end of a connection means, `outbox`, `link` and `timers` for what they
 //! are called.
 
 pub(crate) mod action;
+mod authorize;
+mod credentials;
 mod delivery;
 pub(crate) mod event;
+mod extras;
 mod link;
 mod liveness;
 pub(crate) mod metrics;
@@ -17,6 +21,7 @@ mod phase;
 pub(crate) mod policy;
 mod retry;
 pub(crate) mod rtt;
+mod signals;
 pub(crate) mod state;
 mod timers;
 mod transitions;
@@ -25,12 +30,13 @@ use alloc::{boxed::Box, collections::VecDeque};
 
 use self::{
     event::Event,
+    extras::Extras,
     link::Link,
     metrics::{Account, Metrics},
     notice::Notice,
     outbox::{Outbox, Settled},
     pending::{Actions, Pending},
-    phase::{Intent, Phase},
+    phase::{Intent, Phase, Sight},
     retry::Retry,
     state::State,
     timers::{Rearm, Timer, Timers},
@@ -81,6 +87,9 @@ pub struct Session {
     intent: Intent,
     /// By the application's word there is no network.
     offline: bool,
+    /// Whether people see the application, by its word.
+    #[cfg_attr(feature = "serde", serde(default))]
+    sight: Sight,
     /// How many connections were begun.
     conns: u64,
     retry: Retry,
@@ -99,6 +108,9 @@ pub struct Session {
     /// How many of them come from earlier events.
     old: usize,
     account: Account,
+    /// What most sessions never need.
+    #[cfg_attr(feature = "serde", serde(default))]
+    extras: Option<Box<Extras>>,
 }
 
 impl Session {
@@ -114,6 +126,7 @@ impl Session {
             phase: Phase::Idle,
             intent: Intent::Run,
             offline: false,
+            sight: Sight::Seen,
             conns: 0,
             retry: Retry::default(),
             outage: None,
@@ -125,6 +138,7 @@ impl Session {
             pending: VecDeque::new(),
             old: 0,
             account: Account::new(),
+            extras: None,
         }
     }
 
@@ -196,6 +210,11 @@ impl Session {
             Event::TimerFired => self.timers.fired(),
             Event::Network(network) => self.network(network),
             Event::Resumed { gap } => self.resumed(gap),
+            Event::Credentials { epoch, result } => self.credentials(epoch, result),
+            Event::CredentialsRejected { conn } => self.rejection_seen(conn),
+            Event::RefreshCredentials => self.refresh_asked(),
+            Event::SwitchIdentity { identity } => self.switch_identity(identity),
+            Event::Visibility(visibility) => self.visibility(visibility),
             Event::Received { .. }
             | Event::Send { .. }
             | Event::Flushed { .. }
@@ -234,6 +253,8 @@ impl Session {
             Timer::Outage => self.long_outage(),
             Timer::Drain => self.drain_is_over(),
             Timer::Rest => self.rest(),
+            Timer::Lease => self.lease_due(),
+            Timer::Background => self.background_is_long(),
         }
     }
 
@@ -265,7 +286,8 @@ impl Session {
     /// The figures up to the last event.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        self.account.snapshot(self.phase.kind(), self.now, self.outbox.len(), self.outbox.bytes())
+        let counts = self.extras.as_ref().map(|extras| extras.credentials.counts).unwrap_or_default();
+        self.account.snapshot(self.phase.kind(), self.now, self.outbox.len(), self.outbox.bytes(), counts)
     }
 
     /// When the driver's timer is to fire: what the last [`Action::SetTimer`](crate::Action::SetTimer) said. For drivers that
@@ -308,10 +330,12 @@ impl Session {
         match &mut self.phase {
             Phase::Open(link) | Phase::Closing { link: Some(link), .. } => (link.conn == conn).then_some(link),
             Phase::Idle
+            | Phase::Authorizing { .. }
             | Phase::Connecting { .. }
             | Phase::Closing { link: None, .. }
             | Phase::Waiting { .. }
             | Phase::Offline { .. }
+            | Phase::Background { .. }
             | Phase::Stopped { .. } => None,
         }
     }

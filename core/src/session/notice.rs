@@ -5,7 +5,9 @@ use core::{fmt, time::Duration};
 
 use crate::{
     Timestamp,
+    close::CredentialsKind,
     config::ConfigError,
+    lease::{Epoch, Identity},
     message::{ConnId, Message, MessageId},
     session::{
         policy::Decided,
@@ -80,6 +82,31 @@ pub enum Notice {
         /// Their bytes.
         bytes: u64,
     },
+    /// There are new credentials.
+    CredentialsRefreshed {
+        /// Their name.
+        epoch: Epoch,
+        /// How long they are valid from now on; `None`: until they are rejected.
+        expires_in: Option<Duration>,
+    },
+    /// A fetch of credentials brought none that can be used. Unless that is final it is tried again after a backoff.
+    CredentialsFailed {
+        /// Which fetch.
+        epoch: Epoch,
+        /// What was the matter.
+        kind: CredentialsKind,
+    },
+    /// The server rejected credentials; others are fetched.
+    CredentialsRejected {
+        /// Which.
+        epoch: Epoch,
+    },
+    /// The session acts for somebody else from now on. Verdicts on what was accepted before follow: at once on what waits,
+    /// with the end of its connection on what was handed over.
+    IdentityChanged {
+        /// For whom.
+        identity: Identity,
+    },
 }
 
 /// A change of state.
@@ -125,6 +152,8 @@ pub enum Dropped {
     ConnectionLost,
     /// At-least-once on a link that turned out unable to ping.
     CannotConfirm,
+    /// It was accepted for somebody else than the session acts for now.
+    IdentityChanged,
 }
 
 /// Why a message was not accepted.

@@ -75,6 +75,11 @@ impl Entry {
         self.sends > 0 || self.bound
     }
 
+    /// What becomes of it when the session acts for somebody else.
+    const fn left_behind(&self) -> Verdict {
+        if self.sends > 0 { Verdict::InDoubt } else { Verdict::Dropped(Dropped::IdentityChanged) }
+    }
+
     /// What becomes of it when its connection ends: `None` if it stays.
     fn fate(&self) -> Option<Verdict> {
         let lost = if self.sends > 0 { Verdict::InDoubt } else { Verdict::Dropped(Dropped::ConnectionLost) };
@@ -294,8 +299,9 @@ impl Outbox {
     }
 
     /// The connection is over. What was handed over as `untouched` (a sequence number) or later is as if never sent.
-    /// Everything that does not outlive the connection is settled, in order.
-    pub(super) fn connection_over(&mut self, untouched: u64, mut settle: impl FnMut(Settled)) {
+    /// Everything that does not outlive the connection is settled, in order; if `departing`, everything that was handed over
+    /// on it, as it is for another identity than what follows.
+    pub(super) fn connection_over(&mut self, untouched: u64, departing: bool, mut settle: impl FnMut(Settled)) {
         let handed = core::mem::take(&mut self.handed);
         let next = self.first + handed as u64;
         let touched = usize::try_from(untouched.saturating_sub(self.first)).unwrap_or(usize::MAX);
@@ -306,7 +312,8 @@ impl Outbox {
             if (touched..handed).contains(&index) {
                 entry.sends -= 1;
             }
-            if let Some(verdict) = entry.fate() {
+            let fate = if departing && index < handed { Some(entry.left_behind()) } else { entry.fate() };
+            if let Some(verdict) = fate {
                 self.account_for(&entry);
                 settle(entry.settled(verdict));
             } else {
@@ -314,6 +321,15 @@ impl Outbox {
             }
         }
         self.first = next;
+    }
+
+    /// Settles everything that waits, in order: the session acts for somebody else from now on.
+    pub(super) fn leave_behind(&mut self, mut settle: impl FnMut(Settled)) {
+        while self.queue.len() > self.handed {
+            let entry = self.remove(self.handed);
+            let verdict = entry.left_behind();
+            settle(entry.settled(verdict));
+        }
     }
 
     /// Settles what can never be confirmed, because the link cannot ping.

@@ -6,6 +6,7 @@ use crate::{
     Timestamp,
     close::CloseFrame,
     config::Heartbeat,
+    lease::{Epoch, FetchReason, Identity},
     message::{ConnId, Message, MessageId},
     session::{
         action::Action,
@@ -22,6 +23,8 @@ pub(super) enum Pending {
     Connect {
         conn: ConnId,
         attempt: u32,
+        #[cfg_attr(feature = "serde", serde(default))]
+        credentials: Option<Epoch>,
     },
     Send {
         conn: ConnId,
@@ -57,6 +60,15 @@ pub(super) enum Pending {
         verdict: Verdict,
     },
     Notify(Notice),
+    FetchCredentials {
+        epoch: Epoch,
+        reason: FetchReason,
+        identity: Option<Identity>,
+    },
+    Present {
+        conn: ConnId,
+        epoch: Epoch,
+    },
 }
 
 impl Pending {
@@ -68,11 +80,13 @@ impl Pending {
             | Self::Ping { conn, .. }
             | Self::Heartbeat { conn }
             | Self::Close { conn, .. }
+            | Self::Present { conn, .. }
             | Self::Abort { conn } => Some(*conn),
             Self::SetTimer { .. }
             | Self::CancelTimer
             | Self::Deliver { .. }
             | Self::Verdicts { .. }
+            | Self::FetchCredentials { .. }
             | Self::Notify(_) => None,
         }
     }
@@ -90,6 +104,8 @@ impl Pending {
             | Self::SetTimer { .. }
             | Self::CancelTimer
             | Self::Deliver { .. }
+            | Self::FetchCredentials { .. }
+            | Self::Present { .. }
             | Self::Notify(_) => 1,
         }
     }
@@ -194,7 +210,7 @@ const fn verdict_on(id: MessageId, verdict: Verdict) -> Action<'static> {
 /// The action as the driver sees it; `None` if what it spoke of is gone.
 fn resolve<'a>(pending: Pending, outbox: &'a Outbox, heartbeat: &'a Heartbeat) -> Option<Action<'a>> {
     Some(match pending {
-        Pending::Connect { conn, attempt } => Action::Connect { conn, attempt },
+        Pending::Connect { conn, attempt, credentials } => Action::Connect { conn, attempt, credentials },
         Pending::Send { conn, sequence } => return send(conn, sequence, outbox),
         Pending::Ping { conn, payload } => Action::Ping { conn, payload },
         Pending::Heartbeat { conn } => match heartbeat {
@@ -208,6 +224,8 @@ fn resolve<'a>(pending: Pending, outbox: &'a Outbox, heartbeat: &'a Heartbeat) -
         Pending::Deliver { conn, message } => Action::Deliver { conn, message: *message },
         Pending::Verdicts { first, verdict, .. } => verdict_on(first, verdict),
         Pending::Notify(notice) => Action::Notify(notice),
+        Pending::FetchCredentials { epoch, reason, identity } => Action::FetchCredentials { epoch, reason, identity },
+        Pending::Present { conn, epoch } => Action::Present { conn, epoch },
     })
 }
 
@@ -268,6 +286,8 @@ impl Pending {
             | Self::SetTimer { .. }
             | Self::CancelTimer
             | Self::Verdicts { .. }
+            | Self::FetchCredentials { .. }
+            | Self::Present { .. }
             | Self::Notify(_) => None,
         }
     }

@@ -3,6 +3,7 @@
 use crate::{
     Timestamp,
     close::{Cause, CloseFrame},
+    lease::FetchReason,
     message::ConnId,
     session::{
         link::Link,
@@ -48,6 +49,16 @@ pub(super) enum Phase {
         attempt: u32,
         cause: Option<Cause>,
     },
+    Authorizing {
+        attempt: u32,
+        reason: FetchReason,
+    },
+    Background {
+        /// The server's word: not before this.
+        not_before: Timestamp,
+        attempt: u32,
+        cause: Option<Cause>,
+    },
     Stopped {
         cause: StopCause,
     },
@@ -81,6 +92,8 @@ impl Phase {
             Self::Waiting { .. } => StateKind::Waiting,
             Self::Offline { .. } => StateKind::Offline,
             Self::Stopped { .. } => StateKind::Stopped,
+            Self::Authorizing { .. } => StateKind::Authorizing,
+            Self::Background { .. } => StateKind::Background,
         }
     }
 
@@ -95,6 +108,8 @@ impl Phase {
                 State::Waiting { until: *until, attempt: *attempt, cause: cause.clone() }
             }
             Self::Offline { attempt, cause, .. } => State::Offline { attempt: *attempt, cause: cause.clone() },
+            Self::Authorizing { attempt, reason } => State::Authorizing { attempt: *attempt, reason: *reason },
+            Self::Background { attempt, cause, .. } => State::Background { attempt: *attempt, cause: cause.clone() },
             Self::Stopped { cause } => State::Stopped { cause: cause.clone() },
         }
     }
@@ -104,7 +119,25 @@ impl Phase {
         match self {
             Self::Connecting { conn, .. } | Self::Closing { conn, .. } => Some(*conn),
             Self::Open(link) => Some(link.conn),
-            Self::Idle | Self::Waiting { .. } | Self::Offline { .. } | Self::Stopped { .. } => None,
+            Self::Idle
+            | Self::Authorizing { .. }
+            | Self::Waiting { .. }
+            | Self::Offline { .. }
+            | Self::Background { .. }
+            | Self::Stopped { .. } => None,
         }
     }
+}
+
+/// Whether people see the application.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) enum Sight {
+    /// They do.
+    #[default]
+    Seen,
+    /// They do not.
+    Hidden,
+    /// They have not for so long that there is to be no connection.
+    Forgotten,
 }

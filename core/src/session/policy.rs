@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::{
-    close::{Cause, CauseKind, CloseCode, DnsKind, HandshakeKind, IoKind, ProxyKind, TlsKind},
+    close::{Cause, CauseKind, CloseCode, CredentialsKind, DnsKind, HandshakeKind, IoKind, ProxyKind, TlsKind},
     stage::Stage,
 };
 
@@ -29,7 +29,8 @@ pub enum Decision {
         #[cfg_attr(feature = "serde", serde(with = "crate::config::human", default))]
         spread: Duration,
     },
-    /// The credentials were rejected: try again with new ones. Without a source of credentials this is `Retry`.
+    /// The credentials were rejected: try again with new ones, at once if those were not new already, else after the backoff.
+    /// Without a source of credentials this is `Retry`.
     RefreshCredentials,
     /// This endpoint is of no use: try the next. With one endpoint this is `Retry`.
     NextEndpoint,
@@ -60,6 +61,8 @@ pub enum DecidedBy {
     Rule(usize),
     /// The server's `Retry-After`.
     RetryAfter,
+    /// That credentials are configured, and the server rejects them by this.
+    Credentials,
 }
 
 /// What a connection's end means, and the application's own rules.
@@ -147,6 +150,8 @@ pub enum Match {
     Tls(TlsKind),
     /// This violation of the handshake.
     Handshake(HandshakeKind),
+    /// This trouble with credentials.
+    Credentials(CredentialsKind),
     /// Every cause of a kind.
     Kind(CauseKind),
 }
@@ -164,6 +169,7 @@ impl Match {
             (Self::Dns(wanted), Cause::Dns(kind)) => wanted == kind,
             (Self::Tls(wanted), Cause::Tls(kind)) => wanted == kind,
             (Self::Handshake(wanted), Cause::Handshake(kind)) => wanted == kind,
+            (Self::Credentials(wanted), Cause::Credentials(kind)) => wanted == kind,
             (Self::Kind(wanted), cause) => *wanted == cause.kind(),
             _ => false,
         }
@@ -197,6 +203,13 @@ impl ClosePolicy {
             Cause::Closed(frame) => self.close_frame(frame.code, retry_after_max),
             Cause::Rejected { retry_after: Some(after), .. } if !self.is_final(cause) => {
                 Decided { decision: patient(*after, retry_after_max), by: DecidedBy::RetryAfter }
+            }
+            // The source's own word.
+            Cause::Credentials(CredentialsKind::Refused) => {
+                Decided { decision: Decision::Terminal, by: DecidedBy::Table }
+            }
+            Cause::Credentials(CredentialsKind::Rejected) => {
+                Decided { decision: Decision::RefreshCredentials, by: DecidedBy::Table }
             }
             _ if self.is_final(cause) => Decided { decision: Decision::Terminal, by: DecidedBy::Table },
             _ if self.failures == Failures::RetryAll || self.is_excused(cause) => {
@@ -260,7 +273,9 @@ impl ClosePolicy {
             | Cause::CloseTimeout
             | Cause::NetworkLost
             | Cause::Aborted
-            | Cause::Stopped => false,
+            | Cause::Stopped
+            | Cause::Credentials(_)
+            | Cause::Background => false,
         }
     }
 }

@@ -22,8 +22,11 @@ pub(super) struct Retry {
     pub(super) last: Duration,
     /// When the last attempt was begun.
     begun: Timestamp,
-    /// The word that there is a network was acted on in this row.
+    /// The word that there is a network was acted on in this row although it was no news.
     hinted: bool,
+    /// How often a wait was shortened in this row by a hint: that there is a network, that the process is awake.
+    #[cfg_attr(feature = "serde", serde(default))]
+    hints: u32,
     /// When the first failure in the row was.
     pub(super) failing_since: Option<Timestamp>,
 }
@@ -53,6 +56,18 @@ impl Retry {
     /// a word that is repeated does not undo the backoff.
     pub(super) const fn take_hint(&mut self) -> bool {
         !core::mem::replace(&mut self.hinted, true)
+    }
+
+    /// Whether no wait was shortened in this row yet.
+    pub(super) const fn is_patient(&self) -> bool {
+        self.hints == 0
+    }
+
+    /// A hint is acted on; says how many were before it in this row.
+    pub(super) const fn hint(&mut self) -> u32 {
+        let before = self.hints;
+        self.hints = before.saturating_add(1);
+        before
     }
 
     /// The next attempt after a connection ended at `over`, at least `floor` later; `None` if the policy gives up.

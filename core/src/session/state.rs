@@ -1,6 +1,6 @@
 //! The states of a session, as the application sees them.
 
-use crate::{Timestamp, close::Cause, message::ConnId};
+use crate::{Timestamp, close::Cause, lease::FetchReason, message::ConnId};
 use core::fmt;
 
 /// Where a session stands. Each state carries what belongs to it.
@@ -47,6 +47,20 @@ pub enum State {
         /// Why the last connection ended; `None` if there was none.
         cause: Option<Cause>,
     },
+    /// Credentials are being fetched for the next attempt.
+    Authorizing {
+        /// Which attempt in a row it will be.
+        attempt: u32,
+        /// Why they are fetched.
+        reason: FetchReason,
+    },
+    /// The application is in the background, and no attempts are made until it is not.
+    Background {
+        /// Which attempt in a row the next will be.
+        attempt: u32,
+        /// Why the last connection ended; `None` if there was none.
+        cause: Option<Cause>,
+    },
     /// Over: every message is settled. [`Event::Start`](crate::Event::Start) starts afresh.
     Stopped {
         /// Why.
@@ -80,12 +94,23 @@ pub enum StateKind {
     Waiting,
     Offline,
     Stopped,
+    Authorizing,
+    Background,
 }
 
 impl StateKind {
     /// Every kind, in the order of their declaration.
-    pub const ALL: [Self; 7] =
-        [Self::Idle, Self::Connecting, Self::Open, Self::Closing, Self::Waiting, Self::Offline, Self::Stopped];
+    pub const ALL: [Self; 9] = [
+        Self::Idle,
+        Self::Connecting,
+        Self::Open,
+        Self::Closing,
+        Self::Waiting,
+        Self::Offline,
+        Self::Stopped,
+        Self::Authorizing,
+        Self::Background,
+    ];
 }
 
 impl State {
@@ -100,6 +125,8 @@ impl State {
             Self::Waiting { .. } => StateKind::Waiting,
             Self::Offline { .. } => StateKind::Offline,
             Self::Stopped { .. } => StateKind::Stopped,
+            Self::Authorizing { .. } => StateKind::Authorizing,
+            Self::Background { .. } => StateKind::Background,
         }
     }
 
@@ -108,7 +135,12 @@ impl State {
     pub const fn conn(&self) -> Option<ConnId> {
         match self {
             Self::Connecting { conn, .. } | Self::Open { conn, .. } | Self::Closing { conn, .. } => Some(*conn),
-            Self::Idle | Self::Waiting { .. } | Self::Offline { .. } | Self::Stopped { .. } => None,
+            Self::Idle
+            | Self::Waiting { .. }
+            | Self::Offline { .. }
+            | Self::Stopped { .. }
+            | Self::Authorizing { .. }
+            | Self::Background { .. } => None,
         }
     }
 }
@@ -125,6 +157,10 @@ impl fmt::Display for State {
                 write!(f, "waiting until {until} for attempt {attempt}: {cause}")
             }
             Self::Offline { .. } => f.write_str("offline"),
+            Self::Authorizing { attempt, reason } => {
+                write!(f, "fetching credentials for attempt {attempt}: {reason}")
+            }
+            Self::Background { .. } => f.write_str("in the background"),
             Self::Stopped { cause } => write!(f, "stopped: {cause}"),
         }
     }

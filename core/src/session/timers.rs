@@ -34,9 +34,13 @@ pub(super) enum Timer {
     Drain,
     /// Memory may be given back.
     Rest,
+    /// Credentials: a fetch takes too long, or the next is due.
+    Lease,
+    /// The application was in the background for long enough.
+    Background,
 }
 
-const COUNT: usize = 14;
+const COUNT: usize = 16;
 
 /// In the order of the declaration, which also breaks ties.
 const ALL: [Timer; COUNT] = [
@@ -54,6 +58,8 @@ const ALL: [Timer; COUNT] = [
     Timer::Outage,
     Timer::Drain,
     Timer::Rest,
+    Timer::Lease,
+    Timer::Background,
 ];
 
 /// Deadlines; [`Timestamp::MAX`] stands for none.
@@ -113,7 +119,7 @@ impl Timers {
                 | Timer::Barrier
                 | Timer::Stable
                 | Timer::Close => self.clear(timer),
-                Timer::Backoff | Timer::Outage | Timer::Drain | Timer::Rest => {}
+                Timer::Backoff | Timer::Outage | Timer::Drain | Timer::Rest | Timer::Lease | Timer::Background => {}
             }
         }
     }

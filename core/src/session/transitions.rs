@@ -7,36 +7,35 @@ use crate::{
     Timestamp,
     close::{Cause, CloseFrame},
     config::Ready,
+    lease::Epoch,
     message::{ConnId, MessageId},
     session::{
         Session,
-        event::Network,
         link::Link,
         liveness::LATE,
         notice::{Notice, Transition},
         pending::Pending,
-        phase::{Intent, Phase},
-        policy::{Decided, Decision},
+        phase::{Intent, Phase, Sight},
+        policy::{Decided, DecidedBy, Decision},
         retry::Retry,
         settle,
         state::StopCause,
         timers::Timer,
     },
     stage::Stage,
-    time::micros,
 };
-
-/// A network that comes back brings many clients back: each waits for a random part of this.
-const ONLINE_SPREAD: Duration = Duration::from_millis(500);
 
 impl Session {
     /// Changes the state, and tells.
-    fn enter(&mut self, phase: Phase, decided: Option<Decided>) {
+    pub(super) fn enter(&mut self, phase: Phase, decided: Option<Decided>) {
         let from = self.phase.kind();
         self.account.left(from, self.now);
         self.phase = phase;
         let to = self.phase.state();
         self.notify(Notice::State(Box::new(Transition { from, to, decided })));
+        if self.extras.is_some() {
+            self.arm_lease();
+        }
     }
 
     /// The application wants a connection.
@@ -51,18 +50,26 @@ impl Session {
                     let offline = Phase::Offline { not_before: self.now, attempt: 1, cause: None };
                     self.enter(offline, None);
                 } else {
-                    self.connect();
+                    self.connect(None);
+                }
+                if self.sight != Sight::Seen {
+                    self.hide();
                 }
             }
-            Phase::Connecting { .. }
+            Phase::Authorizing { .. }
+            | Phase::Connecting { .. }
             | Phase::Open(_)
             | Phase::Closing { .. }
             | Phase::Waiting { .. }
-            | Phase::Offline { .. } => match &mut self.intent {
+            | Phase::Offline { .. }
+            | Phase::Background { .. } => match &mut self.intent {
                 Intent::Run => {}
                 Intent::Drain { .. } => {
                     self.intent = Intent::Run;
                     self.timers.clear(Timer::Drain);
+                    if self.sight != Sight::Seen {
+                        self.hide();
+                    }
                 }
                 Intent::Stop { restart } => *restart = true,
             },
@@ -108,20 +115,33 @@ impl Session {
         self.intent = Intent::Stop { restart: false };
         self.timers.clear(Timer::Drain);
         match &self.phase {
-            Phase::Idle | Phase::Waiting { .. } | Phase::Offline { .. } => self.finish(StopCause::Application, None),
+            Phase::Idle
+            | Phase::Authorizing { .. }
+            | Phase::Waiting { .. }
+            | Phase::Offline { .. }
+            | Phase::Background { .. } => self.finish(StopCause::Application, None),
             Phase::Connecting { .. } => self.abort(Cause::Stopped),
-            Phase::Open(link) => {
-                let link = link.clone();
-                let conn = link.conn;
-                self.timers.clear_connection();
-                self.timers.set(Timer::Close, self.now + self.config.close_timeout);
-                let (cause, since) = (Cause::Stopped, self.now);
-                let closing = Phase::Closing { conn, cause, since, hasten: false, link: Some(link) };
-                self.pending.push_back(Pending::Close { conn, frame: Box::new(frame) });
-                self.enter(closing, None);
-            }
+            Phase::Open(_) => self.part(Cause::Stopped, frame),
             Phase::Closing { .. } | Phase::Stopped { .. } => {}
         }
+    }
+
+    /// Closes an open connection politely.
+    fn part(&mut self, cause: Cause, frame: CloseFrame) {
+        let Phase::Open(link) = &self.phase else { return };
+        let link = link.clone();
+        let conn = link.conn;
+        self.timers.clear_connection();
+        self.timers.set(Timer::Close, self.now + self.config.close_timeout);
+        let closing = Phase::Closing { conn, cause, since: self.now, hasten: false, link: Some(link) };
+        self.pending.push_back(Pending::Close { conn, frame: Box::new(frame) });
+        self.enter(closing, None);
+    }
+
+    /// Closes an open connection politely, for a reason of the session's own: another may follow.
+    pub(super) fn leave(&mut self, cause: Cause, frame: CloseFrame) {
+        self.begin_outage(self.now);
+        self.part(cause, frame);
     }
 
     /// The server has not answered the close.
@@ -135,28 +155,47 @@ impl Session {
     /// The application wants the next attempt now.
     pub(super) fn reconnect_now(&mut self) {
         match &mut self.phase {
-            Phase::Waiting { .. } | Phase::Offline { .. } => self.connect(),
+            Phase::Waiting { .. } | Phase::Offline { .. } => self.connect(None),
+            Phase::Background { .. } => {
+                // By the application's word, though nobody sees it: it has its time anew.
+                self.hide();
+                self.begin_outage(self.now);
+                self.connect(None);
+            }
             Phase::Closing { hasten, .. } => *hasten = true,
-            Phase::Idle | Phase::Connecting { .. } | Phase::Open(_) | Phase::Stopped { .. } => {}
+            Phase::Idle
+            | Phase::Authorizing { .. }
+            | Phase::Connecting { .. }
+            | Phase::Open(_)
+            | Phase::Stopped { .. } => {}
         }
     }
 
     /// The wait is over.
     pub(super) fn wait_is_over(&mut self) {
         if matches!(self.phase, Phase::Waiting { .. }) {
-            self.connect();
+            self.connect(None);
         }
     }
 
-    /// Begins an attempt.
-    fn connect(&mut self) {
+    /// Begins an attempt; first it gets what it needs for that, if it needs anything.
+    pub(super) fn connect(&mut self, decided: Option<Decided>) {
         self.timers.clear(Timer::Backoff);
+        if self.config.credentials.is_some() {
+            self.authorize(decided);
+        } else {
+            self.dial(None, decided);
+        }
+    }
+
+    /// Begins an attempt that has what it needs.
+    pub(super) fn dial(&mut self, credentials: Option<Epoch>, decided: Option<Decided>) {
         self.conns += 1;
         let conn = ConnId(self.conns);
         let attempt = self.retry.begin(self.now);
         self.account.attempts += 1;
-        self.enter(Phase::Connecting { conn, attempt, stage: Stage::Resolve }, None);
-        self.pending.push_back(Pending::Connect { conn, attempt });
+        self.enter(Phase::Connecting { conn, attempt, stage: Stage::Resolve }, decided);
+        self.pending.push_back(Pending::Connect { conn, attempt, credentials });
     }
 
     /// The driver has begun to connect, or to do the next thing for it. One deadline is over all of them.
@@ -184,9 +223,11 @@ impl Session {
             Phase::Connecting { conn, .. } => (*conn, None),
             Phase::Open(link) => (link.conn, Some(link.clone())),
             Phase::Idle
+            | Phase::Authorizing { .. }
             | Phase::Closing { .. }
             | Phase::Waiting { .. }
             | Phase::Offline { .. }
+            | Phase::Background { .. }
             | Phase::Stopped { .. } => return,
         };
         self.timers.clear_connection();
@@ -219,6 +260,9 @@ impl Session {
             self.judge_low_mark();
         }
         self.start_liveness();
+        if self.config.credentials.is_some() {
+            self.present_first();
+        }
         if self.config.ready == Ready::Immediately {
             self.usable();
         }
@@ -234,6 +278,9 @@ impl Session {
             let mut link = link.clone();
             link.ready = true;
             self.enter(Phase::Open(link), None);
+            if self.config.credentials.is_some() {
+                self.renew();
+            }
             self.usable();
         }
     }
@@ -254,6 +301,9 @@ impl Session {
         } else if let Phase::Open(link) = &self.phase {
             let conn = link.conn;
             self.retry.end_row();
+            if let Some(extras) = &mut self.extras {
+                extras.credentials.succeeded();
+            }
             self.notify(Notice::Stable { conn });
         }
     }
@@ -263,12 +313,17 @@ impl Session {
         if self.phase.conn() != Some(conn) {
             return;
         }
-        let (cause, over, hasten) = match &self.phase {
-            Phase::Connecting { .. } | Phase::Open(_) => (cause, self.now, false),
-            Phase::Closing { cause, since, hasten, .. } => (cause.clone(), *since, *hasten),
-            Phase::Idle | Phase::Waiting { .. } | Phase::Offline { .. } | Phase::Stopped { .. } => return,
+        let (cause, over, hasten, is_ours) = match &self.phase {
+            Phase::Connecting { .. } | Phase::Open(_) => (cause, self.now, false, false),
+            Phase::Closing { cause, since, hasten, .. } => (cause.clone(), *since, *hasten, cause.is_deliberate()),
+            Phase::Idle
+            | Phase::Authorizing { .. }
+            | Phase::Waiting { .. }
+            | Phase::Offline { .. }
+            | Phase::Background { .. }
+            | Phase::Stopped { .. } => return,
         };
-        if cause != Cause::Stopped {
+        if !is_ours {
             self.account.failures[cause.kind() as usize] += 1;
         }
         self.timers.clear_connection();
@@ -276,16 +331,47 @@ impl Session {
         if let Intent::Stop { .. } = self.intent {
             return self.finish(StopCause::Application, None);
         }
-        let decided = self.config.policy.decide(&cause, self.config.retry_after_max);
+        if is_ours {
+            self.left(cause, over);
+            if hasten {
+                self.reconnect_now();
+            }
+            return;
+        }
+        let decided = self.config.decide(&cause);
         if decided.decision == Decision::Terminal {
             return self.finish(StopCause::Terminal(cause), Some(decided));
         }
         if matches!(self.intent, Intent::Drain { .. }) && self.outbox.is_empty() {
             return self.finish(StopCause::Application, Some(decided));
         }
-        self.retry_after(cause, decided, over);
+        if decided.decision == Decision::RefreshCredentials && self.config.credentials.is_some() {
+            self.rejected(cause, decided, over);
+        } else {
+            self.retry_after(cause, decided, over);
+        }
         if hasten {
             self.reconnect_now();
+        }
+    }
+
+    /// A connection is over that the session wanted to end, and nothing had failed.
+    fn left(&mut self, cause: Cause, over: Timestamp) {
+        if matches!(self.intent, Intent::Drain { .. }) && self.outbox.is_empty() {
+            return self.finish(StopCause::Application, None);
+        }
+        let attempt = self.retry.attempts.saturating_add(1);
+        let is_switching = self.extras.as_ref().is_some_and(|extras| extras.credentials.is_switching());
+        if self.is_forgotten() {
+            self.withdraw(self.now, attempt, Some(cause));
+        } else if self.offline {
+            self.enter(Phase::Offline { not_before: self.now, attempt, cause: Some(cause) }, None);
+        } else if self.retry.attempts == 0 || cause == Cause::Background || is_switching {
+            self.connect(None);
+        } else {
+            // It had not proved itself: what makes it end again and again must not hammer the server.
+            let decided = Decided { decision: Decision::Retry, by: DecidedBy::Table };
+            self.retry_after(cause, decided, over);
         }
     }
 
@@ -300,18 +386,16 @@ impl Session {
             }
         }
         self.forget(|pending| pending.conn() == Some(conn));
+        let departing = self.extras.as_mut().is_some_and(|extras| extras.credentials.departed());
         let (account, pending) = (&mut self.account, &mut self.pending);
-        self.outbox.connection_over(untouched, |settled| settle(account, pending, settled));
+        self.outbox.connection_over(untouched, departing, |settled| settle(account, pending, settled));
         self.judge_low_mark();
     }
 
     /// Another attempt, in its time, or none if the policy gives up.
-    fn retry_after(&mut self, cause: Cause, decided: Decided, over: Timestamp) {
+    pub(super) fn retry_after(&mut self, cause: Cause, decided: Decided, over: Timestamp) {
         self.begin_outage(over);
-        let floor = match &cause {
-            Cause::Rejected { retry_after: Some(after), .. } => (*after).min(self.config.retry_after_max),
-            _ => Duration::ZERO,
-        };
+        let floor = self.asked_for(&cause);
         let Some(next) = self.retry.next(&self.config, decided.decision, floor, over, &mut self.rng) else {
             let elapsed = over - self.retry.failing_since.unwrap_or(over);
             let attempts = self.retry.attempts;
@@ -320,15 +404,40 @@ impl Session {
         };
         let attempt = self.retry.attempts.saturating_add(1);
         let not_before = next.not_before;
+        self.wait(next.until, not_before, attempt, cause, decided);
+    }
+
+    /// How long the server asked to be left alone, as far as it may.
+    pub(super) fn asked_for(&self, cause: &Cause) -> Duration {
+        match cause {
+            Cause::Rejected { retry_after: Some(after), .. } => (*after).min(self.config.retry_after_max),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// Waits for the next attempt, or for what keeps it from being made.
+    pub(super) fn wait(
+        &mut self,
+        until: Timestamp,
+        not_before: Timestamp,
+        attempt: u32,
+        cause: Cause,
+        decided: Decided,
+    ) {
+        if self.is_forgotten() {
+            self.timers.clear(Timer::Outage);
+            self.outage = None;
+            return self.enter(Phase::Background { not_before, attempt, cause: Some(cause) }, Some(decided));
+        }
         if self.offline {
             return self.enter(Phase::Offline { not_before, attempt, cause: Some(cause) }, Some(decided));
         }
-        self.timers.set(Timer::Backoff, next.until);
-        self.enter(Phase::Waiting { until: next.until, not_before, attempt, cause }, Some(decided));
+        self.timers.set(Timer::Backoff, until);
+        self.enter(Phase::Waiting { until, not_before, attempt, cause }, Some(decided));
     }
 
     /// Settles everything, and stops.
-    fn finish(&mut self, cause: StopCause, decided: Option<Decided>) {
+    pub(super) fn finish(&mut self, cause: StopCause, decided: Option<Decided>) {
         let restart = self.intent == Intent::Stop { restart: true };
         self.timers.clear_all();
         self.outage = None;
@@ -343,7 +452,7 @@ impl Session {
         }
     }
 
-    fn begin_outage(&mut self, since: Timestamp) {
+    pub(super) fn begin_outage(&mut self, since: Timestamp) {
         if self.outage.is_none() {
             self.outage = Some(since);
             if let Some(span) = self.config.long_outage {
@@ -357,69 +466,5 @@ impl Session {
         if let Some(since) = self.outage {
             self.notify(Notice::LongOutage { since });
         }
-    }
-
-    /// What the application knows of the network.
-    pub(super) fn network(&mut self, network: Network) {
-        let was_offline = core::mem::replace(&mut self.offline, network == Network::Offline);
-        if let Phase::Closing { hasten, .. } = &mut self.phase {
-            // The last word counts.
-            *hasten &= !self.offline;
-        }
-        match &self.phase {
-            Phase::Waiting { not_before, attempt, cause, .. } => {
-                if self.offline {
-                    let (not_before, attempt, cause) = (*not_before, *attempt, Some(cause.clone()));
-                    self.timers.clear(Timer::Backoff);
-                    self.enter(Phase::Offline { not_before, attempt, cause }, None);
-                } else if was_offline || network == Network::Changed || self.retry.take_hint() {
-                    self.hasten();
-                }
-            }
-            Phase::Offline { .. } if !self.offline => self.hasten(),
-            Phase::Open(_) if network == Network::Changed || was_offline && !self.offline => self.probe(),
-            Phase::Open(_)
-            | Phase::Offline { .. }
-            | Phase::Idle
-            | Phase::Connecting { .. }
-            | Phase::Closing { .. }
-            | Phase::Stopped { .. } => {}
-        }
-    }
-
-    /// The process was suspended. What the server asked for was waited for in that time, too.
-    pub(super) fn resumed(&mut self, gap: Duration) {
-        match &mut self.phase {
-            Phase::Open(_) => self.probe(),
-            Phase::Waiting { not_before, .. } => {
-                *not_before = not_before.saturating_sub(gap);
-                self.hasten();
-            }
-            Phase::Offline { not_before, .. } => *not_before = not_before.saturating_sub(gap),
-            Phase::Idle | Phase::Connecting { .. } | Phase::Closing { .. } | Phase::Stopped { .. } => {}
-        }
-    }
-
-    /// The next attempt soon, but not before the server's word, nor later than planned.
-    fn hasten(&mut self) {
-        let soon = self.now + Duration::from_micros(self.rng.between(0, micros(ONLINE_SPREAD)));
-        let (until, not_before, attempt, cause) = match &self.phase {
-            Phase::Waiting { until, not_before, attempt, cause } => {
-                let sooner = soon.max(*not_before);
-                if sooner >= *until {
-                    return;
-                }
-                (sooner, *not_before, *attempt, cause.clone())
-            }
-            Phase::Offline { not_before, attempt, cause } => {
-                let cause = cause.clone().unwrap_or(Cause::NetworkLost);
-                (soon.max(*not_before), *not_before, *attempt, cause)
-            }
-            Phase::Idle | Phase::Connecting { .. } | Phase::Open(_) | Phase::Closing { .. } | Phase::Stopped { .. } => {
-                return;
-            }
-        };
-        self.timers.set(Timer::Backoff, until);
-        self.enter(Phase::Waiting { until, not_before, attempt, cause }, None);
     }
 }

@@ -128,6 +128,8 @@ impl<'a> Canonical<'a> {
             | Action::Abort { .. }
             | Action::SetTimer { .. }
             | Action::CancelTimer
+            | Action::FetchCredentials { .. }
+            | Action::Present { .. }
             | Action::Notify(_) => Self::Other(action),
         }
     }
@@ -148,7 +150,7 @@ mod tests {
 
     #[test]
     fn digests_are_pinned() {
-        let connect = Action::Connect { conn: ConnId(1), attempt: 2 };
+        let connect = Action::Connect { conn: ConnId(1), attempt: 2, credentials: None };
         let json = b"{\"connect\":{\"conn\":1,\"attempt\":2}}\n";
         assert_eq!(Decided::of([connect].into_iter()).digest, Fnv::new().with(json).finish());
         let deliver = Action::Deliver { conn: ConnId(3), message: Message::text("hello") };

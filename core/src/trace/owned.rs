@@ -3,13 +3,15 @@
 use alloc::string::String;
 use core::fmt;
 
-use crate::{Action, CloseFrame, ConnId, Message, MessageId, Notice, PingPayload, Timestamp};
+use crate::{
+    Action, CloseFrame, ConnId, Epoch, FetchReason, Identity, Message, MessageId, Notice, PingPayload, Timestamp,
+};
 
 /// An [`Action`] that borrows nothing, for logs and tests.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "each variant and field is documented on the action of the same name")]
 pub enum OwnedAction {
-    Connect { conn: ConnId, attempt: u32 },
+    Connect { conn: ConnId, attempt: u32, credentials: Option<Epoch> },
     Send { conn: ConnId, id: MessageId, message: Message<'static> },
     Ping { conn: ConnId, payload: PingPayload },
     Heartbeat { conn: ConnId, text: String },
@@ -19,12 +21,14 @@ pub enum OwnedAction {
     CancelTimer,
     Deliver { conn: ConnId, message: Message<'static> },
     Notify(Notice),
+    FetchCredentials { epoch: Epoch, reason: FetchReason, identity: Option<Identity> },
+    Present { conn: ConnId, epoch: Epoch },
 }
 
 impl From<Action<'_>> for OwnedAction {
     fn from(action: Action<'_>) -> Self {
         match action {
-            Action::Connect { conn, attempt } => Self::Connect { conn, attempt },
+            Action::Connect { conn, attempt, credentials } => Self::Connect { conn, attempt, credentials },
             Action::Send { conn, id, message } => Self::Send { conn, id, message: message.clone() },
             Action::Ping { conn, payload } => Self::Ping { conn, payload },
             Action::Heartbeat { conn, text } => Self::Heartbeat { conn, text: text.into() },
@@ -34,6 +38,8 @@ impl From<Action<'_>> for OwnedAction {
             Action::CancelTimer => Self::CancelTimer,
             Action::Deliver { conn, message } => Self::Deliver { conn, message: message.into_owned() },
             Action::Notify(notice) => Self::Notify(notice),
+            Action::FetchCredentials { epoch, reason, identity } => Self::FetchCredentials { epoch, reason, identity },
+            Action::Present { conn, epoch } => Self::Present { conn, epoch },
         }
     }
 }
@@ -41,7 +47,10 @@ impl From<Action<'_>> for OwnedAction {
 impl fmt::Display for OwnedAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect { conn, attempt } => write!(f, "connect {conn} (attempt {attempt})"),
+            Self::Connect { conn, attempt, credentials: None } => write!(f, "connect {conn} (attempt {attempt})"),
+            Self::Connect { conn, attempt, credentials: Some(epoch) } => {
+                write!(f, "connect {conn} (attempt {attempt}, credentials of {epoch})")
+            }
             Self::Send { conn, id, message } => write!(f, "send {id} on {conn}: {message:?}"),
             Self::Ping { conn, .. } => write!(f, "ping on {conn}"),
             Self::Heartbeat { conn, text } => write!(f, "heartbeat on {conn}: {text:?}"),
@@ -51,6 +60,8 @@ impl fmt::Display for OwnedAction {
             Self::CancelTimer => f.write_str("cancel the timer"),
             Self::Deliver { conn, message } => write!(f, "deliver from {conn}: {message:?}"),
             Self::Notify(notice) => write!(f, "notify: {notice:?}"),
+            Self::FetchCredentials { epoch, reason, .. } => write!(f, "fetch credentials ({epoch}): {reason}"),
+            Self::Present { conn, epoch } => write!(f, "present the credentials of {epoch} on {conn}"),
         }
     }
 }

@@ -77,7 +77,9 @@ impl Driver {
                 self.event(Event::Closed { conn, cause: Cause::Aborted, untouched_from: None });
             }
             State::Waiting { .. } if chance < 10 => self.event(Event::ReconnectNow),
-            State::Waiting { .. } | State::Offline { .. } => self.send(),
+            State::Waiting { .. } | State::Offline { .. } | State::Authorizing { .. } | State::Background { .. } => {
+                self.send();
+            }
         }
     }
 

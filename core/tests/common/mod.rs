@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use steadfast_core::{
-    Action, Cause, CloseFrame, ConnId, Delivery, Event, IoKind, Message, MessageId, Notice, PingPayload, SendOptions,
-    Session, Stage, State, StateKind, Timestamp, Verdict,
+    Action, Cause, CloseFrame, ConnId, Delivery, Event, FetchReason, IoKind, Message, MessageId, Notice, PingPayload,
+    SendOptions, Session, Stage, State, StateKind, Timestamp, Verdict,
     config::{Backoff, Config, Jitter, Schedule, Settings},
 };
 
@@ -22,6 +22,8 @@ pub enum Act {
     CancelTimer,
     Deliver(Message<'static>),
     Notify(Notice),
+    Fetch(u64, FetchReason),
+    Present(u64, u64),
 }
 
 pub struct Rig {
@@ -216,7 +218,7 @@ impl Rig {
 
 pub fn own(action: Action<'_>) -> Act {
     match action {
-        Action::Connect { conn, attempt } => Act::Connect(conn.0, attempt),
+        Action::Connect { conn, attempt, .. } => Act::Connect(conn.0, attempt),
         Action::Send { conn, id, .. } => Act::Send(conn.0, id.0),
         Action::Ping { payload, .. } => Act::Ping(payload),
         Action::Heartbeat { text, .. } => Act::Heartbeat(text.into()),
@@ -226,6 +228,8 @@ pub fn own(action: Action<'_>) -> Act {
         Action::CancelTimer => Act::CancelTimer,
         Action::Deliver { message, .. } => Act::Deliver(message.into_owned()),
         Action::Notify(notice) => Act::Notify(notice),
+        Action::FetchCredentials { epoch, reason, .. } => Act::Fetch(epoch.0, reason),
+        Action::Present { conn, epoch } => Act::Present(conn.0, epoch.0),
     }
 }
 

@@ -148,7 +148,7 @@ impl Checker {
     /// The session asked for this action.
     pub fn action(&mut self, action: &Action<'_>) {
         match action {
-            Action::Connect { conn, attempt } => self.connect(*conn, *attempt),
+            Action::Connect { conn, attempt, .. } => self.connect(*conn, *attempt),
             Action::Send { conn, id, message } => self.sent(*conn, *id, message),
             Action::Ping { conn, payload } => self.pinged(*conn, *payload),
             Action::Heartbeat { conn, text } => self.text_pinged(*conn, text),
@@ -158,6 +158,7 @@ impl Checker {
             Action::CancelTimer => self.armed = None,
             Action::Deliver { conn, message } => self.delivered(*conn, message),
             Action::Notify(notice) => self.notice(notice),
+            Action::FetchCredentials { .. } | Action::Present { .. } => {}
         }
     }
 

@@ -219,6 +219,7 @@ impl<M: Machine> Client<M> {
                 Action::Ping { conn, payload } => hand_over(conns, conn, UpWhat::Ping(payload), &around.driver),
                 Action::Heartbeat { conn, .. } => hand_over(conns, conn, UpWhat::Heartbeat, &around.driver),
                 Action::Close { conn, frame } => hand_over(conns, conn, UpWhat::Close(frame), &around.driver),
+                Action::FetchCredentials { .. } | Action::Present { .. } => {}
             }
         });
         if let Some(checker) = &mut self.facts.checker {

@@ -1,6 +1,6 @@
 //! What a session decided, carried out.
 
-use steadfast_core::{Action, ConnId, Event, MessageId, Timestamp};
+use steadfast_core::{Action, ConnId, Event, FetchError, MessageId, Timestamp};
 
 use crate::{
     dial::Dialing,
@@ -65,7 +65,7 @@ impl<A: Application, N: Net> Hands<'_, A, N> {
     #[inline(never)]
     fn carry_out_seldom(&mut self, action: Action<'_>) {
         match action {
-            Action::Connect { conn, attempt } => {
+            Action::Connect { conn, attempt, credentials: _ } => {
                 *self.link = Link::Dialing(Box::new(Dialing::new(conn, self.endpoint.clone(), attempt)));
             }
             Action::Ping { conn, payload } => self.link.with(conn, |connection| connection.ping(payload)),
@@ -76,6 +76,12 @@ impl<A: Application, N: Net> Hands<'_, A, N> {
                     self.requests.events.extend(self.link.end(self.net, Ending::Abort));
                 }
             }
+            // Nobody here knows where credentials come from, and to wait would bring none.
+            Action::FetchCredentials { epoch, .. } => {
+                self.requests.events.push_back(Event::Credentials { epoch, result: Err(FetchError::Final) });
+            }
+            // So there are none to present.
+            Action::Present { .. } => {}
             Action::SetTimer { at } => *self.timer = Some(at),
             Action::CancelTimer => *self.timer = None,
             Action::Send { .. } | Action::Deliver { .. } | Action::Notify(_) => {

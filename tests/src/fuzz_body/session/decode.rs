@@ -115,7 +115,12 @@ impl Driver {
             Action::Heartbeat { .. } => self.unflushed += 1,
             Action::SetTimer { at } => self.timer = Some(*at),
             Action::CancelTimer => self.timer = None,
-            Action::Close { .. } | Action::Abort { .. } | Action::Deliver { .. } | Action::Notify(_) => {}
+            Action::Close { .. }
+            | Action::Abort { .. }
+            | Action::Deliver { .. }
+            | Action::FetchCredentials { .. }
+            | Action::Present { .. }
+            | Action::Notify(_) => {}
         }
     }
 

@@ -53,7 +53,7 @@ impl Ledger {
         let now = self.conn;
         let on_conn = |conn: &ConnId| assert_eq!(Some(*conn), now, "an action for another connection: {action:?}");
         match action {
-            Action::Connect { conn, attempt } => {
+            Action::Connect { conn, attempt, .. } => {
                 assert_eq!(self.conn, None, "a second connection");
                 assert!(*conn > self.last_conn, "the name of a connection is used again");
                 assert!(*attempt >= 1);
@@ -71,6 +71,7 @@ impl Ledger {
             | Action::Heartbeat { conn, .. }
             | Action::Close { conn, .. }
             | Action::Abort { conn }
+            | Action::Present { conn, .. }
             | Action::Deliver { conn, .. } => on_conn(conn),
             Action::SetTimer { at } => assert!(*at > self.now, "a timer for {at} was set at {}", self.now),
             Action::Notify(Notice::Verdict { id, verdict, message }) => {
@@ -78,7 +79,7 @@ impl Ledger {
                 let comes_back = matches!(verdict, Verdict::InDoubt | Verdict::Dropped(_));
                 assert_eq!(message.is_some(), comes_back, "{id}: {verdict:?}");
             }
-            Action::CancelTimer | Action::Notify(_) => {}
+            Action::CancelTimer | Action::FetchCredentials { .. } | Action::Notify(_) => {}
         }
     }
 

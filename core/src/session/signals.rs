@@ -1,0 +1,210 @@
+//! What the application knows of the world: the network, a suspend, the background. Hints, never a must.
+
+use core::time::Duration;
+
+use crate::{
+    close::{Cause, CloseCode, CloseFrame},
+    config::Background,
+    session::{
+        Session,
+        event::{Network, Visibility},
+        phase::{Intent, Phase, Sight},
+        timers::Timer,
+    },
+    time::micros,
+};
+
+/// A network that comes back brings many clients back: each waits for a random part of this, and of twice as much with each
+/// further hint in a row of failures, so that a monitor that lies cannot undo the backoff.
+const ONLINE_SPREAD: Duration = Duration::from_millis(500);
+
+impl Session {
+    /// What the application knows of the network.
+    pub(super) fn network(&mut self, network: Network) {
+        let was_offline = core::mem::replace(&mut self.offline, network == Network::Offline);
+        if let Phase::Closing { hasten, .. } = &mut self.phase {
+            // The last word counts.
+            *hasten &= !self.offline;
+        }
+        match &self.phase {
+            Phase::Waiting { not_before, attempt, cause, .. } => {
+                if self.offline {
+                    let (not_before, attempt, cause) = (*not_before, *attempt, Some(cause.clone()));
+                    self.timers.clear(Timer::Backoff);
+                    self.enter(Phase::Offline { not_before, attempt, cause }, None);
+                } else if was_offline || network == Network::Changed || self.retry.take_hint() {
+                    self.hasten();
+                }
+            }
+            Phase::Authorizing { attempt, .. } if self.offline => {
+                let offline = Phase::Offline { not_before: self.now, attempt: *attempt, cause: None };
+                self.enter(offline, None);
+            }
+            Phase::Offline { not_before, attempt, cause } if !self.offline && self.is_forgotten() => {
+                let (not_before, attempt, cause) = (*not_before, *attempt, cause.clone());
+                self.withdraw(not_before, attempt, cause);
+            }
+            Phase::Offline { .. } if !self.offline => self.hasten(),
+            Phase::Open(_) if network == Network::Changed || was_offline && !self.offline => self.probe(),
+            Phase::Open(_)
+            | Phase::Offline { .. }
+            | Phase::Idle
+            | Phase::Authorizing { .. }
+            | Phase::Connecting { .. }
+            | Phase::Closing { .. }
+            | Phase::Background { .. }
+            | Phase::Stopped { .. } => {}
+        }
+    }
+
+    /// The process was suspended. What the server asked for was waited for in that time, too.
+    pub(super) fn resumed(&mut self, gap: Duration) {
+        if let Some(extras) = &mut self.extras {
+            extras.credentials.slept(gap);
+            self.arm_lease();
+        }
+        match &mut self.phase {
+            Phase::Open(_) => self.probe(),
+            Phase::Waiting { not_before, .. } => {
+                *not_before = not_before.saturating_sub(gap);
+                self.hasten();
+            }
+            Phase::Offline { not_before, .. } | Phase::Background { not_before, .. } => {
+                *not_before = not_before.saturating_sub(gap);
+            }
+            Phase::Idle
+            | Phase::Authorizing { .. }
+            | Phase::Connecting { .. }
+            | Phase::Closing { .. }
+            | Phase::Stopped { .. } => {}
+        }
+    }
+
+    /// Whether people see the application.
+    pub(super) fn visibility(&mut self, visibility: Visibility) {
+        match visibility {
+            Visibility::Background if self.sight == Sight::Seen => self.hide(),
+            Visibility::Background => {}
+            Visibility::Foreground => self.show(),
+        }
+    }
+
+    /// The application is in the background from now on, or begins something there: the time that it has for it runs.
+    pub(super) fn hide(&mut self) {
+        self.sight = Sight::Hidden;
+        if let Background::Close { after } = self.config.background
+            && !matches!(self.phase, Phase::Idle | Phase::Stopped { .. })
+        {
+            self.timers.set(Timer::Background, self.now + after);
+        }
+    }
+
+    fn show(&mut self) {
+        let was = core::mem::take(&mut self.sight);
+        self.timers.clear(Timer::Background);
+        let is_news = was != Sight::Seen;
+        match &self.phase {
+            Phase::Background { .. } => self.come_back(),
+            Phase::Waiting { .. } if is_news => self.hasten(),
+            Phase::Open(_) if is_news => self.probe(),
+            Phase::Idle
+            | Phase::Authorizing { .. }
+            | Phase::Connecting { .. }
+            | Phase::Open(_)
+            | Phase::Closing { .. }
+            | Phase::Waiting { .. }
+            | Phase::Offline { .. }
+            | Phase::Stopped { .. } => {}
+        }
+    }
+
+    /// Whether there is to be no connection as the application was in the background for so long. A drain comes to its end
+    /// first: it has its own time.
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.sight == Sight::Forgotten && !matches!(self.intent, Intent::Drain { .. })
+    }
+
+    /// The application was in the background for long enough.
+    pub(super) fn background_is_long(&mut self) {
+        self.sight = Sight::Forgotten;
+        if !self.is_forgotten() {
+            return;
+        }
+        match &self.phase {
+            Phase::Open(_) => {
+                let frame = CloseFrame { code: CloseCode::GOING_AWAY, ..CloseFrame::NORMAL };
+                self.leave(Cause::Background, frame);
+            }
+            Phase::Connecting { .. } => self.abort(Cause::Background),
+            Phase::Authorizing { attempt, .. } => {
+                let attempt = *attempt;
+                self.withdraw(self.now, attempt, None);
+            }
+            Phase::Waiting { not_before, attempt, cause, .. } => {
+                let (not_before, attempt, cause) = (*not_before, *attempt, cause.clone());
+                self.timers.clear(Timer::Backoff);
+                self.withdraw(not_before, attempt, Some(cause));
+            }
+            Phase::Idle
+            | Phase::Closing { .. }
+            | Phase::Offline { .. }
+            | Phase::Background { .. }
+            | Phase::Stopped { .. } => {}
+        }
+    }
+
+    /// No attempts from now on: the application is in the background. Nobody misses a connection there.
+    pub(super) fn withdraw(&mut self, not_before: crate::Timestamp, attempt: u32, cause: Option<Cause>) {
+        self.timers.clear(Timer::Outage);
+        self.outage = None;
+        self.enter(Phase::Background { not_before, attempt, cause }, None);
+    }
+
+    /// The application is back, and wants a connection.
+    fn come_back(&mut self) {
+        self.begin_outage(self.now);
+        match &self.phase {
+            Phase::Background { not_before, attempt, cause } if self.offline => {
+                let offline = Phase::Offline { not_before: *not_before, attempt: *attempt, cause: cause.clone() };
+                self.enter(offline, None);
+            }
+            // Nobody else comes back with it: no reason to wait.
+            Phase::Background { not_before, .. } if self.retry.is_patient() && *not_before <= self.now => {
+                self.retry.hint();
+                self.connect(None);
+            }
+            _ => self.hasten(),
+        }
+    }
+
+    /// The next attempt soon, but not before the server's word, nor later than planned.
+    fn hasten(&mut self) {
+        let spread = ONLINE_SPREAD.saturating_mul(1 << self.retry.hint().min(7));
+        let soon = self.now + Duration::from_micros(self.rng.between(0, micros(spread)));
+        let (until, not_before, attempt, cause) = match &self.phase {
+            Phase::Waiting { until, not_before, attempt, cause } => {
+                let sooner = soon.max(*not_before);
+                if sooner >= *until {
+                    return;
+                }
+                (sooner, *not_before, *attempt, cause.clone())
+            }
+            Phase::Offline { not_before, attempt, cause } => {
+                let cause = cause.clone().unwrap_or(Cause::NetworkLost);
+                (soon.max(*not_before), *not_before, *attempt, cause)
+            }
+            Phase::Background { not_before, attempt, cause } => {
+                let cause = cause.clone().unwrap_or(Cause::Background);
+                (soon.max(*not_before), *not_before, *attempt, cause)
+            }
+            Phase::Idle
+            | Phase::Authorizing { .. }
+            | Phase::Connecting { .. }
+            | Phase::Open(_)
+            | Phase::Closing { .. }
+            | Phase::Stopped { .. } => return,
+        };
+        self.timers.set(Timer::Backoff, until);
+        self.enter(Phase::Waiting { until, not_before, attempt, cause }, None);
+    }
+}

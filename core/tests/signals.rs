@@ -1,0 +1,244 @@
+//! Signals: the network, a suspend, the background. Hints, never a must.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Act, Rig, millis, secs, steady};
+use steadfast_core::{
+    Cause, CloseCode, CloseFrame, ConnId, Event, IoKind, Message, Network, State, StateKind, Visibility,
+    config::{Background, Heartbeat, Settings},
+};
+
+fn settings() -> Settings {
+    Settings { backoff: steady(20), heartbeat: Heartbeat::Off, ..Settings::default() }
+}
+
+fn closing_after(seconds: u64) -> Settings {
+    Settings { background: Background::Close { after: secs(seconds) }, ..settings() }
+}
+
+fn opened(settings: Settings) -> Rig {
+    let mut rig = Rig::new(settings);
+    rig.event(Event::Start);
+    let conn = rig.conn();
+    rig.event(Event::Opened { conn, can_ping: true });
+    rig
+}
+
+fn lose(rig: &mut Rig) -> Vec<Act> {
+    let conn = rig.conn();
+    rig.event(Event::Closed { conn, cause: Cause::Io(IoKind::Reset), untouched_from: None }).to_vec()
+}
+
+fn connects(acts: &[Act]) -> usize {
+    acts.iter().filter(|act| matches!(act, Act::Connect(..))).count()
+}
+
+fn hide(rig: &mut Rig) {
+    rig.event(Event::Visibility(Visibility::Background));
+}
+
+fn show(rig: &mut Rig) -> Vec<Act> {
+    rig.event(Event::Visibility(Visibility::Foreground)).to_vec()
+}
+
+const GOING_AWAY: CloseFrame = CloseFrame { code: CloseCode::GOING_AWAY, reason: String::new() };
+
+#[test]
+fn offline_nothing_is_attempted() {
+    let mut rig = opened(settings());
+    rig.event(Event::Network(Network::Offline));
+    lose(&mut rig);
+    assert_eq!(connects(&rig.pass(Duration::from_hours(5))), 0);
+}
+
+#[test]
+fn online_is_followed_by_an_attempt_within_half_a_second() {
+    let mut rig = opened(settings());
+    rig.event(Event::Network(Network::Offline));
+    lose(&mut rig);
+    rig.event(Event::Network(Network::Online));
+    assert_eq!(connects(&rig.pass(millis(500))), 1);
+}
+
+#[test]
+fn a_monitor_that_says_offline_for_ever_costs_no_connection_that_works() {
+    let mut rig = opened(settings());
+    for _ in 0..100 {
+        rig.event(Event::Network(Network::Offline));
+        rig.pass(secs(60));
+        let conn = rig.conn();
+        rig.event(Event::Received { conn, message: Message::text("still here") });
+    }
+    assert_eq!(rig.session.state().kind(), StateKind::Open);
+}
+
+#[test]
+fn a_network_that_comes_and_goes_by_the_second_does_not_undo_the_backoff() {
+    let mut rig = opened(settings());
+    lose(&mut rig);
+    let mut attempts = 0;
+    for _ in 0..600 {
+        rig.event(Event::Network(Network::Offline));
+        rig.event(Event::Network(Network::Online));
+        attempts += connects(&rig.pass(secs(1)));
+        if let State::Connecting { conn, .. } = rig.session.state() {
+            rig.event(Event::Closed { conn, cause: Cause::Io(IoKind::Refused), untouched_from: None });
+        }
+    }
+    assert!(attempts <= 100, "{attempts} attempts in ten minutes");
+    assert!(attempts >= 10, "{attempts} attempts in ten minutes");
+}
+
+#[test]
+fn the_background_costs_nothing_where_it_is_not_configured() {
+    let mut rig = opened(settings());
+    hide(&mut rig);
+    assert_eq!(rig.last, []);
+    rig.pass(Duration::from_hours(1));
+    assert_eq!(rig.session.state().kind(), StateKind::Open);
+}
+
+#[test]
+fn a_connection_is_closed_when_the_background_was_long() {
+    let mut rig = opened(closing_after(20));
+    hide(&mut rig);
+    assert!(!rig.pass(millis(19_999)).contains(&Act::Close(GOING_AWAY)));
+    assert!(rig.pass(millis(1)).contains(&Act::Close(GOING_AWAY)));
+    let conn = rig.conn();
+    rig.event(Event::Closed { conn, cause: Cause::Closed(GOING_AWAY), untouched_from: None });
+    assert_eq!(rig.session.state(), State::Background { attempt: 2, cause: Some(Cause::Background) });
+    assert_eq!(rig.timer, None);
+}
+
+#[test]
+fn a_short_background_closes_nothing() {
+    let mut rig = opened(closing_after(30));
+    hide(&mut rig);
+    rig.pass(secs(29));
+    show(&mut rig);
+    let conn = rig.conn();
+    rig.event(Event::Activity { conn });
+    rig.pass(secs(20));
+    assert_eq!(rig.session.state().kind(), StateKind::Open);
+}
+
+fn in_background() -> Rig {
+    let mut rig = opened(closing_after(30));
+    hide(&mut rig);
+    rig.pass(secs(30));
+    let conn = rig.conn();
+    rig.event(Event::Closed { conn, cause: Cause::Closed(GOING_AWAY), untouched_from: None });
+    rig
+}
+
+#[test]
+fn nothing_is_attempted_in_the_background() {
+    let mut rig = in_background();
+    rig.event(Event::Network(Network::Online));
+    rig.event(Event::Network(Network::Changed));
+    rig.event(Event::Resumed { gap: secs(60) });
+    assert_eq!(connects(&rig.pass(Duration::from_hours(5))), 0);
+    assert_eq!(rig.session.state().kind(), StateKind::Background);
+}
+
+#[test]
+fn the_foreground_is_followed_by_an_attempt_at_once() {
+    let mut rig = in_background();
+    assert_eq!(connects(&show(&mut rig)), 1);
+}
+
+#[test]
+fn the_foreground_waits_for_the_server_that_asked_for_patience() {
+    let mut rig = opened(closing_after(30));
+    let conn = rig.conn();
+    let cause = Cause::Rejected { status: 503, retry_after: Some(secs(100)) };
+    rig.event(Event::Closed { conn, cause, untouched_from: None });
+    hide(&mut rig);
+    rig.pass(secs(30));
+    assert_eq!(rig.session.state().kind(), StateKind::Background);
+    assert_eq!(connects(&show(&mut rig)), 0);
+    assert_eq!(connects(&rig.pass(millis(69_999))), 0);
+    assert_eq!(connects(&rig.pass(secs(1))), 1);
+}
+
+#[test]
+fn messages_wait_in_the_background() {
+    let mut rig = in_background();
+    let event = Event::Send {
+        id: steadfast_core::MessageId(1),
+        message: Message::text("later"),
+        options: steadfast_core::SendOptions::default(),
+    };
+    rig.event(event);
+    rig.pass(Duration::from_hours(1));
+    show(&mut rig);
+    let conn = rig.conn();
+    rig.event(Event::Opened { conn, can_ping: true });
+    assert_eq!(rig.sent(), [1]);
+}
+
+#[test]
+fn a_foreground_that_flickers_does_not_undo_the_backoff() {
+    let mut rig = opened(closing_after(0));
+    lose(&mut rig);
+    let mut attempts = 0;
+    for _ in 0..600 {
+        hide(&mut rig);
+        show(&mut rig);
+        attempts += connects(&rig.last) + connects(&rig.pass(secs(1)));
+        if let State::Connecting { conn, .. } | State::Closing { conn, .. } = rig.session.state() {
+            rig.event(Event::Closed { conn, cause: Cause::Io(IoKind::Refused), untouched_from: None });
+        }
+    }
+    assert!(attempts <= 100, "{attempts} attempts in ten minutes");
+}
+
+#[test]
+fn a_connection_is_probed_when_the_application_is_seen_again() {
+    let mut rig = opened(settings());
+    hide(&mut rig);
+    show(&mut rig);
+    assert!(rig.last.iter().any(|act| matches!(act, Act::Ping(_))));
+}
+
+#[test]
+fn an_attempt_is_given_up_in_the_background_and_made_in_the_foreground() {
+    let mut rig = Rig::new(closing_after(5));
+    rig.event(Event::Start);
+    hide(&mut rig);
+    assert!(rig.pass(secs(5)).contains(&Act::Abort(1)));
+    rig.event(Event::Closed { conn: ConnId(1), cause: Cause::Aborted, untouched_from: None });
+    assert_eq!(rig.session.state().kind(), StateKind::Background);
+    assert_eq!(connects(&show(&mut rig)), 1);
+}
+
+#[test]
+fn the_foreground_before_the_close_is_done_connects_at_once() {
+    let mut rig = opened(closing_after(5));
+    hide(&mut rig);
+    rig.pass(secs(5));
+    show(&mut rig);
+    let conn = rig.conn();
+    rig.event(Event::Closed { conn, cause: Cause::Closed(GOING_AWAY), untouched_from: None });
+    assert_eq!(connects(&rig.last), 1);
+}
+
+#[test]
+fn the_applications_word_connects_in_the_background_for_as_long_as_it_may_be() {
+    let mut rig = in_background();
+    rig.event(Event::ReconnectNow);
+    assert_eq!(connects(&rig.last), 1);
+    assert!(rig.pass(secs(30)).iter().any(|act| matches!(act, Act::Abort(_))));
+}
+
+#[test]
+fn offline_and_background_end_where_both_have_ended() {
+    let mut rig = in_background();
+    rig.event(Event::Network(Network::Offline));
+    assert_eq!(connects(&show(&mut rig)), 0);
+    assert_eq!(rig.session.state().kind(), StateKind::Offline);
+    rig.event(Event::Network(Network::Online));
+    assert_eq!(connects(&rig.pass(secs(1))), 1);
+}
