@@ -97,6 +97,9 @@ pub(crate) struct ConnectArgs {
     /// Write the session's trace here, for `steadfast replay`
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
+    /// Serve figures for Prometheus over HTTP on this address, at /metrics; port 0 takes a free one, which is shown
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub(crate) metrics: Option<SocketAddr>,
     #[command(flatten)]
     pub(crate) dialing: DialingArgs,
 }

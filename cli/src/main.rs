@@ -13,6 +13,7 @@ mod demo;
 mod dialing;
 mod echo;
 mod exit;
+mod figures;
 mod herd;
 mod interrupt;
 mod paint;

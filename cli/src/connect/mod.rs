@@ -19,6 +19,7 @@ use crate::{
     args::ConnectArgs,
     client::{Client, Connected, Plan},
     exit::{Exit, Failure},
+    figures,
     interrupt::on_interrupt,
     tape::Tape,
     timeline::Narrator,
@@ -45,6 +46,11 @@ pub(crate) fn run(args: &ConnectArgs) -> Result<Exit, Failure> {
     let interrupted = tell.clone();
     on_interrupt(move || interrupted.send(Told::Interrupted).is_ok())?;
 
+    if let Some(address) = args.metrics {
+        let bound = figures::serve(address)?;
+        // Which port it is has to be found, whatever form the rest has.
+        eprintln!("metrics on http://{bound}/metrics");
+    }
     let (track, tape) = Tape::start(args.record.as_deref())?;
     let plan = Plan { transport: args.dialing.transport, endpoint, config, seed: None, receives: true, track };
     let Connected { client, notices, messages } = plan.connect()?;

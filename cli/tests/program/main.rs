@@ -4,6 +4,7 @@ mod bad_input;
 mod connect;
 mod demo;
 mod dialing;
+mod metrics;
 mod replay;
 mod running;
 mod swarm;

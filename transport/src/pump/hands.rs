@@ -8,6 +8,7 @@ use crate::{
     net::Net,
     pump::{
         application::{Application, Reads, Requests},
+        eyes::Eyes,
         link::{Ending, Link},
     },
 };
@@ -21,6 +22,7 @@ pub(super) struct Hands<'a, A, N: Net> {
     pub(super) endpoint: &'a Endpoint,
     pub(super) net: &'a mut N,
     pub(super) requests: Requests<'a>,
+    pub(super) eyes: &'a mut Eyes,
 }
 
 impl<A: Application, N: Net> Hands<'_, A, N> {
@@ -28,16 +30,23 @@ impl<A: Application, N: Net> Hands<'_, A, N> {
     #[expect(clippy::inline_always, reason = "where the caller knows the action, nothing of the enum is left")]
     pub(super) fn carry_out(&mut self, action: Action<'_>) {
         match action {
-            Action::Send { conn, id, message } => match self.link.up(conn) {
-                Some(connection) => connection.send(id, message),
-                None => self.never_sent(conn, id),
-            },
+            Action::Send { conn, id, message } => {
+                #[cfg(feature = "metrics")]
+                self.eyes.sent(self.requests.now, id);
+                match self.link.up(conn) {
+                    Some(connection) => connection.send(id, message),
+                    None => self.never_sent(conn, id),
+                }
+            }
             Action::Deliver { conn: _, message } => {
                 if self.application.deliver(message, &mut self.requests) == Reads::Pause {
                     *self.pause = true;
                 }
             }
-            Action::Notify(notice) => self.application.notify(self.requests.now, notice, &mut self.requests),
+            Action::Notify(notice) => {
+                self.eyes.notice(self.requests.now, &notice);
+                self.application.notify(self.requests.now, notice, &mut self.requests);
+            }
             action => self.carry_out_seldom(action),
         }
     }

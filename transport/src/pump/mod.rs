@@ -6,6 +6,7 @@
 
 mod application;
 mod backlog;
+mod eyes;
 mod gate;
 mod hands;
 mod link;
@@ -22,7 +23,7 @@ use std::{
 
 use steadfast_core::{Event, Message, MessageId, SendOptions, Session, Timestamp, config::Config, dial::cookies::Jar};
 
-use self::{application::next_id, gate::Place, link::Link, machine::Machine};
+use self::{application::next_id, eyes::Eyes, gate::Place, link::Link, machine::Machine};
 pub use self::{
     application::{Application, Reads, Requests},
     gate::Connects,
@@ -61,6 +62,8 @@ pub struct Pump<A, S> {
     timer: Option<Timestamp>,
     /// The application wants no more to be read.
     pause: bool,
+    /// Whoever watches.
+    eyes: Eyes,
 }
 
 impl<A: Application, S: Socket> Pump<A, S> {
@@ -86,6 +89,7 @@ impl<A: Application, S: Socket> Pump<A, S> {
     }
 
     fn with(id: SessionId, endpoint: Endpoint, machine: Machine, application: A) -> Self {
+        let eyes = Eyes::new(id, &endpoint, machine.session());
         Self {
             id,
             machine,
@@ -97,6 +101,7 @@ impl<A: Application, S: Socket> Pump<A, S> {
             place: Place::default(),
             timer: None,
             pause: false,
+            eyes,
         }
     }
 

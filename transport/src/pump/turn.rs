@@ -59,6 +59,8 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     #[inline]
     fn received(&mut self, conn: ConnId, message: Message<'_>) {
         let (machine, mut hands) = self.hands();
+        #[cfg(feature = "metrics")]
+        hands.eyes.received();
         machine.handle(Event::Received { conn, message }, &mut hands);
         self.follow();
     }
@@ -85,6 +87,7 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     fn follow_events(&mut self) {
         let (machine, mut hands) = self.hands();
         while let Some(event) = hands.requests.events.pop_front() {
+            hands.eyes.event(&event);
             if let Event::Send { .. } = event {
                 machine.handle(event, &mut hands);
             } else {
@@ -96,17 +99,18 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     /// Handles one event and carries out its actions.
     fn handle(&mut self, event: Event<'_>) {
         let (machine, mut hands) = self.hands();
+        hands.eyes.event(&event);
         machine.handle_any(event, &mut hands);
     }
 
     /// What decides, and what carries it out.
     #[inline]
     fn hands(&mut self) -> (&mut Machine, Hands<'_, A, N>) {
-        let Pump { machine, application, link, ids, timer, pause, id, endpoint, .. } = &mut *self.pump;
+        let Pump { machine, application, link, ids, timer, pause, id, endpoint, eyes, .. } = &mut *self.pump;
         let Shared { net, events, .. } = &mut *self.shared;
         let now = self.now;
         let requests = Requests { session: *id, now, ids, events };
-        let hands = Hands { application, link, timer, pause, endpoint, net, requests };
+        let hands = Hands { application, link, timer, pause, endpoint, net, requests, eyes };
         (machine, hands)
     }
 
@@ -141,6 +145,7 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
             connection.out.give_back(&mut self.shared.spare);
         }
         self.make_room();
+        self.pump.eyes.turn_over(self.pump.machine.session());
         unfinished
     }
 
@@ -156,6 +161,7 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
         self.end(Ending::Because(Cause::Stopped));
         self.follow_but_start();
         self.make_room();
+        self.pump.eyes.turn_over(self.pump.machine.session());
     }
 
     /// Handles what follows, but for the application's wish to start again: the session is going.
