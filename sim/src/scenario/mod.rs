@@ -122,7 +122,7 @@ pub enum Step {
         every: Duration,
         /// How large each is.
         bytes: u32,
-        /// What is asked for each. A key stands for the first of [`keys`](Self::SendWith::keys).
+        /// What is asked for each. Its key is the first of `keys`.
         options: SendOptions,
         /// How many keys take turns, from that of the options on.
         #[serde(default)]
