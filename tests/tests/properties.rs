@@ -58,8 +58,9 @@ fn first_arrivals_keep_the_order_in_which_messages_were_sent() {
         scenario.steps.retain(|step| !matches!(step, steadfast_sim::Step::Again { .. }));
         for step in &mut scenario.steps {
             match step {
-                steadfast_sim::Step::Send { delivery, bound, .. } => {
-                    (*delivery, *bound) = (Delivery::AtLeastOnce, false);
+                // One that may not be sent again may arrive late, from the connection before.
+                steadfast_sim::Step::Send { delivery, bound, max_resends, .. } => {
+                    (*delivery, *bound, *max_resends) = (Delivery::AtLeastOnce, false, None);
                 }
                 steadfast_sim::Step::SendWith { options, .. } => *options = SendOptions::new(Delivery::AtLeastOnce),
                 _ => {}
