@@ -181,6 +181,28 @@ mod time_to_live {
     }
 
     #[test]
+    fn a_session_that_stops_as_its_last_message_expires_leaves_no_timer() {
+        let mut rig = Rig::new(Settings { backoff: steady(60), ..Settings::default() });
+        rig.start();
+        rig.reset();
+        rig.send_with(AGAIN.ttl(secs(2)));
+        rig.event(Event::Stop { frame: CloseFrame::NORMAL, drain: Some(secs(30)) });
+        rig.pass(secs(2));
+        assert_eq!((rig.kind(), rig.timer), (StateKind::Stopped, None));
+    }
+
+    #[test]
+    fn what_goes_with_its_connection_replaces_nothing_when_that_ends() {
+        let mut rig = Rig::started_and_open(window(1));
+        let stays = rig.send_with(quote());
+        let goes = rig.send_with(SendOptions { delivery: Delivery::Volatile, ..quote() });
+        let conn = rig.conn();
+        let untouched_from = Some(MessageId(stays));
+        rig.event(Event::Closed { conn, cause: Cause::Io(IoKind::Reset), untouched_from });
+        assert_eq!(rig.verdicts(), [(goes, Verdict::Dropped(Dropped::ConnectionLost))]);
+    }
+
+    #[test]
     fn the_low_mark_is_told_when_enough_has_expired() {
         let outbox = Outbox { max_messages: 4, ..Outbox::default() };
         let mut rig = Rig::new(Settings { outbox, ..settings() });

@@ -91,7 +91,7 @@ fn a_message_that_outlives_its_time_is_caught() {
 
 #[test]
 fn a_message_that_expires_early_is_caught() {
-    let early = asked(|options| options.ttl = options.ttl.map(|ttl| ttl - Duration::from_micros(1)));
+    let early = asked(|options| options.ttl = options.ttl.map(|ttl| ttl.saturating_sub(Duration::from_micros(1))));
     caught(&expiring(), Clause::VerdictTrue, early);
 }
 
