@@ -76,6 +76,7 @@ mod close;
 pub mod config;
 #[cfg(feature = "dial")]
 pub mod dial;
+mod keys;
 mod lease;
 mod message;
 mod rng;
@@ -91,8 +92,9 @@ pub use crate::{
     close::{
         Cause, CauseKind, CloseCode, CloseFrame, CredentialsKind, DnsKind, HandshakeKind, IoKind, ProxyKind, TlsKind,
     },
+    keys::Keys,
     lease::{Epoch, FetchError, FetchReason, Identity, Lease},
-    message::{Binary, ConnId, Delivery, Message, MessageId, SendOptions, Text},
+    message::{Binary, ConnId, Delivery, Key, Lane, Message, MessageId, SendOptions, Text},
     session::{
         Session,
         action::Action,

@@ -1,7 +1,7 @@
 //! Messages, and what a sender may ask for each.
 
 use alloc::{string::String, vec::Vec};
-use core::{fmt, ops::Deref};
+use core::{fmt, ops::Deref, time::Duration};
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -321,6 +321,33 @@ pub enum Delivery {
     AtLeastOnce,
 }
 
+/// Which way a message goes out: order holds within a lane, across reconnects too.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Lane {
+    /// Goes before what waits in the lane of data, but lets one of those pass after
+    /// [`control_burst`](crate::config::Outbox::control_burst) in a row.
+    Control,
+    /// Everything else.
+    #[default]
+    Data,
+}
+
+impl Lane {
+    /// The usual one; for forms that leave it out.
+    #[cfg(feature = "serde")]
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference to the field")]
+    const fn is_usual(&self) -> bool {
+        matches!(self, Self::Data)
+    }
+}
+
+/// What a message is about, where only the newest is worth sending: a cursor's position, a symbol's quote. The numbers are the
+/// application's; [`Keys`](crate::Keys) makes them from texts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
+pub struct Key(pub u64);
+
 /// What a sender asks for one message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields, default))]
@@ -334,13 +361,28 @@ pub struct SendOptions {
     /// the limit is reached it ends in doubt at the next break. It keeps a message that kills its connection (one too
     /// large for the server, say) from doing so for ever.
     pub max_resends: Option<u32>,
+    /// How long it may wait, from its acceptance on, in whole microseconds; on the session's clock and through what
+    /// [`Resumed`](crate::Event::Resumed) tells of suspends. A message that has waited that long, connected or not, is
+    /// [`Dropped::Expired`](crate::Dropped::Expired), or in doubt if an earlier connection may have carried it. Once handed
+    /// to the driver it is not touched while that connection lasts. Zero is refused
+    /// ([`Refusal::Expired`](crate::Refusal::Expired)); `None`: for ever.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub ttl: Option<Duration>,
+    /// Which way it goes. What is sent ahead of [`Event::Ready`](crate::Event::Ready) keeps its own order.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Lane::is_usual"))]
+    pub lane: Lane,
+    /// It takes the place of the message of the same key and lane that waits and cannot have been sent; that one is
+    /// [`Dropped::Conflated`](crate::Dropped::Conflated). What may have been sent is not replaced. `None`: every one counts.
+    /// Means nothing for a message that is [bound](Self::bound_to).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub key: Option<Key>,
 }
 
 impl SendOptions {
     /// Options with this delivery and nothing else asked.
     #[must_use]
     pub const fn new(delivery: Delivery) -> Self {
-        Self { delivery, bound_to: None, max_resends: None }
+        Self { delivery, bound_to: None, max_resends: None, ttl: None, lane: Lane::Data, key: None }
     }
 
     /// For this connection only; see [`bound_to`](Self::bound_to).
@@ -353,6 +395,24 @@ impl SendOptions {
     #[must_use]
     pub const fn max_resends(self, resends: u32) -> Self {
         Self { max_resends: Some(resends), ..self }
+    }
+
+    /// Worth sending for this long; see [`ttl`](Self::ttl).
+    #[must_use]
+    pub const fn ttl(self, ttl: Duration) -> Self {
+        Self { ttl: Some(ttl), ..self }
+    }
+
+    /// Before data; see [`Lane::Control`].
+    #[must_use]
+    pub const fn control(self) -> Self {
+        Self { lane: Lane::Control, ..self }
+    }
+
+    /// Only the newest of this key waits; see [`key`](Self::key).
+    #[must_use]
+    pub const fn key(self, key: Key) -> Self {
+        Self { key: Some(key), ..self }
     }
 }
 

@@ -386,10 +386,49 @@ mod stored {
     fn a_stored_account_that_does_not_add_up_is_refused() {
         let mut rig = Rig::started_and_open(Settings::default());
         rig.send();
-        for (field, value) in [("handed", 3), ("flushed", 2)] {
-            let refused = altered(&rig, |session| session["outbox"][field] = value.into());
-            assert!(refused.is_err_and(|error| error.to_string().contains("outbox")), "{field}");
+        let refused = |alter: fn(&mut serde_json::Value)| {
+            let refused = altered(&rig, |session| alter(&mut session["outbox"]));
+            assert!(refused.as_ref().is_err_and(|error| error.to_string().contains("outbox")), "{refused:?}");
+        };
+        refused(|outbox| outbox["flushed"] = 2.into());
+        refused(|outbox| outbox["handed"][0]["sends"] = 0.into());
+        refused(|outbox| outbox["ahead"] = outbox["handed"].clone());
+        refused(|outbox| outbox["data"] = outbox["handed"].clone());
+        refused(|outbox| {
+            outbox["again"] = outbox["handed"].clone();
+            outbox["again"][0]["delivery"] = "volatile".into();
+        });
+    }
+
+    /// One message in each place, with each thing that can be asked for.
+    #[test]
+    fn a_stored_outbox_goes_on_where_it_was() {
+        let confirm = Confirm { max_messages: 1, ..Confirm::default() };
+        let mut rig = Rig::started_and_open(Settings { confirm, ..Settings::default() });
+        rig.send();
+        rig.reset();
+        rig.wait_out();
+        let key = steadfast_core::Key(3);
+        let plain = SendOptions::new(Delivery::AtLeastOnce);
+        for options in [plain.ttl(secs(5)), plain.control().key(key), plain.key(key), plain.control(), plain] {
+            rig.send_with(options);
         }
+        let mut twin = Rig::new(off());
+        twin.session = altered(&rig, |_| {}).expect("nothing is wrong with it");
+        twin.now = rig.now;
+        twin.timer = rig.timer;
+        for rig in [&mut rig, &mut twin] {
+            rig.event(Event::Send { id: MessageId(99), message: Message::text("newer"), options: plain.key(key) });
+            rig.open();
+            for _ in 0..4 {
+                rig.pong();
+                rig.pass(millis(10));
+            }
+            rig.pass(secs(6));
+        }
+        let behind = rig.all.len() - twin.all.len();
+        assert_eq!(rig.all[behind..], twin.all[..]);
+        assert_eq!(rig.verdicts().len(), 5);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::{
     Background, Backoff, CleanClose, ClosePolicy, Config, ConfigError, Confirm, Credentials, Failures, Heartbeat,
-    Match, Outbox, Pace, Ready, Rule, Settings, WhenFull,
+    Match, Outbox, Pace, Rate, Ready, Rule, Settings, WhenFull,
 };
 use crate::session::policy::Decision;
 
@@ -55,6 +55,7 @@ impl ConfigBuilder {
         probe_timeout: Duration,
         confirm: Confirm,
         outbox: Outbox,
+        rate: Option<Rate>,
         policy: ClosePolicy,
         retry_after_max: Duration,
         long_outage: Option<Duration>,

@@ -9,6 +9,7 @@ mod form;
 mod heartbeat;
 pub(crate) mod human;
 mod presets;
+mod rate;
 pub(crate) mod validate;
 #[cfg(all(test, feature = "serde"))]
 mod written_tests;
@@ -23,6 +24,7 @@ pub use self::{
     error::ConfigError,
     heartbeat::{Heartbeat, Pace},
     human::parse_duration,
+    rate::{Bucket, Rate},
 };
 pub use crate::session::policy::{CleanClose, ClosePolicy, Failures, Match, Rule};
 use crate::{
@@ -80,6 +82,9 @@ pub struct Settings {
     pub confirm: Confirm,
     /// The bounds of the outbox.
     pub outbox: Outbox,
+    /// How fast application messages may go out. `None`: as fast as they can.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub rate: Option<Rate>,
     /// What the end of a connection means.
     pub policy: ClosePolicy,
     /// The most that a server's `Retry-After` can ask for. 10 min: a server's slip must not park a client for a day. At
@@ -131,6 +136,9 @@ pub struct Outbox {
     pub high_watermark: u8,
     /// The low mark, in percent of both bounds. 25; 0 to 99.
     pub low_watermark: u8,
+    /// How many messages of the [lane](crate::Lane) of control may go in a row while data waits; then one of data goes. 8; 1 to
+    /// 1,000.
+    pub control_burst: u32,
 }
 
 /// What happens when a message finds no room in the outbox. What was handed to the driver is never touched.
@@ -215,6 +223,7 @@ impl Default for Settings {
             probe_timeout: Duration::from_secs(3),
             confirm: Confirm::default(),
             outbox: Outbox::default(),
+            rate: None,
             policy: ClosePolicy::default(),
             retry_after_max: Duration::from_mins(10),
             long_outage: Some(Duration::from_mins(2)),
@@ -259,6 +268,7 @@ impl Default for Outbox {
             when_full: WhenFull::default(),
             high_watermark: 75,
             low_watermark: 25,
+            control_burst: 8,
         }
     }
 }

@@ -4,8 +4,8 @@ use alloc::format;
 use core::{fmt::Display, time::Duration};
 
 use super::{
-    Background, Backoff, ClosePolicy, ConfigError, Confirm, Credentials, FirstDelay, Heartbeat, Jitter, Match, Outbox,
-    Pace, Placement, Ready, Schedule, Settings, human::Human,
+    Background, Backoff, Bucket, ClosePolicy, ConfigError, Confirm, Credentials, FirstDelay, Heartbeat, Jitter, Match,
+    Outbox, Pace, Placement, Rate, Ready, Schedule, Settings, human::Human,
 };
 use crate::session::policy::Decision;
 
@@ -14,6 +14,7 @@ type Checked = Result<(), ConfigError>;
 const NOTHING: Duration = Duration::ZERO;
 const SHORTEST: Duration = Duration::from_millis(1);
 const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 const YEAR: Duration = Duration::from_hours(365 * 24);
 
@@ -32,6 +33,7 @@ pub(super) fn settings(settings: &Settings) -> Checked {
     span("probe_timeout", settings.probe_timeout, SHORTEST, DAY)?;
     confirm(&settings.confirm)?;
     outbox(&settings.outbox)?;
+    rate(settings.rate)?;
     policy(&settings.policy)?;
     span("retry_after_max", settings.retry_after_max, NOTHING, DAY)?;
     optional("long_outage", settings.long_outage, SHORTEST, DAY)?;
@@ -141,7 +143,21 @@ fn outbox(outbox: &Outbox) -> Checked {
     at_least_one("outbox.max_messages", outbox.max_messages)?;
     at_least_one("outbox.max_bytes", outbox.max_bytes)?;
     number("outbox.high_watermark", outbox.high_watermark, 1, 100)?;
-    number("outbox.low_watermark", outbox.low_watermark, 0, outbox.high_watermark - 1)
+    number("outbox.low_watermark", outbox.low_watermark, 0, outbox.high_watermark - 1)?;
+    number("outbox.control_burst", outbox.control_burst, 1, 1_000)
+}
+
+fn rate(rate: Option<Rate>) -> Checked {
+    let Some(Rate { messages, bytes }) = rate else { return Ok(()) };
+    bucket("rate.messages", messages)?;
+    bucket("rate.bytes", bytes)
+}
+
+fn bucket(field: &str, bucket: Option<Bucket>) -> Checked {
+    let Some(Bucket { count, per, burst }) = bucket else { return Ok(()) };
+    at_least_one(&format!("{field}.count"), count)?;
+    span(&format!("{field}.per"), per, SHORTEST, HOUR)?;
+    at_least_one(&format!("{field}.burst"), burst)
 }
 
 fn policy(policy: &ClosePolicy) -> Checked {
@@ -392,6 +408,24 @@ mod tests {
     fn the_background_is_reached_within_a_day() {
         let error = error(|s| s.background = Background::Close { after: YEAR });
         assert_eq!(error, "`background.close.after` is 365d: expected 0s to 1d");
+    }
+
+    #[test]
+    fn control_lets_data_pass_in_the_end() {
+        assert_eq!(error(|s| s.outbox.control_burst = 0), "`outbox.control_burst` is 0: expected 1 to 1000");
+        assert_eq!(error(|s| s.outbox.control_burst = 1_001), "`outbox.control_burst` is 1001: expected 1 to 1000");
+    }
+
+    #[test]
+    fn a_rate_lets_something_pass() {
+        let second = Duration::from_secs(1);
+        let of = |count, per, burst| Some(Bucket { count, per, burst });
+        let messages = |bucket| error(|s| s.rate = Some(Rate { messages: bucket, bytes: None }));
+        assert_eq!(messages(of(0, second, 1)), "`rate.messages.count` is 0: expected at least 1");
+        assert_eq!(messages(of(1, NOTHING, 1)), "`rate.messages.per` is 0s: expected 1ms to 1h");
+        assert_eq!(messages(of(1, second, 0)), "`rate.messages.burst` is 0: expected at least 1");
+        let bytes = error(|s| s.rate = Some(Rate { messages: None, bytes: of(1, DAY, 1) }));
+        assert_eq!(bytes, "`rate.bytes.per` is 1d: expected 1ms to 1h");
     }
 
     #[test]

@@ -72,6 +72,10 @@ fn the_example_sets_every_field() {
             ..Backoff::default()
         },
         outbox: Outbox { when_full: WhenFull::DropOldest, ..Outbox::default() },
+        rate: Some(Rate {
+            messages: Some(Bucket { count: 100, per: Duration::from_mins(1), burst: 20 }),
+            bytes: Some(Bucket { count: 65_536, per: Duration::from_secs(1), burst: 131_072 }),
+        }),
         ready: Ready::WhenTold,
         policy: ClosePolicy {
             rules: vec![
@@ -182,6 +186,13 @@ fn backoff_keeps_the_defaults_of_what_is_missing() {
 }
 
 #[test]
+fn a_bucket_fills_by_the_second_unless_it_is_said() {
+    let config = from_toml("rate.messages = { count = 5, burst = 10 }");
+    let messages = Some(Bucket { count: 5, per: Duration::from_secs(1), burst: 10 });
+    assert_eq!(config.rate, Some(Rate { messages, bytes: None }));
+}
+
+#[test]
 fn off_and_null_are_none() {
     assert_eq!(from_toml("answer_timeout = \"off\"").answer_timeout, None);
     let config: Config =
@@ -208,6 +219,8 @@ fn an_unknown_field_is_named_at_every_level() {
         "heartbeat = { mode = \"idle\", timeout = \"1s\", slip = 1 }",
         "confirm = { slip = 1 }",
         "outbox = { slip = 1 }",
+        "rate = { slip = 1 }",
+        "rate.messages = { count = 1, burst = 1, slip = 1 }",
         "policy = { slip = 1 }",
         "policy.rules = [{ when = { io = \"reset\" }, then = \"retry\", slip = 1 }]",
     ] {

@@ -1,5 +1,6 @@
 //! What credentials do to the state: fetched before an attempt, presented on it, rejected, renewed, somebody else's.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
         Session,
         credentials::{Answer, Due},
         notice::Notice,
-        pending::Pending,
+        pending::{Fetch, Pending},
         phase::Phase,
         policy::{Decided, Decision},
         settle,
@@ -45,7 +46,7 @@ impl Session {
         let credentials = &mut self.extras().credentials;
         let identity = credentials.identity();
         if let Some(epoch) = credentials.begin(now, timeout, reason) {
-            self.pending.push_back(Pending::FetchCredentials { epoch, reason, identity });
+            self.pending.push_back(Pending::FetchCredentials(Box::new(Fetch { epoch, reason, identity })));
         }
         self.arm_lease();
     }

@@ -4,18 +4,20 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::{
+    Timestamp,
     config::{Heartbeat, WhenFull},
     message::{ConnId, Delivery, Message, MessageId, SendOptions},
     session::{
         Session,
         link::Link,
         notice::{Dropped, Notice, Refusal, Verdict, Watermark},
-        outbox::{Entry, Settled},
+        outbox::{Entry, Need, Settled, Slot},
         pending::Pending,
         phase::{Intent, Phase},
         settle,
         timers::Timer,
     },
+    time::micros,
 };
 
 /// How long the outbox stays empty before its memory is given back, and not long before it is looked at again.
@@ -26,8 +28,10 @@ const ROOM_AT_REST: usize = 8;
 
 /// How a message is accepted.
 enum Admission {
-    /// In its place: `ahead` of what waits, or at the end.
+    /// In its place: `ahead` of what waits, or at the end of its lane.
     Queue { ahead: bool },
+    /// In the place of one that waits, and is settled by it.
+    Replace(Slot),
     /// There is no room, and the policy is to drop the newest.
     DropAtOnce,
 }
@@ -41,26 +45,87 @@ impl Session {
         options: SendOptions,
     ) -> Option<(ConnId, u64)> {
         let pending = self.pending.len();
-        match self.admit(id, message.len(), options) {
+        match self.admit(id, message.len(), &options) {
             Ok(Admission::Queue { ahead }) => {
                 self.account.accepted += 1;
-                self.outbox.push(Entry::new(id, message, options), ahead);
-                let sent = self.pump(self.pending.len() == pending);
-                if self.above {
-                    // Larger ones may have made room.
-                    self.judge_low_mark();
-                }
-                self.judge_high_mark();
+                let len = message.len();
+                let entry = Entry::new(id, message, &options, || self.boot_time());
+                let direct = self.pending.len() == pending;
+                let sent = if self.passes(len) {
+                    self.pass(entry, len, direct)
+                } else {
+                    self.outbox.push(entry, ahead);
+                    self.pump(direct)
+                };
+                self.look_at_marks(options.ttl.is_some());
                 return sent;
             }
-            Ok(Admission::DropAtOnce) => {
+            Ok(Admission::Replace(old)) => {
                 self.account.accepted += 1;
-                let verdict = Verdict::Dropped(Dropped::NoRoom);
-                settle(&mut self.account, &mut self.pending, Settled { id, verdict, message });
+                let entry = Entry::new(id, message, &options, || self.boot_time());
+                self.replace(old, entry);
             }
+            Ok(Admission::DropAtOnce) => self.drop_at_once(id, message),
             Err(why) => self.refuse(id, message, why),
         }
         None
+    }
+
+    /// A message takes the place of one that waits.
+    #[cold]
+    #[inline(never)]
+    fn replace(&mut self, old: Slot, entry: Entry) {
+        settle(&mut self.account, &mut self.pending, self.outbox.replace(old, entry));
+        self.pump(false);
+        self.look_at_marks(true);
+    }
+
+    /// A message for which there is no room is accepted all the same.
+    #[cold]
+    #[inline(never)]
+    fn drop_at_once(&mut self, id: MessageId, message: Message<'static>) {
+        self.account.accepted += 1;
+        let verdict = Verdict::Dropped(Dropped::NoRoom);
+        settle(&mut self.account, &mut self.pending, Settled { id, verdict, message });
+    }
+
+    /// Whether a message of this length goes out as soon as it is accepted: then it never waits.
+    #[inline]
+    fn passes(&mut self, len: usize) -> bool {
+        if !(matches!(&self.phase, Phase::Open(link) if link.ready) && self.outbox.passes(len, &self.config.confirm)) {
+            return false;
+        }
+        let (now, rate) = (self.now, self.config.rate);
+        rate.is_none_or(|rate| self.extras().rate.take(now, len, &rate).is_ok())
+    }
+
+    /// Hands over a message that passes.
+    #[inline]
+    fn pass(&mut self, entry: Entry, len: usize, direct: bool) -> Option<(ConnId, u64)> {
+        let Phase::Open(link) = &self.phase else { return None };
+        let conn = link.conn;
+        let sequence = self.outbox.pass(entry);
+        self.account.messages_sent += 1;
+        self.account.bytes_sent += len as u64;
+        if !direct {
+            self.pending.push_back(Pending::Send { conn, sequence });
+        }
+        self.expect_progress();
+        self.barrier();
+        direct.then_some((conn, sequence))
+    }
+
+    /// A message was accepted: what that changed is told.
+    #[inline]
+    fn look_at_marks(&mut self, expires: bool) {
+        if expires {
+            self.schedule_expiry();
+        }
+        if self.above {
+            // Larger ones may have made room.
+            self.judge_low_mark();
+        }
+        self.judge_high_mark();
     }
 
     #[cold]
@@ -69,11 +134,11 @@ impl Session {
         self.notify(Notice::Refused { id, message: Box::new(message), why });
     }
 
-    fn admit(&mut self, id: MessageId, len: usize, options: SendOptions) -> Result<Admission, Refusal> {
+    fn admit(&mut self, id: MessageId, len: usize, options: &SendOptions) -> Result<Admission, Refusal> {
         // What a connection needs before it is ready, a drain needs too.
         let is_wanted = match self.intent {
             Intent::Run => true,
-            Intent::Drain { .. } => options.bound().is_some(),
+            Intent::Drain { .. } => options.bound_to.is_some(),
             Intent::Stop { .. } => false,
         };
         if !is_wanted || matches!(self.phase, Phase::Stopped { .. }) {
@@ -82,8 +147,11 @@ impl Session {
         if self.outbox.contains(id) {
             return Err(Refusal::DuplicateId);
         }
+        if options.ttl.is_some_and(|ttl| micros(ttl) == 0) {
+            return Err(Refusal::Expired);
+        }
         let open = self.open_link().map(|link| (link.conn, link.ready));
-        if let Some(bound) = options.bound() {
+        if let Some(bound) = options.bound_to {
             return self.admit_bound(bound, open, len);
         }
         match options.delivery {
@@ -97,17 +165,19 @@ impl Session {
         if len > bounds.max_bytes {
             return Err(Refusal::TooLarge);
         }
-        if !self.outbox.has_room(len, bounds) {
+        let replaces = self.outbox.replaced_by(options.lane, options.key);
+        let need = Need { len, lane: options.lane, replaces };
+        if !self.outbox.has_room(need, bounds) {
             match bounds.when_full {
                 WhenFull::Refuse => return Err(Refusal::Full),
                 WhenFull::DropNewest => return Ok(Admission::DropAtOnce),
                 WhenFull::DropOldest => {
                     let (account, pending) = (&mut self.account, &mut self.pending);
-                    self.outbox.make_room(len, bounds, |settled| settle(account, pending, settled))?;
+                    self.outbox.make_room(need, bounds, |settled| settle(account, pending, settled))?;
                 }
             }
         }
-        Ok(Admission::Queue { ahead: false })
+        Ok(replaces.map_or(Admission::Queue { ahead: false }, Admission::Replace))
     }
 
     /// A message for the open connection alone. It has bounds of its own, those of the window: a full outbox must not keep
@@ -141,16 +211,29 @@ impl Session {
 
     /// Hands over what may go out, in order, and puts a barrier behind it. If `direct`, the first of them is returned
     /// instead of queued.
-    #[inline]
-    pub(super) fn pump(&mut self, direct: bool) -> Option<(ConnId, u64)> {
+    #[inline(never)]
+    pub(super) fn pump(&mut self, mut direct: bool) -> Option<(ConnId, u64)> {
+        if !matches!(self.phase, Phase::Open(_)) {
+            return None;
+        }
+        if self.outbox.has_index() {
+            // An event comes before the deadlines that it is late for; what has expired by then is not sent all the same.
+            let (now, told) = (self.boot_time(), self.pending.len());
+            self.settle_expired(|at| at < now);
+            direct &= told == self.pending.len();
+        }
         let Phase::Open(link) = &mut self.phase else { return None };
-        let mut handed = false;
-        let mut first = None;
-        while let Some(entry) = self.outbox.next_to_hand(&self.config.confirm) {
-            if !(link.ready || entry.bound) {
+        let (mut handed, mut first) = (false, None);
+        let burst = self.config.outbox.control_burst;
+        while let Some(slot) = self.outbox.next_to_hand(&self.config.confirm, link.ready, burst) {
+            if let Some(rate) = &self.config.rate
+                && let extras = self.extras.get_or_insert_default()
+                && let Err(until) = extras.rate.take(self.now, self.outbox.size(slot), rate)
+            {
+                self.timers.set(Timer::Rate, until);
                 break;
             }
-            let (sequence, len, again) = self.outbox.hand_over();
+            let (sequence, len, again) = self.outbox.hand_over(slot);
             self.account.messages_sent += 1;
             self.account.bytes_sent += len as u64;
             self.account.resent += u64::from(again);
@@ -166,6 +249,37 @@ impl Session {
             self.barrier();
         }
         first
+    }
+
+    /// The time of a message that waits has come.
+    pub(super) fn expire_messages(&mut self) {
+        let now = self.boot_time();
+        self.settle_expired(|at| at <= now);
+        // What waited behind them may be smaller.
+        self.pump(false);
+        self.schedule_expiry();
+        self.judge_drain();
+        if !matches!(self.phase, Phase::Idle | Phase::Stopped { .. }) {
+            self.rest_soon();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn settle_expired(&mut self, has_come: impl Fn(Timestamp) -> bool) {
+        while let Some(settled) = self.outbox.expire_one(&has_come) {
+            settle(&mut self.account, &mut self.pending, settled);
+        }
+        self.judge_low_mark();
+    }
+
+    /// Sets the time at which the next message expires that waits.
+    #[inline(never)]
+    pub(super) fn schedule_expiry(&mut self) {
+        match self.outbox.first_due() {
+            Some(at) => self.timers.set(Timer::Expiry, at.saturating_sub(self.outbox.slept())),
+            None => self.timers.clear(Timer::Expiry),
+        }
     }
 
     /// Something was handed over that has not left: the write's clock runs.
@@ -236,11 +350,11 @@ impl Session {
 
     fn settle_front(&mut self, end: u64, verdict: Verdict) {
         let mut run: Option<(MessageId, u32)> = None;
-        while let Some(entry) = self.outbox.settle_front(end) {
+        while let Some(id) = self.outbox.settle_front(end) {
             match &mut run {
-                Some((first, count)) if first.0.checked_add(u64::from(*count)) == Some(entry.id.0) => *count += 1,
+                Some((first, count)) if first.0.checked_add(u64::from(*count)) == Some(id.0) => *count += 1,
                 run => {
-                    if let Some(before) = run.replace((entry.id, 1)) {
+                    if let Some(before) = run.replace((id, 1)) {
                         self.tell_verdicts(before, verdict);
                     }
                 }
@@ -309,12 +423,15 @@ impl Session {
             Ok(settled) => {
                 settle(&mut self.account, &mut self.pending, settled);
                 self.judge_low_mark();
+                // What waited behind it may be smaller.
+                self.pump(false);
                 self.judge_drain();
             }
             Err(why) => self.notify(Notice::NotCancelled { id, why }),
         }
     }
 
+    #[inline]
     fn judge_high_mark(&mut self) {
         let bounds = &self.config.outbox;
         let mark = u64::from(bounds.high_watermark);

@@ -2,13 +2,15 @@
 
 use alloc::boxed::Box;
 
-use crate::session::{Session, credentials::Credentials};
+use crate::session::{Session, credentials::Credentials, rate::Tokens};
 
 /// Seldom used state of a session.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub(super) struct Extras {
     pub(super) credentials: Credentials,
+    /// What is left of the rate.
+    pub(super) rate: Tokens,
 }
 
 impl Session {

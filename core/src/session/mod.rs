@@ -19,6 +19,7 @@ mod outbox;
 pub(crate) mod pending;
 mod phase;
 pub(crate) mod policy;
+mod rate;
 mod retry;
 pub(crate) mod rtt;
 mod signals;
@@ -188,6 +189,7 @@ impl Session {
     fn control(&mut self, event: Event<'_>) {
         self.account.begin(self.now);
         self.apply(event);
+        self.schedule_expiry();
         // What happens for every message leaves a timer alone that has moved away; everything else tells it exactly.
         self.expire_and_rearm(true);
     }
@@ -255,7 +257,14 @@ impl Session {
             Timer::Rest => self.rest(),
             Timer::Lease => self.lease_due(),
             Timer::Background => self.background_is_long(),
+            Timer::Rate => drop(self.pump(false)),
+            Timer::Expiry => self.expire_messages(),
         }
+    }
+
+    /// The time that runs through a suspend, as deadlines of messages count it.
+    fn boot_time(&self) -> Timestamp {
+        self.now + self.outbox.slept()
     }
 
     /// Where the session stands.

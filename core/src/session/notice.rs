@@ -154,6 +154,10 @@ pub enum Dropped {
     CannotConfirm,
     /// It was accepted for somebody else than the session acts for now.
     IdentityChanged,
+    /// It waited for longer than its [`ttl`](crate::SendOptions::ttl).
+    Expired,
+    /// A newer message of the same [`key`](crate::SendOptions::key) is sent instead.
+    Conflated,
 }
 
 /// Why a message was not accepted.
@@ -175,6 +179,8 @@ pub enum Refusal {
     CannotConfirm,
     /// The session is stopping or has stopped.
     Stopped,
+    /// Its [`ttl`](crate::SendOptions::ttl) is less than a microsecond: it would have expired before it could go.
+    Expired,
 }
 
 /// Why a durable message was not stored.

@@ -59,6 +59,7 @@ impl Session {
 
     /// The process was suspended. What the server asked for was waited for in that time, too.
     pub(super) fn resumed(&mut self, gap: Duration) {
+        self.outbox.sleep(gap);
         if let Some(extras) = &mut self.extras {
             extras.credentials.slept(gap);
             self.arm_lease();

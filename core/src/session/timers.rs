@@ -38,9 +38,13 @@ pub(super) enum Timer {
     Lease,
     /// The application was in the background for long enough.
     Background,
+    /// The rate allows the next message.
+    Rate,
+    /// A message that waits expires.
+    Expiry,
 }
 
-const COUNT: usize = 16;
+const COUNT: usize = 18;
 
 /// In the order of the declaration, which also breaks ties.
 const ALL: [Timer; COUNT] = [
@@ -60,6 +64,8 @@ const ALL: [Timer; COUNT] = [
     Timer::Rest,
     Timer::Lease,
     Timer::Background,
+    Timer::Rate,
+    Timer::Expiry,
 ];
 
 /// Deadlines; [`Timestamp::MAX`] stands for none.
@@ -118,8 +124,15 @@ impl Timers {
                 | Timer::Write
                 | Timer::Barrier
                 | Timer::Stable
-                | Timer::Close => self.clear(timer),
-                Timer::Backoff | Timer::Outage | Timer::Drain | Timer::Rest | Timer::Lease | Timer::Background => {}
+                | Timer::Close
+                | Timer::Rate => self.clear(timer),
+                Timer::Backoff
+                | Timer::Outage
+                | Timer::Drain
+                | Timer::Rest
+                | Timer::Lease
+                | Timer::Background
+                | Timer::Expiry => {}
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What an event does to the state: every transition, in one place.
 
 use alloc::boxed::Box;
-use core::time::Duration;
+use core::{num::NonZeroU64, time::Duration};
 
 use crate::{
     Timestamp,
@@ -195,6 +195,7 @@ impl Session {
         let attempt = self.retry.begin(self.now);
         self.account.attempts += 1;
         self.enter(Phase::Connecting { conn, attempt, stage: Stage::Resolve }, decided);
+        let credentials = credentials.and_then(|epoch| NonZeroU64::new(epoch.0));
         self.pending.push_back(Pending::Connect { conn, attempt, credentials });
     }
 

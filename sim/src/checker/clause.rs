@@ -90,6 +90,16 @@ clauses! {
     SendsOwed = "only what is owed is sent",
     /// No message overtakes an older one of its lane: bound messages first, then what is sent again, then the queue.
     InOrder = "messages keep their order",
+    /// Control goes before data, and after a burst of control one of data goes.
+    LanesTakeTurns = "lanes take turns",
+    /// What waits expires at its time, and is not sent after it.
+    ExpiresInTime = "messages expire in time",
+    /// Of the messages of one key that cannot have been sent, one waits: the newest, in the place of the oldest.
+    NewestOfKey = "only the newest of a key waits",
+    /// In no span of time more goes than the rate allows for it.
+    RateKept = "the rate is kept",
+    /// What nothing holds back goes at once: neither the window, nor the rate, nor a message before it.
+    GoesAtOnce = "nothing waits without a reason",
     /// The outbox waits until the connection is ready.
     WaitsForReady = "nothing before ready",
     /// What may be sent once is sent once; what may be sent again, no more often than was asked.
@@ -102,7 +112,7 @@ clauses! {
     HandedOverKept = "what was handed over is kept",
     /// A cancel has one answer, and the right one.
     CancelAnswered = "cancels are answered",
-    /// The marks of the outbox are told by turns, high first, with its true depth.
+    /// The marks of the outbox are told by turns, high first, with its true depth, as soon as they are reached.
     WatermarksTurn = "watermarks take turns",
     /// A long outage is told once, when it is one.
     OutageTold = "long outages are told",

@@ -36,10 +36,14 @@ impl Checker {
     /// Everything pending has a timer, and what was due when the timer fired is done.
     pub(super) fn deadlines(&mut self) {
         if matches!(self.standing.told, State::Idle | State::Stopped { .. }) {
-            if let Some(at) = self.armed {
+            // One that was set for a message that expires may stay when that is taken back, and fire for nothing.
+            let expires = self.ledger.has_expiring && self.standing.told == State::Idle;
+            if let Some(at) = self.armed.filter(|_| !expires) {
                 self.blame(Clause::TimerLeft, || format!("a timer is set for {at} in a session that is at rest"));
             }
-            return;
+            if self.expiry().is_none() {
+                return;
+            }
         }
         self.standing.drain_ends_while_closing(self.now, self.ledger.len() == 0);
         if let Some((clause, at)) = self.broken_deadline() {
@@ -63,7 +67,7 @@ impl Checker {
             acted && self.armed.is_some_and(|armed| armed <= latest)
         };
         let broken = |clause: Clause, at: Option<Timestamp>| at.filter(|at| !kept(*at)).map(|at| (clause, at));
-        self.standing_deadlines(broken).or_else(|| {
+        self.standing_deadlines(broken).or_else(|| broken(Clause::ExpiresInTime, self.expiry())).or_else(|| {
             let line = self.line.as_ref()?;
             broken(Clause::SilenceNoticed, self.silence_deadline(line))
                 .or_else(|| broken(Clause::SilenceNoticed, self.miss_deadline(line)))
@@ -71,6 +75,7 @@ impl Checker {
                 .or_else(|| broken(Clause::SilenceNoticed, self.write_deadline(line)))
                 .or_else(|| broken(Clause::PingsInTime, self.ping_deadline(line)))
                 .or_else(|| broken(Clause::BarrierFollows, self.barrier_deadline(line)))
+                .or_else(|| broken(Clause::GoesAtOnce, self.next_goes_at().map(|(_, at)| at)))
         })
     }
 

@@ -1,5 +1,7 @@
 //! Clauses about what goes in and out: offers, refusals, sending, order, bounds.
 
+use std::time::Duration;
+
 use steadfast_core::{
     ConnId, Delivery, Message, MessageId, NotCancelled, Refusal, SendOptions, State, Watermark, config::WhenFull,
 };
@@ -7,7 +9,7 @@ use steadfast_core::{
 use super::{
     Checker, During,
     clause::Clause,
-    ledger::{Cancel, Offer},
+    ledger::{Cancel, Line, Offer, Owed},
     same,
 };
 
@@ -15,9 +17,14 @@ impl Checker {
     pub(super) fn offered(&mut self, id: MessageId, message: &Message<'static>, options: SendOptions) {
         self.during = During::Send(id);
         let duplicate = self.ledger.owed.contains_key(&id);
-        let before = self.ledger.held(options.bound_to.is_some());
+        let mut before = self.ledger.held(options.bound_to.is_some());
+        let replaced = options.key.filter(|_| options.bound_to.is_none());
+        if let Some(old) = replaced.and_then(|key| self.ledger.newest_of((options.lane, key), id, false)) {
+            before = (before.0 - 1, before.1 - self.ledger.owed[&old].message.len() as u64);
+        }
         if !duplicate {
-            self.ledger.accept(id, message, options);
+            let ahead = options.bound_to.is_some() && !self.line.as_ref().is_some_and(|line| line.ready);
+            self.ledger.accept(id, message, options, ahead, self.boot_time());
             self.ledger.dropped.remove(&id);
         }
         let (message, impossible) = (message.clone(), self.impossible(options));
@@ -28,6 +35,8 @@ impl Checker {
     fn impossible(&self, options: SendOptions) -> Option<&'static str> {
         if !self.is_wanted(options) {
             Some("the session stops or has stopped")
+        } else if options.ttl.is_some_and(|ttl| ttl < Duration::from_micros(1)) {
+            Some("it has no time to live")
         } else if options.bound_to.is_some_and(|conn| !self.is_open_as(conn)) {
             Some("it is bound to a connection that is not open")
         } else if options.delivery == Delivery::Volatile && !matches!(self.standing.told, State::Open { .. }) {
@@ -84,6 +93,7 @@ impl Checker {
             Refusal::NotThatConnection => offer.options.bound_to.is_some_and(|conn| !self.is_open_as(conn)),
             Refusal::CannotConfirm => offer.options.delivery == Delivery::AtLeastOnce && !self.may_confirm(),
             Refusal::Stopped => !self.is_wanted(offer.options),
+            Refusal::Expired => offer.options.ttl.is_some_and(|ttl| ttl < Duration::from_micros(1)),
             _ => true,
         }
     }
@@ -156,7 +166,7 @@ impl Checker {
         let changed = !same(&owed.message, message);
         let repeated = owed.sent_before > 0;
         let again = owed.sent_before > 0 && owed.used_up();
-        let place = owed.place;
+        let expired = owed.expires.is_some_and(|at| at < self.boot_time());
         if twice {
             return self.blame(Clause::SendsOwed, || format!("{id} was sent twice on {conn}"));
         }
@@ -166,11 +176,15 @@ impl Checker {
         if again {
             self.blame(Clause::ResendsAllowed, || format!("{id} was sent again on {conn}"));
         }
+        if expired {
+            self.blame(Clause::ExpiresInTime, || format!("{id} was sent on {conn} after its time"));
+        }
         self.account.sent += 1;
         self.account.sent_bytes += message.len() as u64;
         self.account.resent += u64::from(repeated);
-        self.keeps_order(conn, id, options, place);
+        self.keeps_order(conn, id, options);
         self.keeps_hand_over_bound(id, message.len() as u64);
+        self.keeps_rate(id, message.len() as u64);
         if let Some(line) = &mut self.line {
             self.ledger.hand_over(id, conn, line.handed);
             line.handed += 1;
@@ -178,26 +192,30 @@ impl Checker {
         }
     }
 
-    fn keeps_order(&mut self, conn: ConnId, id: MessageId, options: SendOptions, place: u64) {
-        let first = self.ledger.lane(options.bound_to).first_key_value().map(|(place, id)| (*place, *id));
-        if let Some((_, older)) = first.filter(|(first, _)| *first < place) {
-            self.blame(Clause::InOrder, || format!("{id} was sent on {conn} before {older}, which is older"));
-        }
+    fn keeps_order(&mut self, conn: ConnId, id: MessageId, options: SendOptions) {
+        let ready = self.line.as_ref().is_some_and(|line| line.ready);
+        let place = |owed: &Owed| (owed.line, owed.place);
+        let here = self.ledger.owed.get(&id).map(place);
         match options.bound_to {
             Some(bound) if bound != conn => {
-                self.blame(Clause::SendsOwed, || format!("{id} is bound to {bound}, and was sent on {conn}"));
+                return self.blame(Clause::SendsOwed, || format!("{id} is bound to {bound}, and was sent on {conn}"));
             }
-            Some(_) => {}
-            None => {
-                if let Some((_, bound)) = self.ledger.ahead.first_key_value().filter(|(first, _)| **first < place) {
-                    let bound = *bound;
-                    self.blame(Clause::InOrder, || format!("{id} was sent before {bound}, which is bound to {conn}"));
-                }
-                if !self.line.as_ref().is_some_and(|line| line.ready) {
-                    self.blame(Clause::WaitsForReady, || format!("{id} was sent on {conn} before it was ready"));
-                }
+            None if !ready => {
+                return self.blame(Clause::WaitsForReady, || format!("{id} was sent on {conn} before it was ready"));
             }
+            Some(_) | None => {}
         }
+        // What is sent shows that it is ready.
+        let Some(next) = self.ledger.next(true, self.settings.outbox.control_burst).filter(|next| *next != id) else {
+            return;
+        };
+        let there = self.ledger.owed.get(&next).map(place);
+        let lanes = [Line::Control, Line::Data];
+        let in_lanes = |place: Option<(Line, u64)>| place.is_some_and(|(line, _)| lanes.contains(&line));
+        let same_line = here.map(|(line, _)| line) == there.map(|(line, _)| line);
+        let clause =
+            if !same_line && in_lanes(here) && in_lanes(there) { Clause::LanesTakeTurns } else { Clause::InOrder };
+        self.blame(clause, || format!("{id} was sent on {conn}, and {next} was next"));
     }
 
     fn keeps_hand_over_bound(&mut self, id: MessageId, bytes: u64) {

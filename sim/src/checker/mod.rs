@@ -5,6 +5,7 @@ mod backoff;
 mod clause;
 mod confirming;
 mod deadlines;
+mod flow;
 mod ledger;
 mod line;
 mod liveness;
@@ -12,13 +13,13 @@ mod messages;
 mod states;
 mod verdicts;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use steadfast_core::config::Settings;
 use steadfast_core::{Action, ConnId, Event, Message, MessageId, Network, Notice, PingPayload, State, Timestamp};
 
 pub use self::clause::{Clause, Violation};
-use self::{account::Tally, backoff::Row, ledger::Ledger, line::Line, states::Standing};
+use self::{account::Tally, backoff::Row, flow::Purse, ledger::Ledger, line::Line, states::Standing};
 
 /// More violations than this are counted, not kept.
 const KEPT: usize = 64;
@@ -50,6 +51,10 @@ pub struct Checker {
     settings: Settings,
     /// The session's time: never goes back.
     now: Timestamp,
+    /// How long it was suspended, all in all.
+    slept: Duration,
+    /// What is left of the rate.
+    purse: Purse,
     /// The event that is being handled.
     during: During,
     /// It came so late that the process must have slept.
@@ -96,6 +101,8 @@ impl Checker {
         Self {
             settings: settings.clone(),
             now: Timestamp::ZERO,
+            slept: Duration::ZERO,
+            purse: Purse::default(),
             during: During::Other,
             overslept: false,
             armed: None,
@@ -134,6 +141,7 @@ impl Checker {
             Event::TimerFired => self.timer_fired(),
             Event::Network(network) => self.network(*network),
             Event::Resumed { gap } => {
+                self.slept = self.slept.saturating_add(*gap);
                 self.probe_wanted();
                 self.waited_asleep(*gap);
             }
@@ -167,6 +175,7 @@ impl Checker {
         self.state_is(state);
         self.sent_all_answers();
         self.outbox_is_bounded();
+        self.outbox_flows();
         self.deadlines();
         if let Some(line) = &mut self.line {
             line.overdue = line.has_unflushed_ping() && (line.overdue || self.overslept);

@@ -1,6 +1,6 @@
 //! Clauses about verdicts: one for each message, and a true one.
 
-use steadfast_core::{Delivery, Dropped, Message, MessageId, State, Verdict, config::WhenFull};
+use steadfast_core::{Delivery, Dropped, Key, Lane, Message, MessageId, State, Verdict, config::WhenFull};
 
 use super::{
     Checker, During,
@@ -32,6 +32,11 @@ impl Checker {
         }
         if let Verdict::Dropped(why) = verdict {
             self.dropped(id, &owed, why);
+            if why == Dropped::Conflated
+                && let Some(newer) = owed.key().and_then(|key| self.newer_than(key, id))
+            {
+                self.ledger.take_place(newer, owed.place);
+            }
         }
         if self.during == During::Cancel(id) {
             self.cancel_settled(id, &owed, verdict);
@@ -62,12 +67,19 @@ impl Checker {
         let fits = match why {
             Dropped::Displaced => {
                 let is_for_another = matches!(self.during, During::Send(new) if new != id);
-                outbox.when_full == WhenFull::DropOldest && is_for_another && !is_bound
+                let lane = self.ledger.offer.as_ref().map(|offer| offer.options.lane);
+                let wrongs_control = lane == Some(Lane::Data) && owed.options.lane == Lane::Control;
+                outbox.when_full == WhenFull::DropOldest && is_for_another && !is_bound && !wrongs_control
             }
             Dropped::NoRoom => !is_bound && outbox.when_full == WhenFull::DropNewest && self.during == During::Send(id),
             Dropped::Cancelled => self.during == During::Cancel(id),
             Dropped::Stopped => self.is_ending(),
             Dropped::ConnectionLost => is_bound || owed.options.delivery == Delivery::Volatile,
+            Dropped::Expired => owed.expires.is_some_and(|at| at <= self.boot_time()),
+            Dropped::Conflated => {
+                let newer = owed.key().and_then(|key| self.newer_than(key, id));
+                newer.is_some_and(|newer| self.ledger.owed[&newer].born > owed.born)
+            }
             Dropped::CannotConfirm => owed.options.delivery == Delivery::AtLeastOnce && !self.may_confirm(),
             _ => true,
         };
@@ -100,6 +112,11 @@ impl Checker {
         }
     }
 
+    /// What is sent instead of a message with this key.
+    fn newer_than(&self, key: (Lane, Key), id: MessageId) -> Option<MessageId> {
+        self.ledger.newest_of(key, id, self.during == During::Closed)
+    }
+
     fn wrong_doubt(&self, owed: &Owed) -> Option<&'static str> {
         if !owed.may_have_arrived() {
             return Some("it was never handed over");
@@ -109,6 +126,9 @@ impl Checker {
         }
         if owed.handed.is_some() {
             return Some("its connection still lives");
+        }
+        if owed.expires.is_some_and(|at| at <= self.boot_time()) {
+            return None;
         }
         (!owed.used_up()).then_some("it may be sent again")
     }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use steadfast_core::{
-    CloseCode, Decision, Delivery, IoKind, Network,
+    CloseCode, Decision, Delivery, IoKind, Key, Lane, Network, SendOptions,
     config::{
-        Backoff, CleanClose, Confirm, Failures, Heartbeat, Jitter, Match, Outbox, Pace, Ready, Rule, Schedule,
-        Settings, WhenFull,
+        Backoff, Bucket, CleanClose, Confirm, Failures, Heartbeat, Jitter, Match, Outbox, Pace, Rate, Ready, Rule,
+        Schedule, Settings, WhenFull,
     },
 };
 
@@ -62,7 +62,23 @@ pub(super) fn settings(draw: &mut impl Draw) -> Settings {
         settings.policy.rules = vec![rule(draw)];
     }
     settings.ready = draw.pick(&[Ready::Immediately, Ready::Immediately, Ready::WhenTold]);
+    if draw.chance(QUARTER) {
+        settings.rate = Some(rate(draw));
+    }
     settings
+}
+
+/// Slow enough to be felt, and fast enough for the time in which everything is to be settled.
+fn rate(draw: &mut impl Draw) -> Rate {
+    let seconds = draw.pick(&[1, 1, 3, 60]);
+    let per = Duration::from_secs(seconds);
+    let mut bucket = |counts: &[u32], bursts: &[u32]| {
+        let count = draw.pick(counts).saturating_mul(u32::try_from(seconds).unwrap_or(1));
+        (!draw.chance(QUARTER)).then(|| Bucket { count, per, burst: draw.pick(bursts) })
+    };
+    let messages = bucket(&[3, 7, 50, 1_000], &[1, 2, 10, 500]);
+    let bytes = bucket(&[3_000, 20_000, 1_000_000], &[1, 300, 10_000, 1_000_000]);
+    Rate { messages, bytes }
 }
 
 fn timeouts(draw: &mut impl Draw, settings: &mut Settings) {
@@ -133,6 +149,7 @@ fn outbox(draw: &mut impl Draw) -> Outbox {
         when_full: draw.pick(&[WhenFull::Refuse, WhenFull::DropOldest, WhenFull::DropNewest]),
         high_watermark: draw.pick(&[75, 100, 2]),
         low_watermark: draw.pick(&[0, 1]),
+        control_burst: draw.pick(&[1, 2, 8]),
     }
 }
 
@@ -240,9 +257,28 @@ fn send(draw: &mut impl Draw) -> Step {
     }
 }
 
+pub(super) fn send_with(draw: &mut impl Draw) -> Step {
+    let mut options = SendOptions::new(draw.pick(&[Delivery::AtLeastOnce, Delivery::AtMostOnce, Delivery::Volatile]));
+    options.lane = draw.pick(&[Lane::Data, Lane::Control]);
+    if draw.chance(HALF) {
+        options.ttl = Some(Duration::from_millis(draw.pick(&[0, 1, 50, 700, 5_000, 60_000, 4_000_000])));
+    }
+    if draw.chance(HALF) {
+        options.key = Some(Key(draw.below(3)));
+    }
+    Step::SendWith {
+        count: draw.pick(&[1, 5, 40]),
+        every: Duration::from_millis(draw.pick(&[0, 1, 5, 100])),
+        bytes: draw.pick(&[0, 8, 30, 200, 5_000]),
+        options,
+        keys: draw.pick(&[1, 1, 3]),
+    }
+}
+
 fn step(draw: &mut impl Draw) -> Step {
     match draw.below(40) {
-        0..=9 => send(draw),
+        0..=4 => send(draw),
+        5..=9 => send_with(draw),
         10..=19 => Step::Wait { span: wait(draw) },
         20..=25 => Step::Fault(fault(draw)),
         26 => Step::Heal,

@@ -12,7 +12,7 @@ use std::{fs, io, path::Path, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use steadfast_core::{
-    Delivery, Network, Session,
+    Delivery, Network, SendOptions, Session,
     config::{Config, ConfigError, Heartbeat, Settings},
 };
 
@@ -112,6 +112,21 @@ pub enum Step {
         /// Bound to the connection that is open, or was last.
         #[serde(default)]
         bound: bool,
+    },
+    /// The application sends messages with any options, the first at once; named as those of [`Send`](Self::Send) are.
+    SendWith {
+        /// How many.
+        count: u32,
+        /// From one to the next.
+        #[serde(with = "span", default)]
+        every: Duration,
+        /// How large each is.
+        bytes: u32,
+        /// What is asked for each. Its key is the first of `keys`.
+        options: SendOptions,
+        /// How many keys take turns, from that of the options on.
+        #[serde(default)]
+        keys: u32,
     },
     /// The application takes back the message this far back; 0: the last one.
     Cancel {

@@ -54,7 +54,8 @@ fn step() -> impl Strategy<Value = Step> {
     let clock = prop_oneof![Just(Clock::Runs), Just(Clock::Stops)];
     prop_oneof![
         6 => prop_oneof![span(200), span(5_000), span(100_000)].prop_map(|span| Step::Wait { span }),
-        6 => send(),
+        4 => send(),
+        3 => (0..10_000_u64).prop_map(|number| draw::send_with(&mut Rng::new(number))),
         4 => (0..10_000_u64).prop_map(|number| Step::Fault(draw::fault(&mut Rng::new(number)))),
         1 => Just(Step::Start),
         1 => Just(Step::ReconnectNow),

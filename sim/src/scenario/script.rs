@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use steadfast_core::{
-    CloseCode, CloseFrame, ConnId, Event, IoKind, Message, MessageId, Network, Notice, SendOptions, State, Timestamp,
-    config::Heartbeat,
+    CloseCode, CloseFrame, ConnId, Event, IoKind, Key, Message, MessageId, Network, Notice, SendOptions, State,
+    Timestamp, config::Heartbeat,
 };
 
 use super::{Scenario, Step, Tally};
@@ -23,6 +23,8 @@ struct Batch {
     text: bool,
     options: SendOptions,
     bound: bool,
+    /// How many keys take turns.
+    keys: u32,
 }
 
 pub(super) struct Script<'a> {
@@ -104,10 +106,12 @@ impl<'a> Script<'a> {
             Step::ReconnectNow => commands.tell(Event::ReconnectNow),
             Step::Send { count, every, bytes, text, delivery, max_resends, bound } => {
                 let options = SendOptions { max_resends: *max_resends, ..SendOptions::new(*delivery) };
-                let batch = Batch { left: *count, every: *every, bytes: *bytes, text: *text, options, bound: *bound };
-                self.busy = self.busy.max(now + every.saturating_mul(*count));
-                self.batches.push(batch);
-                self.send(self.batches.len() as u64, commands);
+                let (left, every, bytes, text, bound) = (*count, *every, *bytes, *text, *bound);
+                self.batch(now, Batch { left, every, bytes, text, options, bound, keys: 0 }, commands);
+            }
+            Step::SendWith { count, every, bytes, options, keys } => {
+                let (left, every, bytes, options, keys) = (*count, *every, *bytes, *options, *keys);
+                self.batch(now, Batch { left, every, bytes, text: false, options, bound: false, keys }, commands);
             }
             Step::Cancel { back } => {
                 commands.tell(Event::Cancel { id: self.back(*back) });
@@ -131,6 +135,12 @@ impl<'a> Script<'a> {
             Step::Spurious { times } => (0..*times).for_each(|_| commands.tell(Event::TimerFired)),
             Step::Stale => commands.push(Command::Stale),
         }
+    }
+
+    fn batch(&mut self, now: Timestamp, batch: Batch, commands: &mut Commands) {
+        self.busy = self.busy.max(now + batch.every.saturating_mul(batch.left));
+        self.batches.push(batch);
+        self.send(self.batches.len() as u64, commands);
     }
 
     fn back(&self, back: u32) -> MessageId {
@@ -157,7 +167,9 @@ impl<'a> Script<'a> {
         self.tally.offered += 1;
         let bytes = usize::try_from(batch.bytes).unwrap_or(0);
         let message = payload(self.last_id, bytes, batch.text);
-        let options = SendOptions { bound_to: batch.bound.then_some(self.conn), ..batch.options };
+        let turn = self.last_id % u64::from(batch.keys.max(1));
+        let key = batch.options.key.map(|first| Key(first.0.saturating_add(turn)));
+        let options = SendOptions { bound_to: batch.bound.then_some(self.conn), key, ..batch.options };
         commands.send(MessageId(self.last_id), message, options);
     }
 
@@ -185,7 +197,7 @@ impl<'a> Script<'a> {
     /// Sends ahead what the connection needs, and says so.
     fn prepare(&mut self, commands: &mut Commands) {
         let options = SendOptions::default();
-        let batch = Batch { left: 0, every: Duration::ZERO, bytes: 24, text: true, options, bound: true };
+        let batch = Batch { left: 0, every: Duration::ZERO, bytes: 24, text: true, options, bound: true, keys: 0 };
         for _ in 0..self.scenario.ahead {
             self.send_one(batch, commands);
         }

@@ -254,6 +254,7 @@ impl Inner {
     }
 
     /// Hands a command in, and says who is to be woken for it; or gives it back.
+    #[expect(clippy::result_large_err, reason = "what is not taken comes back, and is seldom not taken")]
     fn post(&mut self, command: Command) -> Result<Option<Waker>, Command> {
         let Some(waker) = &self.waker else { return Err(command) };
         self.commands.push(command);

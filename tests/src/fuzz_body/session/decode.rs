@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
 use steadfast_core::{
-    Action, Cause, CloseCode, CloseFrame, ConnId, Delivery, Event, IoKind, Message, MessageId, Network, PingPayload,
-    ProxyKind, SendOptions, Stage, Timestamp,
-    config::{Backoff, CleanClose, Config, Confirm, Heartbeat, Outbox, Pace, Ready, Settings, WhenFull},
+    Action, Cause, CloseCode, CloseFrame, ConnId, Delivery, Event, IoKind, Key, Lane, Message, MessageId, Network,
+    PingPayload, ProxyKind, SendOptions, Stage, Timestamp,
+    config::{Backoff, Bucket, CleanClose, Config, Confirm, Heartbeat, Outbox, Pace, Rate, Ready, Settings, WhenFull},
 };
 
 /// What the driver remembers, so that some of what it says makes sense.
@@ -54,6 +54,9 @@ pub(super) fn config(input: &mut Unstructured<'_>) -> Result<(Config, u64)> {
         ..defaults
     };
     let mut config = settings;
+    let slow = Bucket { count: 2, per: Duration::from_secs(1), burst: 2 };
+    let bytes = Bucket { count: 50, per: Duration::from_secs(1), burst: 60 };
+    config.rate = *input.choose(&[None, None, Some(Rate { messages: Some(slow), bytes: Some(bytes) })])?;
     config.policy.clean = *input.choose(&[CleanClose::AllBut1000, CleanClose::UncleanOnly, CleanClose::Every])?;
     Ok((Config::new(config).expect("each value lies within its range"), input.arbitrary()?))
 }
@@ -219,6 +222,12 @@ impl Driver {
         }
         if input.ratio(1, 8)? {
             options = options.max_resends(input.int_in_range(0..=2)?);
+        }
+        if input.ratio(1, 4)? {
+            let ttls = [None, None, Some(Duration::ZERO), Some(Duration::from_secs(5)), Some(Duration::MAX)];
+            options.ttl = *input.choose(&ttls)?;
+            options.lane = *input.choose(&[Lane::Data, Lane::Control])?;
+            options.key = *input.choose(&[None, Some(Key(1)), Some(Key(2))])?;
         }
         Ok(options)
     }

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use steadfast_core::{Action, ConnId, Event, MessageId, Notice, Session, StateKind, Timestamp, Verdict};
+use steadfast_core::{
+    Action, ConnId, Event, Lane, MessageId, Notice, SendOptions, Session, StateKind, Timestamp, Verdict,
+};
 
 /// Follows the events and actions of one session, and panics at a broken promise:
 ///
 /// - an accepted message gets exactly one verdict, a refused one none, and a settled one is not handed over any more;
 /// - one connection at a time, each with a new name, and actions only for it;
-/// - messages are handed over in the order in which they were accepted, on each connection anew;
+/// - messages of a lane are handed over in the order in which they were accepted, on each connection anew, but for those with a
+///   key, which take the place of others;
 /// - timers lie ahead;
 /// - when the session has stopped, nothing is unsettled and no connection is left.
 #[derive(Debug, Default)]
@@ -19,15 +22,16 @@ pub(super) struct Ledger {
     accepted: u64,
     conn: Option<ConnId>,
     last_conn: ConnId,
-    /// The place of the last message handed over on this connection.
-    handed: u64,
+    /// The place of the last message of each lane handed over on this connection.
+    handed: BTreeMap<Lane, u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Accepted {
     place: u64,
-    /// Bound messages go ahead of the outbox.
-    bound: bool,
+    lane: Lane,
+    /// Bound messages go ahead of the outbox, and those with a key in the place of another.
+    out_of_turn: bool,
 }
 
 impl Ledger {
@@ -41,7 +45,7 @@ impl Ledger {
         match event {
             Event::Send { id, options, .. } => match refused.next() {
                 Some(refused) => assert_eq!(refused, *id, "another message was refused than was sent"),
-                None => self.accept(*id, options.bound_to.is_some()),
+                None => self.accept(*id, *options),
             },
             Event::Closed { conn, .. } if self.conn == Some(*conn) => self.conn = None,
             _ => {}
@@ -57,14 +61,18 @@ impl Ledger {
                 assert_eq!(self.conn, None, "a second connection");
                 assert!(*conn > self.last_conn, "the name of a connection is used again");
                 assert!(*attempt >= 1);
-                (self.conn, self.last_conn, self.handed) = (Some(*conn), *conn, 0);
+                (self.conn, self.last_conn) = (Some(*conn), *conn);
+                self.handed.clear();
             }
             Action::Send { conn, id, .. } => {
                 on_conn(conn);
                 let entry = self.unsettled.get(id).expect("only what is unsettled is handed over");
-                if !entry.bound {
-                    assert!(entry.place > self.handed, "{id} overtook another message");
-                    self.handed = entry.place;
+                if !entry.out_of_turn {
+                    let before = self.handed.insert(entry.lane, entry.place);
+                    assert!(
+                        before.is_none_or(|before| before < entry.place),
+                        "{id} came after a younger one of its lane"
+                    );
                 }
             }
             Action::Ping { conn, .. }
@@ -95,9 +103,10 @@ impl Ledger {
         }
     }
 
-    fn accept(&mut self, id: MessageId, bound: bool) {
+    fn accept(&mut self, id: MessageId, options: SendOptions) {
         self.accepted += 1;
-        let place = self.accepted;
-        assert_eq!(self.unsettled.insert(id, Accepted { place, bound }), None, "{id} was accepted twice");
+        let out_of_turn = options.bound_to.is_some() || options.key.is_some();
+        let accepted = Accepted { place: self.accepted, lane: options.lane, out_of_turn };
+        assert_eq!(self.unsettled.insert(id, accepted), None, "{id} was accepted twice");
     }
 }

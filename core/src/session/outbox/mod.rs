@@ -1,0 +1,617 @@
+//! The outbox: every accepted message that is not settled, and the order in which it goes out.
+//!
+//! What is handed over on this connection has sequence numbers: its place in the order of all hand-overs. What waits is in one
+//! of four lists, which go out in this order: what was sent *ahead* for this connection before it was ready; what may have
+//! been sent on an earlier one and is sent *again*, in the order in which it was; and the lanes of *control* and of *data*,
+//! control first but for every so many of them. Every entry keeps its slot until it is settled, so that it can leave from
+//! anywhere, or be replaced, without a search and without moving another: no operation takes longer in a deep outbox than
+//! the logarithm of its depth, apart from those that settle every message.
+
+mod entry;
+mod index;
+mod room;
+mod slots;
+#[cfg(feature = "serde")]
+mod stored;
+
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+use core::time::Duration;
+
+use self::{
+    entry::Place,
+    index::Index,
+    slots::{List, Slots},
+};
+pub(super) use self::{
+    entry::{Entry, Settled},
+    room::Need,
+    slots::Slot,
+};
+use crate::{
+    Timestamp, config,
+    message::{Delivery, Key, Lane, MessageId},
+    session::notice::{Dropped, NotCancelled, Verdict},
+};
+
+/// The lists and their account.
+#[derive(Clone, Debug)]
+pub(super) struct Outbox {
+    slots: Slots,
+    /// Handed over on this connection, in that order.
+    handed: VecDeque<Slot>,
+    /// What waits in the lane of data.
+    data: List,
+    /// How many of `handed` have left all buffers.
+    flushed: u32,
+    /// How many end with their connection.
+    fleeting: u32,
+    /// How many of the lane of control were handed over since the last of the lane of data.
+    controls: u32,
+    /// The sequence number of the first of `handed`.
+    first: u64,
+    bytes: usize,
+    handed_bytes: usize,
+    /// The highest id accepted so far, if there was one.
+    highest: MessageId,
+    has_highest: bool,
+    /// Nothing was accepted since the last look.
+    quiet: bool,
+    /// What plain messages do not need.
+    more: Option<Box<More>>,
+}
+
+/// What plain messages do not need.
+#[derive(Clone, Debug)]
+struct More {
+    /// What waits outside the lane of data, by [`Place`].
+    lists: [List; 3],
+    /// How many are for the current connection only, and their bytes.
+    bound: (usize, usize),
+    /// How many wait that are not plain data, and their bytes: data cannot displace them.
+    aside: (usize, usize),
+    /// How many of those are unbound and in the lane of control, and their bytes: control can displace them.
+    control: (usize, usize),
+    /// How long the process was suspended while deadlines may have been kept.
+    slept: Duration,
+    index: Index,
+}
+
+impl Default for More {
+    fn default() -> Self {
+        let index = Index::default();
+        Self { lists: [List::EMPTY; 3], bound: (0, 0), aside: (0, 0), control: (0, 0), slept: Duration::ZERO, index }
+    }
+}
+
+impl Outbox {
+    pub(super) const fn new() -> Self {
+        Self {
+            slots: Slots::new(),
+            handed: VecDeque::new(),
+            data: List::EMPTY,
+            flushed: 0,
+            fleeting: 0,
+            controls: 0,
+            first: 0,
+            bytes: 0,
+            handed_bytes: 0,
+            highest: MessageId(0),
+            has_highest: false,
+            quiet: true,
+            more: None,
+        }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.slots.len() == 0
+    }
+
+    /// The sequence number that the next hand-over gets.
+    pub(super) fn next_sequence(&self) -> u64 {
+        self.first + self.handed.len() as u64
+    }
+
+    pub(super) fn has_unflushed(&self) -> bool {
+        (self.flushed as usize) < self.handed.len()
+    }
+
+    pub(super) fn has_handed(&self) -> bool {
+        !self.handed.is_empty()
+    }
+
+    /// The message of this sequence number, while it is under way.
+    #[inline]
+    pub(super) fn by_sequence(&self, sequence: u64) -> Option<&Entry> {
+        let index = usize::try_from(sequence.checked_sub(self.first)?).ok()?;
+        self.handed.get(index).map(|&slot| self.slots.get(slot))
+    }
+
+    /// Whether a message of this name is not settled. Ids that rise cost nothing; the first that does not has the others
+    /// indexed.
+    pub(super) fn contains(&mut self, id: MessageId) -> bool {
+        self.has_highest && id <= self.highest && self.find(id).is_some()
+    }
+
+    #[inline]
+    fn note_id(&mut self, id: MessageId) {
+        self.highest = self.highest.max(id);
+        self.has_highest = true;
+    }
+
+    fn find(&mut self, id: MessageId) -> Option<Slot> {
+        if self.is_empty() {
+            return None;
+        }
+        self.more.get_or_insert_default().index.find(id, &self.slots)
+    }
+
+    /// Where the unsent message waits that a new one of this key replaces.
+    pub(super) fn replaced_by(&self, lane: Lane, key: Option<Key>) -> Option<Slot> {
+        self.more.as_ref()?.index.keyed((lane, key?))
+    }
+
+    /// Whether nothing was accepted since the last look.
+    pub(super) const fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Appends a message to those that wait. `ahead`: it goes before everything that was not handed over, behind others sent
+    /// ahead.
+    #[inline]
+    pub(super) fn push(&mut self, mut entry: Entry, ahead: bool) {
+        entry.place = if ahead { Place::Ahead } else { entry.waits_in() };
+        let (id, needs_index) = (entry.id, entry.rare.is_some());
+        let is_plain = entry.is_plain();
+        self.quiet = false;
+        self.count(&entry);
+        self.note_id(id);
+        let slot = self.slots.insert(entry);
+        if is_plain {
+            self.slots.push_back(&mut self.data, slot);
+        } else {
+            self.wait_aside(slot);
+        }
+        if needs_index || self.more.is_some() {
+            self.index_new(slot);
+        }
+    }
+
+    /// A message waits that is not plain data, as the last of its list.
+    #[cold]
+    #[inline(never)]
+    fn wait_aside(&mut self, slot: Slot) {
+        let place = self.slots.get(slot).place;
+        let more = self.more.get_or_insert_default();
+        self.slots.push_back(list(&mut self.data, &mut more.lists, place), slot);
+        self.set_aside(slot);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn index_new(&mut self, slot: Slot) {
+        let entry = self.slots.get(slot);
+        if self.more.is_none() && entry.expires().is_none() && entry.key().is_none() {
+            return;
+        }
+        let index = &mut self.more.get_or_insert_default().index;
+        index.enter(entry, slot);
+        if entry.place != Place::Handed {
+            index.wait(entry, slot);
+        }
+    }
+
+    /// Puts a message in the place of one that waits, which is settled.
+    pub(super) fn replace(&mut self, old: Slot, mut entry: Entry) -> Settled {
+        self.quiet = false;
+        self.note_id(entry.id);
+        self.back_from_aside(old);
+        self.unindex(old);
+        entry.place = self.slots.get(old).place;
+        self.count(&entry);
+        let older = core::mem::replace(self.slots.get_mut(old), entry);
+        self.discount(older.message.len(), older.bound, older.is_fleeting());
+        self.set_aside(old);
+        self.index_new(old);
+        older.settled(Verdict::Dropped(Dropped::Conflated))
+    }
+
+    /// The next message to hand over, if `window` allows one more; before the connection is `ready`, only what goes ahead.
+    #[inline]
+    pub(super) fn next_to_hand(&self, window: &config::Confirm, ready: bool, burst: u32) -> Option<Slot> {
+        let slot = match &self.more {
+            Some(more) if more.aside.0 > 0 => self.next_of_all(more, ready, burst)?,
+            _ => self.data.front().filter(|_| ready)?,
+        };
+        let fits = self.handed.len() < window.max_messages as usize
+            && self.handed_bytes.saturating_add(self.size(slot)) <= window.max_bytes;
+        (fits || self.handed.is_empty()).then_some(slot)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn next_of_all(&self, more: &More, ready: bool, burst: u32) -> Option<Slot> {
+        let front = |place: Place| more.lists[place as usize].front();
+        let (control, data) = (front(Place::Control), self.data.front());
+        let lanes = if self.controls >= burst { data.or(control) } else { control.or(data) };
+        front(Place::Ahead).or_else(|| front(Place::Again).or(lanes).filter(|_| ready))
+    }
+
+    /// The length of a message, in bytes.
+    #[inline]
+    pub(super) fn size(&self, slot: Slot) -> usize {
+        self.slots.get(slot).message.len()
+    }
+
+    /// Whether a message of this length can be handed over as soon as it is accepted: nothing waits, and the window allows it.
+    #[inline]
+    pub(super) fn passes(&self, len: usize, window: &config::Confirm) -> bool {
+        let fits = self.handed.len() < window.max_messages as usize
+            && self.handed_bytes.saturating_add(len) <= window.max_bytes;
+        self.len() == self.handed.len() && (fits || self.is_empty())
+    }
+
+    /// Takes a message that [passes](Self::passes), as handed over; says its sequence number.
+    #[inline]
+    pub(super) fn pass(&mut self, mut entry: Entry) -> u64 {
+        let sequence = self.next_sequence();
+        self.quiet = false;
+        self.count(&entry);
+        self.note_id(entry.id);
+        self.controls = if entry.lane == Lane::Control { self.controls.saturating_add(1) } else { 0 };
+        self.handed_bytes += entry.message.len();
+        (entry.place, entry.sends) = (Place::Handed, 1);
+        let is_rare = entry.rare.is_some();
+        let slot = self.slots.insert(entry);
+        if is_rare || self.more.is_some() {
+            self.index_new(slot);
+        }
+        self.handed.push_back(slot);
+        sequence
+    }
+
+    /// Counts a message that waits as handed over; says its sequence number, its length, and whether it goes out again.
+    #[inline]
+    pub(super) fn hand_over(&mut self, slot: Slot) -> (u64, usize, bool) {
+        let sequence = self.next_sequence();
+        self.wait_no_more(slot);
+        let entry = self.slots.get_mut(slot);
+        match entry.place {
+            Place::Data => self.controls = 0,
+            Place::Control => self.controls = self.controls.saturating_add(1),
+            Place::Ahead | Place::Again | Place::Handed => {}
+        }
+        entry.place = Place::Handed;
+        let again = entry.sends > 0;
+        entry.sends = entry.sends.saturating_add(1);
+        let len = entry.message.len();
+        self.handed.push_back(slot);
+        self.handed_bytes += len;
+        (sequence, len, again)
+    }
+
+    /// Whether a quarter of the window is in use.
+    pub(super) fn quarter_used(&self, window: &config::Confirm) -> bool {
+        self.handed.len() >= (window.max_messages as usize).div_ceil(4)
+            || self.handed_bytes >= window.max_bytes.div_ceil(4)
+    }
+
+    /// Notes that all up to `id` have left; says whether that was news.
+    pub(super) fn flushed(&mut self, id: MessageId) -> bool {
+        // Most drivers write everything there is: then it is the last.
+        let flushed = self.flushed as usize;
+        let is_it = |slot: Slot| self.slots.get(slot).id == id;
+        let last = self.handed.len().checked_sub(1).filter(|&last| last >= flushed && is_it(self.handed[last]));
+        let found = last.or_else(|| Some(flushed + self.handed.range(flushed..).position(|&slot| is_it(slot))?));
+        let Some(index) = found else { return false };
+        self.flushed = u32::try_from(index + 1).expect("no more than there are slots");
+        true
+    }
+
+    /// The sequence number of `id`, if it is under way.
+    pub(super) fn sequence_of(&self, id: MessageId) -> Option<u64> {
+        let index = self.handed.iter().position(|&slot| self.slots.get(slot).id == id)?;
+        Some(self.first + index as u64)
+    }
+
+    /// The sequence number behind the last that has left all buffers.
+    pub(super) const fn flushed_end(&self) -> u64 {
+        self.first + self.flushed as u64
+    }
+
+    /// Settles the front message if its sequence number is below `end`, and names it.
+    #[inline]
+    pub(super) fn settle_front(&mut self, end: u64) -> Option<MessageId> {
+        if self.first >= end {
+            return None;
+        }
+        let slot = self.handed.pop_front()?;
+        self.first += 1;
+        self.flushed = self.flushed.saturating_sub(1);
+        let entry = self.slots.get(slot);
+        let (id, len, bound, fleeting) = (entry.id, entry.message.len(), entry.bound, entry.is_fleeting());
+        self.handed_bytes -= len;
+        self.discount(len, bound, fleeting);
+        self.slots.clear(slot);
+        if self.more.is_some() {
+            self.index_left(id);
+        }
+        Some(id)
+    }
+
+    /// The connection is over. What was handed over as `untouched` (a sequence number) or later is as if never sent.
+    /// Everything that does not outlive the connection is settled, and everything that a newer message of its key replaces;
+    /// the rest waits: what may have been sent goes first the next time, what was not is back at the front of its lane. If
+    /// `departing`, all that was handed over on it is settled, as it is for another identity than what follows.
+    pub(super) fn connection_over(&mut self, untouched: u64, departing: bool, mut settle: impl FnMut(Settled)) {
+        let next = self.next_sequence();
+        let touched = usize::try_from(untouched.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let mut handed = core::mem::take(&mut self.handed);
+        self.first = next;
+        self.flushed = 0;
+        self.handed_bytes = 0;
+        for &slot in handed.range(touched.min(handed.len())..) {
+            self.slots.get_mut(slot).sends -= 1;
+        }
+        // First, so that nothing is replaced by what goes with its connection.
+        let mut fleeting = Vec::new();
+        if self.fleeting > 0 {
+            self.settle_waiting(|settled| fleeting.push(settled), Entry::fate);
+        }
+        let mut over = Vec::new();
+        for &slot in handed.iter().rev() {
+            let entry = self.slots.get(slot);
+            if let Some(verdict) = if departing { Some(entry.left_behind()) } else { entry.fate() } {
+                let entry = self.slots.take(slot);
+                self.account_for(&entry);
+                over.push(entry.settled(verdict));
+            } else if let Some(newer) = self.replaces(entry) {
+                self.wait_no_more(newer);
+                let older = self.slots.take(slot);
+                self.account_for(&older);
+                over.push(older.settled(Verdict::Dropped(Dropped::Conflated)));
+                self.wait_in_front(newer);
+            } else {
+                self.wait_in_front(slot);
+            }
+        }
+        handed.clear();
+        self.handed = handed;
+        over.into_iter().rev().chain(fleeting).for_each(&mut settle);
+    }
+
+    /// Which unsent message waits that is to be sent instead of this one.
+    fn replaces(&self, entry: &Entry) -> Option<Slot> {
+        if entry.sends > 0 {
+            return None;
+        }
+        self.more.as_ref()?.index.keyed(entry.key()?)
+    }
+
+    /// Settles what waits and has come to its end by `verdict`, in order.
+    fn settle_waiting(&mut self, mut settle: impl FnMut(Settled), verdict: impl Fn(&Entry) -> Option<Verdict>) {
+        for place in [Place::Ahead, Place::Again, Place::Control, Place::Data] {
+            let mut next = self.front(place);
+            while let Some(slot) = next {
+                next = self.slots.behind(slot);
+                if let Some(verdict) = verdict(self.slots.get(slot)) {
+                    settle(self.remove(slot).settled(verdict));
+                }
+            }
+        }
+    }
+
+    /// The first that waits there.
+    fn front(&self, place: Place) -> Option<Slot> {
+        match (place, &self.more) {
+            (Place::Data, _) => self.data.front(),
+            (place, Some(more)) => more.lists[place as usize].front(),
+            (_, None) => None,
+        }
+    }
+
+    /// Settles everything that waits, in order: the session acts for somebody else from now on.
+    pub(super) fn leave_behind(&mut self, settle: impl FnMut(Settled)) {
+        self.settle_waiting(settle, |entry| Some(entry.left_behind()));
+    }
+
+    /// Settles what can never be confirmed, because the link cannot ping.
+    pub(super) fn drop_unconfirmable(&mut self, settle: impl FnMut(Settled)) {
+        debug_assert!(self.handed.is_empty(), "called before anything is handed over");
+        self.settle_waiting(settle, |entry| {
+            let is_hopeless = entry.delivery == Delivery::AtLeastOnce && !entry.bound;
+            let dropped = Verdict::Dropped(Dropped::CannotConfirm);
+            is_hopeless.then_some(if entry.sends > 0 { Verdict::InDoubt } else { dropped })
+        });
+    }
+
+    /// What deadlines count that the session's clock does not.
+    pub(super) fn slept(&self) -> Duration {
+        self.more.as_ref().map_or(Duration::ZERO, |more| more.slept)
+    }
+
+    /// The process was suspended.
+    pub(super) fn sleep(&mut self, gap: Duration) {
+        // Where there is no deadline, there is nothing to count for.
+        if let Some(more) = &mut self.more {
+            more.slept = more.slept.saturating_add(gap);
+        }
+    }
+
+    /// Whether anything may be looked for, by its deadline for one.
+    pub(super) const fn has_index(&self) -> bool {
+        self.more.is_some()
+    }
+
+    /// When the next message expires of those that wait.
+    pub(super) fn first_due(&self) -> Option<Timestamp> {
+        Some(self.more.as_ref()?.index.first_due()?.0)
+    }
+
+    /// Settles one that waits and whose time has come, if there is one.
+    pub(super) fn expire_one(&mut self, has_come: impl Fn(Timestamp) -> bool) -> Option<Settled> {
+        let (_, slot) = self.more.as_ref()?.index.first_due().filter(|(at, _)| has_come(*at))?;
+        Some(self.remove(slot).given_up(Dropped::Expired))
+    }
+
+    /// Takes a message back that waits.
+    ///
+    /// # Errors
+    /// If it is under way, or nobody knows it.
+    pub(super) fn cancel(&mut self, id: MessageId) -> Result<Settled, NotCancelled> {
+        let slot = self.find(id).ok_or(NotCancelled::Unknown)?;
+        if self.slots.get(slot).place == Place::Handed {
+            return Err(NotCancelled::HandedOver);
+        }
+        Ok(self.remove(slot).given_up(Dropped::Cancelled))
+    }
+
+    /// Takes out a message that waits.
+    fn remove(&mut self, slot: Slot) -> Entry {
+        self.wait_no_more(slot);
+        let entry = self.slots.take(slot);
+        self.account_for(&entry);
+        entry
+    }
+
+    /// Settles everything, in order: what may have left is in doubt, the rest was dropped.
+    pub(super) fn settle_all(&mut self, mut settle: impl FnMut(Settled)) {
+        self.first = self.next_sequence();
+        self.flushed = 0;
+        self.handed_bytes = 0;
+        while let Some(slot) = self.handed.pop_front() {
+            let entry = self.slots.take(slot);
+            self.account_for(&entry);
+            settle(entry.given_up(Dropped::Stopped));
+        }
+        self.settle_waiting(settle, |entry| {
+            let dropped = Verdict::Dropped(Dropped::Stopped);
+            Some(if entry.sends > 0 { Verdict::InDoubt } else { dropped })
+        });
+    }
+
+    /// Gives memory back if nothing was accepted since the last call.
+    pub(super) fn shrink_if_quiet(&mut self) {
+        if self.quiet && self.is_empty() {
+            self.slots.forget_all();
+            self.handed = VecDeque::new();
+            self.more = None;
+        }
+        self.quiet = true;
+    }
+
+    /// Every message, for a copy without payloads.
+    #[cfg(feature = "trace")]
+    pub(super) fn messages_mut(&mut self) -> impl Iterator<Item = &mut crate::Message<'static>> {
+        self.slots.entries_mut().map(|entry| &mut entry.message)
+    }
+
+    /// A message has come in.
+    #[inline]
+    fn count(&mut self, entry: &Entry) {
+        let len = entry.message.len();
+        self.bytes += len;
+        if entry.bound {
+            let bound = &mut self.more.get_or_insert_default().bound;
+            *bound = (bound.0 + 1, bound.1 + len);
+        }
+        self.fleeting += u32::from(entry.is_fleeting());
+    }
+
+    /// A message has left.
+    #[inline]
+    fn discount(&mut self, len: usize, bound: bool, fleeting: bool) {
+        self.bytes -= len;
+        if bound {
+            let bound = &mut self.more.get_or_insert_default().bound;
+            *bound = (bound.0 - 1, bound.1 - len);
+        }
+        self.fleeting -= u32::from(fleeting);
+    }
+
+    /// A message has left, and is not looked for any more.
+    fn account_for(&mut self, entry: &Entry) {
+        self.discount(entry.message.len(), entry.bound, entry.is_fleeting());
+        self.index_left(entry.id);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn index_left(&mut self, id: MessageId) {
+        if let Some(more) = &mut self.more {
+            more.index.leave(id, self.slots.len() == 0);
+        }
+    }
+
+    /// A message is back from a connection, as the first of its list.
+    fn wait_in_front(&mut self, slot: Slot) {
+        let entry = self.slots.get_mut(slot);
+        entry.place = entry.waits_in();
+        let place = entry.place;
+        let more = self.more.get_or_insert_default();
+        self.slots.push_front(list(&mut self.data, &mut more.lists, place), slot);
+        more.index.wait(self.slots.get(slot), slot);
+        self.set_aside(slot);
+    }
+
+    /// A message leaves its list.
+    #[inline]
+    fn wait_no_more(&mut self, slot: Slot) {
+        if self.more.is_none() {
+            return self.slots.unlink(&mut self.data, slot);
+        }
+        self.wait_no_more_anywhere(slot);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait_no_more_anywhere(&mut self, slot: Slot) {
+        self.back_from_aside(slot);
+        let place = self.slots.get(slot).place;
+        let more = self.more.get_or_insert_default();
+        self.slots.unlink(list(&mut self.data, &mut more.lists, place), slot);
+        more.index.wait_no_more(self.slots.get(slot), slot);
+    }
+
+    fn unindex(&mut self, slot: Slot) {
+        let entry = self.slots.get(slot);
+        if let Some(more) = &mut self.more {
+            more.index.wait_no_more(entry, slot);
+            more.index.leave(entry.id, false);
+        }
+    }
+
+    /// A message waits: it counts with those aside, if it does.
+    fn set_aside(&mut self, slot: Slot) {
+        let ((messages, bytes), (controls, control_bytes)) = self.slots.get(slot).aside();
+        if let (Some(more), 1..) = (&mut self.more, messages) {
+            more.aside = (more.aside.0 + messages, more.aside.1 + bytes);
+            more.control = (more.control.0 + controls, more.control.1 + control_bytes);
+        }
+    }
+
+    fn back_from_aside(&mut self, slot: Slot) {
+        let ((messages, bytes), (controls, control_bytes)) = self.slots.get(slot).aside();
+        if let (Some(more), 1..) = (&mut self.more, messages) {
+            more.aside = (more.aside.0 - messages, more.aside.1 - bytes);
+            more.control = (more.control.0 - controls, more.control.1 - control_bytes);
+        }
+    }
+}
+
+/// Where those wait that wait there.
+const fn list<'a>(data: &'a mut List, lists: &'a mut [List; 3], place: Place) -> &'a mut List {
+    match place {
+        Place::Data => data,
+        Place::Ahead => &mut lists[0],
+        Place::Again => &mut lists[1],
+        Place::Control | Place::Handed => &mut lists[2],
+    }
+}
