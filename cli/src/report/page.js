@@ -304,7 +304,7 @@
   function draw() {
     width = Math.max(svg.clientWidth, 480);
     svg.setAttribute('viewBox', `0 0 ${width} ${HEIGHT}`);
-    svg.setAttribute('height', HEIGHT);
+    svg.setAttribute('height', (HEIGHT * svg.clientWidth) / width);
     for (const child of svg.querySelectorAll('g')) child.remove();
     const group = make('g', { class: 'plot' }, svg);
     make('rect', { x: GUTTER, y: 0, width: width - GUTTER - RIGHT, height: HEIGHT, fill: 'transparent' }, group);
