@@ -8,7 +8,7 @@ use common::{Act, Rig, millis, secs, steady};
 use steadfast_core::{
     Cause, CloseCode, CloseFrame, ConnId, CredentialsKind, Decision, Dropped, Epoch, Event, FetchError, FetchReason,
     Identity, IoKind, Lease, Message, MessageId, Network, Notice, SendOptions, State, StateKind, StopCause, Verdict,
-    config::{Credentials, Heartbeat, Match, Placement, Ready, Renewal, Rule, Settings},
+    config::{CountedFrom, Credentials, Heartbeat, Match, Placement, Ready, Renewal, Rule, Settings},
 };
 
 const LIFETIME: Duration = Duration::from_mins(10);
@@ -515,4 +515,57 @@ fn what_is_counted_is_told() {
     let metrics = rig.session.metrics();
     let counts = (metrics.credentials_fetched, metrics.credentials_failed, metrics.credentials_rejected);
     assert_eq!(counts, (3, 1, 1));
+}
+
+#[test]
+fn a_rejection_that_is_seen_while_a_fetch_is_under_way_waits_for_that() {
+    let mut rig = settled(renewed_by(Renewal::Message));
+    let conn = rig.conn();
+    rig.event(Event::RefreshCredentials);
+    rig.event(Event::CredentialsRejected { conn });
+    rig.event(Event::CredentialsRejected { conn });
+    assert_eq!(fetches(&rig.last), []);
+    close(&mut rig, Cause::Io(IoKind::Reset));
+    assert_eq!(fetches(&rig.pass(secs(2))), []);
+    assert_eq!(connects(&granted(&mut rig, 2)), 1);
+    assert_eq!(rig.session.metrics().credentials_rejected, 1, "told twice, it is one rejection");
+}
+
+#[test]
+fn a_fetch_that_fails_is_no_spin_where_waits_count_from_the_attempt() {
+    let mut settings = settings();
+    settings.backoff.counted_from = CountedFrom::AttemptStart;
+    let mut rig = Rig::new(settings);
+    rig.event(Event::Start);
+    close_to_fetch(&mut rig);
+    let begun = rig.now;
+    for epoch in 2..12 {
+        answer(&mut rig, epoch, Err(FetchError::Retry));
+        rig.pass(secs(2));
+    }
+    assert_eq!(rig.session.metrics().credentials_fetched, 12);
+    assert_eq!(rig.now - begun, secs(20));
+}
+
+/// Long after an attempt was begun there is nothing to connect with.
+fn close_to_fetch(rig: &mut Rig) {
+    answer(rig, 1, Ok(lease(secs(10))));
+    open(rig);
+    rig.pass(secs(29));
+    answer(rig, 2, Err(FetchError::Retry));
+    close(rig, Cause::Io(IoKind::Reset));
+    rig.event(Event::ReconnectNow);
+}
+
+#[test]
+fn what_was_rejected_during_a_drain_is_not_used_after_it() {
+    let mut rig = settled(settings());
+    send(&mut rig, 1);
+    rig.event(Event::Stop { frame: CloseFrame::NORMAL, drain: Some(secs(60)) });
+    rig.event(Event::Cancel { id: MessageId(1) });
+    rig.event(Event::SwitchIdentity { identity: Identity(1) });
+    close(&mut rig, code(4_401));
+    rig.event(Event::Stop { frame: CloseFrame::NORMAL, drain: None });
+    rig.event(Event::Start);
+    assert!(rig.all.iter().any(|(_, act)| matches!(act, Act::Fetch(2, FetchReason::Rejected))));
 }

@@ -242,3 +242,31 @@ fn offline_and_background_end_where_both_have_ended() {
     rig.event(Event::Network(Network::Online));
     assert_eq!(connects(&rig.pass(secs(1))), 1);
 }
+
+#[test]
+fn a_start_that_ends_a_drain_in_the_background_begins_nothing_there() {
+    let mut rig = in_background();
+    let event = Event::Send {
+        id: steadfast_core::MessageId(1),
+        message: Message::text("later"),
+        options: steadfast_core::SendOptions::default(),
+    };
+    rig.event(event);
+    rig.event(Event::Stop { frame: CloseFrame::NORMAL, drain: Some(secs(60)) });
+    rig.event(Event::Start);
+    assert_eq!(connects(&rig.pass(secs(120))), 0);
+    assert_eq!(rig.session.state().kind(), StateKind::Background);
+}
+
+#[test]
+fn the_applications_word_in_a_long_background_without_a_network_has_its_time() {
+    let mut rig = opened(closing_after(5));
+    hide(&mut rig);
+    rig.event(Event::Network(Network::Offline));
+    lose(&mut rig);
+    rig.pass(secs(60));
+    rig.event(Event::ReconnectNow);
+    assert_eq!(connects(&rig.last), 1);
+    assert!(!rig.pass(secs(4)).iter().any(|act| matches!(act, Act::Abort(_))));
+    assert!(rig.pass(secs(1)).iter().any(|act| matches!(act, Act::Abort(_))));
+}

@@ -6,7 +6,7 @@ use steadfast_core::{
     CloseFrame, ConnId, Event, Message, MessageId, Network, Notice, SendOptions, Timestamp, config::Heartbeat,
 };
 
-use crate::{Clock, Driver, Fault, Link, ServerModel};
+use crate::{Clock, Driver, Fault, Grant, Link, ServerModel};
 
 /// A session in a [`World`](crate::World).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -75,6 +75,11 @@ pub enum Command {
     Heal,
     /// The application takes no messages for a time: the driver reads no more.
     PauseReads(Duration),
+    /// What fetches of credentials are met by from now on, one each; the last stands for all that follow. Empty:
+    /// [`Grant::default`].
+    Source(Vec<Grant>),
+    /// All credentials that were given out are worth nothing any more.
+    Revoke,
     /// The process sleeps.
     Sleep {
         /// How long.

@@ -90,6 +90,7 @@ pub mod mock;
 mod rng;
 mod scenario;
 mod server;
+mod source;
 mod span;
 mod world;
 
@@ -101,6 +102,7 @@ pub use crate::{
     machine::Machine,
     scenario::{Arrived, Report, Scenario, Step, Tally},
     server::{Arrival, Peer, Replies, ServerModel, Service},
+    source::{Grant, REJECTED, Refuses},
     world::{Surroundings, World},
 };
 

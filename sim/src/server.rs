@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use steadfast_core::{CloseFrame, ConnId, Message, Timestamp};
 
-use crate::{ClientId, span};
+use crate::{ClientId, Refuses, span};
 
 /// How a server treats one connection. All read what arrives unless something else is said, and keep a record of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -63,6 +63,11 @@ pub enum ServerModel {
         #[serde(with = "span")]
         after: Duration,
     },
+    /// Echoes for those whose credentials it knows and has not revoked, for as long as they are valid.
+    Guarded {
+        /// How it rejects others.
+        refuses: Refuses,
+    },
     /// Answers the upgrade with something that is not HTTP.
     Garbage,
     /// Opens the connection, and then breaks the protocol.
@@ -89,6 +94,7 @@ impl ServerModel {
             | Self::SlowClose { .. }
             | Self::CloseAfter { .. }
             | Self::DropAfter { .. }
+            | Self::Guarded { .. }
             | Self::GarbageFrames => true,
             Self::Reject { .. } | Self::Garbage | Self::Hang | Self::Refuse | Self::Unresolved => false,
         }
@@ -101,7 +107,8 @@ impl ServerModel {
             | Self::LatePong { .. }
             | Self::SlowClose { .. }
             | Self::CloseAfter { .. }
-            | Self::DropAfter { .. } => true,
+            | Self::DropAfter { .. }
+            | Self::Guarded { .. } => true,
             Self::Quiet
             | Self::Talkative { .. }
             | Self::Silent

@@ -174,7 +174,7 @@ fn paused_reads_are_read_when_they_go_on() {
 fn a_ping_that_overtakes_fragments_says_so_and_confirms_nothing_of_them() {
     let driver = Driver { pings_overtake: true, ..Driver::default() };
     let link = Link { kernel_buffer: 1_000, bandwidth_up: 1_000, ..Link::default() };
-    let (mut world, client) = kept(Surroundings { link, driver, servers: Vec::new() });
+    let (mut world, client) = kept(Surroundings { link, driver, ..Surroundings::default() });
     send(&mut world, client, 0..1, 10);
     send(&mut world, client, 1..2, 20_000);
     world.run_for(SECOND * 60, &mut ());

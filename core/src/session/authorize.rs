@@ -32,6 +32,8 @@ impl Session {
             return self.dial(Some(epoch), decided);
         }
         let reason = credentials.reason();
+        // The fetch is the attempt's beginning.
+        self.retry.begun = now;
         let attempt = self.retry.attempts.saturating_add(1);
         self.enter(Phase::Authorizing { attempt, reason }, decided);
         self.fetch(reason);
@@ -205,17 +207,12 @@ impl Session {
         }
     }
 
-    /// A connection, or an attempt, ended because its credentials were rejected: the next attempt follows at once with
-    /// others, but only once.
-    pub(super) fn rejected(&mut self, cause: Cause, decided: Decided, over: Timestamp) {
-        let floor = self.asked_for(&cause);
-        let at_once = self.reject();
-        if !at_once {
-            return self.retry_after(cause, decided, over);
-        }
+    /// A connection, or an attempt, ended because its credentials were rejected, and the next attempt follows at once with
+    /// others, unless something else keeps it from that.
+    pub(super) fn retry_at_once(&mut self, cause: Cause, decided: Decided, over: Timestamp) {
         self.begin_outage(over);
         self.retry.failing_since.get_or_insert(over);
-        let until = over + floor;
+        let until = over + self.asked_for(&cause);
         if until > self.now || self.offline || self.is_forgotten() {
             let attempt = self.retry.attempts.saturating_add(1);
             self.wait(until, until, attempt, cause, decided);
@@ -224,8 +221,8 @@ impl Session {
         }
     }
 
-    /// Says whether others may be fetched, or used, at once.
-    fn reject(&mut self) -> bool {
+    /// The server rejected what the connection stands for. Says whether others may be fetched, or used, at once.
+    pub(super) fn reject(&mut self) -> bool {
         let now = self.now;
         let (epoch, at_once) = self.extras().credentials.rejected(now);
         self.notify(Notice::CredentialsRejected { epoch });
@@ -241,6 +238,9 @@ impl Session {
         }
         if renewal != Renewal::Message || !link.ready {
             return self.leave(Cause::Credentials(CredentialsKind::Rejected), CloseFrame::NORMAL);
+        }
+        if self.extras().credentials.was_rejected() {
+            return;
         }
         let at_once = self.reject();
         if self.extras().credentials.newer().is_some() {

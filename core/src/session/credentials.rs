@@ -41,6 +41,8 @@ pub(super) struct Credentials {
     in_use: Option<Epoch>,
     /// What a connection that proved itself stood for.
     proven: Epoch,
+    /// What the server rejected last.
+    refused: Epoch,
     /// When an attempt was last made without a wait after a rejection.
     at_once: Option<Timestamp>,
     /// Fetches that failed in a row while a connection was open, and the wait after the last.
@@ -184,8 +186,11 @@ impl Credentials {
     }
 
     /// A fetch has failed while a connection is open, which stays so: the next one waits. `delay` says how long for the
-    /// n-th in a row after a wait of this length.
+    /// n-th in a row after a wait of this length. One that is under way is waited for.
     pub(super) fn rest(&mut self, now: Timestamp, delay: impl FnOnce(u32, Duration) -> Option<Duration>) {
+        if matches!(self.fetch, Fetch::UnderWay { .. }) {
+            return;
+        }
         let span = delay(self.rests, self.last_rest).unwrap_or(self.last_rest).max(LEAST_REST);
         self.rests = self.rests.saturating_add(1);
         self.last_rest = span;
@@ -259,6 +264,7 @@ impl Credentials {
     /// once: not if these were new already, nor soon after the last that did.
     pub(super) fn rejected(&mut self, now: Timestamp) -> (Epoch, bool) {
         let rejected = self.in_use.unwrap_or_default();
+        self.refused = rejected;
         self.counts.rejected += 1;
         let is_newest = self.lease.is_none_or(|lease| lease.epoch <= rejected);
         if is_newest {
@@ -271,6 +277,11 @@ impl Credentials {
             self.at_once = Some(now);
         }
         (rejected, at_once)
+    }
+
+    /// Whether that is known already of what the connection stands for.
+    pub(super) fn was_rejected(&self) -> bool {
+        self.in_use == Some(self.refused)
     }
 
     /// The lease is of no use any more.

@@ -21,7 +21,7 @@ pub(super) struct Retry {
     /// The last of them.
     pub(super) last: Duration,
     /// When the last attempt was begun.
-    begun: Timestamp,
+    pub(super) begun: Timestamp,
     /// The word that there is a network was acted on in this row although it was no news.
     hinted: bool,
     /// How often a wait was shortened in this row by a hint: that there is a network, that the process is awake.

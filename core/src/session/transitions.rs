@@ -16,7 +16,7 @@ use crate::{
         notice::{Notice, Transition},
         pending::Pending,
         phase::{Intent, Phase, Sight},
-        policy::{Decided, DecidedBy, Decision},
+        policy::{Decided, Decision},
         retry::Retry,
         settle,
         state::StopCause,
@@ -67,7 +67,7 @@ impl Session {
                 Intent::Drain { .. } => {
                     self.intent = Intent::Run;
                     self.timers.clear(Timer::Drain);
-                    if self.sight != Sight::Seen {
+                    if self.sight != Sight::Seen && !matches!(self.phase, Phase::Background { .. }) {
                         self.hide();
                     }
                 }
@@ -155,7 +155,12 @@ impl Session {
     /// The application wants the next attempt now.
     pub(super) fn reconnect_now(&mut self) {
         match &mut self.phase {
-            Phase::Waiting { .. } | Phase::Offline { .. } => self.connect(None),
+            Phase::Waiting { .. } | Phase::Offline { .. } => {
+                if self.sight == Sight::Forgotten || self.timers.get(Timer::Background) <= self.now {
+                    self.hide();
+                }
+                self.connect(None);
+            }
             Phase::Background { .. } => {
                 // By the application's word, though nobody sees it: it has its time anew.
                 self.hide();
@@ -343,11 +348,13 @@ impl Session {
         if decided.decision == Decision::Terminal {
             return self.finish(StopCause::Terminal(cause), Some(decided));
         }
+        let is_rejected = decided.decision == Decision::RefreshCredentials && self.config.credentials.is_some();
+        let at_once = is_rejected && self.reject();
         if matches!(self.intent, Intent::Drain { .. }) && self.outbox.is_empty() {
             return self.finish(StopCause::Application, Some(decided));
         }
-        if decided.decision == Decision::RefreshCredentials && self.config.credentials.is_some() {
-            self.rejected(cause, decided, over);
+        if at_once {
+            self.retry_at_once(cause, decided, over);
         } else {
             self.retry_after(cause, decided, over);
         }
@@ -371,7 +378,10 @@ impl Session {
             self.connect(None);
         } else {
             // It had not proved itself: what makes it end again and again must not hammer the server.
-            let decided = Decided { decision: Decision::Retry, by: DecidedBy::Table };
+            let decided = self.config.decide(&cause);
+            if decided.decision == Decision::Terminal {
+                return self.finish(StopCause::Terminal(cause), Some(decided));
+            }
             self.retry_after(cause, decided, over);
         }
     }

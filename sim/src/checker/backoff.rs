@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use steadfast_core::{
-    Cause, ConnId, Decided, Decision, Network, State, Timestamp,
+    Cause, ConnId, Decided, Decision, Network, State, Timestamp, Visibility,
     config::{Backoff, CountedFrom, Jitter, Schedule},
 };
 
@@ -42,6 +42,16 @@ impl Row {
         self.hinted = false;
     }
 
+    /// No attempt was begun since a connection was stable, or the start.
+    pub(super) const fn is_fresh(&self) -> bool {
+        self.attempts == 0
+    }
+
+    /// What was to be an attempt has failed now.
+    pub(super) const fn over_now(&mut self, now: Timestamp) {
+        self.over = Some(now);
+    }
+
     /// The connection is over, by the session's word or the driver's, whichever comes first.
     pub(super) fn over(&mut self, now: Timestamp) -> Timestamp {
         *self.over.get_or_insert(now)
@@ -63,7 +73,7 @@ impl Row {
     }
 
     /// An attempt failed, or a connection was lost: how long after the first failure.
-    fn failed(&mut self, now: Timestamp) -> Duration {
+    pub(super) fn failed(&mut self, now: Timestamp) -> Duration {
         let over = self.over.unwrap_or(now);
         over.since(*self.failing_since.get_or_insert(over))
     }
@@ -108,7 +118,11 @@ impl Checker {
         match decided {
             Some(decided) if self.during == During::Closed => {
                 self.row.floor(Some(decided), self.asked_for());
-                self.wait_begun(until, decided.decision);
+                if self.badge.hurries {
+                    self.wait_of_the_server(until);
+                } else {
+                    self.wait_begun(until, decided.decision);
+                }
             }
             _ => self.wait_changed(until),
         }
@@ -121,12 +135,21 @@ impl Checker {
         if self.during == During::Closed && decided.is_some() {
             self.row.floor(decided, self.asked_for());
             self.row.failed(self.now);
-            self.row.delays += 1;
+            self.row.delays += u32::from(!self.badge.hurries);
         }
         self.row.until = None;
     }
 
-    fn attempt_announced(&mut self, attempt: u32) {
+    /// The attempt that follows a rejection at once waits for nothing but the server's word.
+    fn wait_of_the_server(&mut self, until: Timestamp) {
+        self.row.failed(self.now);
+        let right = self.row.over.unwrap_or(self.now) + self.asked_for().unwrap_or_default();
+        if until != right {
+            self.blame(Clause::RejectionPaced, || format!("the wait ends at {until}; the server asked for {right}"));
+        }
+    }
+
+    pub(super) fn attempt_announced(&mut self, attempt: u32) {
         let right = self.row.attempts + 1;
         if attempt != right {
             self.blame(Clause::BackoffEarnedBack, || format!("attempt {attempt} was announced, and {right} is next"));
@@ -183,7 +206,7 @@ impl Checker {
 
     /// The process slept, and waited meanwhile.
     pub(super) fn waited_asleep(&mut self, gap: Duration) {
-        if matches!(self.standing.told, State::Waiting { .. } | State::Offline { .. }) {
+        if matches!(self.standing.told, State::Waiting { .. } | State::Offline { .. } | State::Background { .. }) {
             self.row.floor = self
                 .row
                 .floor
@@ -195,7 +218,7 @@ impl Checker {
     fn wait_changed(&mut self, until: Timestamp) {
         let hint = match self.during {
             During::Network(Network::Online | Network::Changed) => self.row.hinted_now,
-            During::Probe => true,
+            During::Probe | During::Visibility(Visibility::Foreground) => true,
             _ => false,
         };
         let later = self.row.until.is_some_and(|planned| until > planned);
@@ -207,10 +230,11 @@ impl Checker {
         }
     }
 
-    /// The session begins to connect: was its wait over?
-    pub(super) fn wait_ended(&mut self) {
+    /// The session begins to connect, or to fetch what it needs for that: was its wait over?
+    pub(super) fn wait_ended(&mut self, fetches: bool) {
         let asked = matches!(self.during, During::ReconnectNow) || self.row.hastened;
         let now = self.now;
+        let shown = self.during == During::Visibility(Visibility::Foreground);
         match &self.standing.told {
             State::Waiting { until, .. } if now < *until && !asked => {
                 let until = *until;
@@ -219,7 +243,22 @@ impl Checker {
             State::Offline { .. } if !asked => {
                 self.blame(Clause::WaitKept, || "it connects although there is no network".into());
             }
-            State::Connecting { .. } | State::Open { .. } | State::Closing { .. } => {
+            State::Waiting { .. } | State::Offline { .. } if asked && self.is_forgotten() => self.begun_hidden(),
+            State::Background { .. } if asked => {
+                self.begun_hidden();
+                self.standing.without_connection(now);
+            }
+            State::Background { .. } if !shown => {
+                self.blame(Clause::QuietAtRest, || "it connects although it is in the background".into());
+            }
+            State::Authorizing { .. } if self.during != During::Answered => {
+                let what = if fetches { "fetches again" } else { "connects" };
+                self.blame(Clause::WaitKept, || format!("it {what} before it has its credentials"));
+            }
+            State::Connecting { .. } | State::Open { .. } | State::Closing { .. } if !self.may_follow_at_once() => {
+                if self.settings.credentials.is_some() {
+                    self.blame(Clause::RejectionPaced, || "the next attempt followed at once, and should wait".into());
+                }
                 let told = self.standing.told.clone();
                 self.blame(Clause::StateFits, || format!("{told:?} became connecting, without an end and a wait"));
             }
@@ -227,6 +266,10 @@ impl Checker {
         }
         self.row.until = None;
         self.row.floor = None;
+        if fetches && !matches!(self.standing.told, State::Authorizing { .. }) {
+            // That is the attempt's beginning.
+            self.row.begun = now;
+        }
     }
 }
 

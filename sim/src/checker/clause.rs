@@ -118,6 +118,24 @@ clauses! {
     OutageTold = "long outages are told",
     /// The metrics agree with what was seen.
     MetricsTrue = "metrics are true",
+    /// One fetch of credentials at a time, each with a higher epoch.
+    OneFetch = "one fetch at a time",
+    /// A connection stands for the newest credentials there are, of which none has expired on a clock that counts suspended time.
+    LeaseValid = "no connect with credentials that are over",
+    /// What is said of an epoch that is not being fetched changes nothing.
+    EpochKept = "answers of other epochs are ignored",
+    /// After a rejection one attempt may follow at once, and not soon again; others wait.
+    RejectionPaced = "one retry at once after a rejection",
+    /// A message goes out on a connection of the identity that it was accepted for, and on no other.
+    IdentityKept = "nobody's messages go out as another's",
+    /// Where credentials go in a first message, nothing goes before it.
+    PresentedFirst = "credentials go first",
+    /// A connection is never given up because credentials could not be refreshed.
+    RefreshHarmless = "a failed refresh costs no connection",
+    /// Offline and in the background nothing is attempted, and nothing fetched.
+    QuietAtRest = "no attempts offline or in the background",
+    /// A connection is closed when the background has lasted as long as it may, and not sooner.
+    BackgroundKept = "the background is heeded",
     /// With a good server and no faults, everything that is at least once ends confirmed, and a stop ends.
     Settles = "when faults stop, all is settled",
 }

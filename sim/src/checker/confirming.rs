@@ -47,7 +47,9 @@ impl Checker {
             || line.late.is_some()
             || line.changed
             || self.overslept;
-        if heartbeat || matches!(self.during, During::Probe | During::Network(_) | During::SetHeartbeat) {
+        if heartbeat
+            || matches!(self.during, During::Probe | During::Network(_) | During::Visibility(_) | During::SetHeartbeat)
+        {
             return None;
         }
         if !line.pings.is_empty() {

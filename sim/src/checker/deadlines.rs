@@ -85,6 +85,7 @@ impl Checker {
     ) -> Option<(Clause, Timestamp)> {
         let state = match &self.standing.told {
             State::Waiting { until, .. } => Some(*until),
+            State::Authorizing { .. } => self.fetch_deadline(),
             State::Connecting { .. } => {
                 self.line.as_ref().and_then(|line| line.dialing).map(|since| since + self.settings.connect_timeout)
             }
@@ -97,7 +98,11 @@ impl Checker {
             _ => None,
         };
         let drain = self.standing.stopping.as_ref().filter(|stop| stop.closing.is_none()).and_then(|stop| stop.drained);
+        let hidden = self
+            .background_deadline()
+            .filter(|at| *at > self.now && !matches!(self.standing.told, State::Background { .. }));
         broken(Clause::TimerArmed, state)
+            .or_else(|| broken(Clause::BackgroundKept, hidden))
             .or_else(|| broken(Clause::StopEnds, drain))
             .or_else(|| broken(Clause::OutageTold, self.standing.outage_deadline(&self.settings)))
     }

@@ -38,6 +38,8 @@ pub(super) struct Owed {
     pub(super) first_on: Option<ConnId>,
     /// It arrived at the server at least once.
     pub(super) arrived: bool,
+    /// For whom it was accepted.
+    pub(super) generation: u64,
 }
 
 /// A message that was offered with the event being handled.
@@ -86,6 +88,8 @@ pub(super) struct Ledger {
     pub(super) dropped: BTreeMap<MessageId, ConnId>,
     pub(super) mark_high: bool,
     next_place: u64,
+    /// For whom messages are accepted.
+    pub(super) generation: u64,
 }
 
 impl Ledger {
@@ -131,6 +135,7 @@ impl Ledger {
             sent_before: 0,
             first_on: None,
             arrived: false,
+            generation: self.generation,
         };
         self.owed.insert(id, owed);
         self.wait(id);

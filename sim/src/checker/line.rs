@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use steadfast_core::{
-    CloseFrame, ConnId, Event, Message, Stage, Timestamp,
+    CloseCode, CloseFrame, ConnId, Event, Message, Stage, Timestamp,
     config::{Heartbeat, Ready},
 };
 
@@ -277,7 +277,8 @@ impl Checker {
             self.blame(Clause::LiveConnection, || format!("{conn} was closed, and is not open"));
         }
         let asked = self.standing.stopping.as_ref().is_some_and(|stop| stop.frame == *frame);
-        if !asked {
+        let is_own = frame.reason.is_empty() && matches!(frame.code, CloseCode::NORMAL | CloseCode::GOING_AWAY);
+        if !(asked || is_own && self.may_leave()) {
             let code = frame.code;
             self.blame(Clause::DeadAborted, || format!("{conn} was closed with {code}, which nobody asked for"));
         }

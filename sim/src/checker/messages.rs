@@ -23,6 +23,7 @@ impl Checker {
             before = (before.0 - 1, before.1 - self.ledger.owed[&old].message.len() as u64);
         }
         if !duplicate {
+            self.ledger.generation = self.badge.generation();
             let ahead = options.bound_to.is_some() && !self.line.as_ref().is_some_and(|line| line.ready);
             self.ledger.accept(id, message, options, ahead, self.boot_time());
             self.ledger.dropped.remove(&id);
@@ -167,6 +168,7 @@ impl Checker {
         let repeated = owed.sent_before > 0;
         let again = owed.sent_before > 0 && owed.used_up();
         let expired = owed.expires.is_some_and(|at| at < self.boot_time());
+        let generation = owed.generation;
         if twice {
             return self.blame(Clause::SendsOwed, || format!("{id} was sent twice on {conn}"));
         }
@@ -182,6 +184,7 @@ impl Checker {
         self.account.sent += 1;
         self.account.sent_bytes += message.len() as u64;
         self.account.resent += u64::from(repeated);
+        self.sent_as(conn, id, generation);
         self.keeps_order(conn, id, options);
         self.keeps_hand_over_bound(id, message.len() as u64);
         self.keeps_rate(id, message.len() as u64);

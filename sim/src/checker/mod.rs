@@ -4,6 +4,7 @@ mod account;
 mod backoff;
 mod clause;
 mod confirming;
+mod credentials;
 mod deadlines;
 mod flow;
 mod ledger;
@@ -16,10 +17,14 @@ mod verdicts;
 use std::{collections::BTreeMap, time::Duration};
 
 use steadfast_core::config::Settings;
-use steadfast_core::{Action, ConnId, Event, Message, MessageId, Network, Notice, PingPayload, State, Timestamp};
+use steadfast_core::{
+    Action, ConnId, Event, Message, MessageId, Network, Notice, PingPayload, State, Timestamp, Visibility,
+};
 
 pub use self::clause::{Clause, Violation};
-use self::{account::Tally, backoff::Row, flow::Purse, ledger::Ledger, line::Line, states::Standing};
+use self::{
+    account::Tally, backoff::Row, credentials::Badge, flow::Purse, ledger::Ledger, line::Line, states::Standing,
+};
 
 /// More violations than this are counted, not kept.
 const KEPT: usize = 64;
@@ -69,6 +74,7 @@ pub struct Checker {
     standing: Standing,
     row: Row,
     account: Tally,
+    badge: Badge,
     /// What came in with this event and was not delivered yet.
     undelivered: Option<Message<'static>>,
     /// Whether the truth is told: what arrived at the server.
@@ -91,6 +97,12 @@ enum During {
     Network(Network),
     Probe,
     SetHeartbeat,
+    /// A fetch has come to its end.
+    Answered,
+    Rejection,
+    SwitchIdentity,
+    Ready,
+    Visibility(Visibility),
     Other,
 }
 
@@ -113,6 +125,7 @@ impl Checker {
             standing: Standing::new(),
             row: Row::default(),
             account: Tally::default(),
+            badge: Badge::default(),
             undelivered: None,
             truth: false,
             found: Vec::new(),
@@ -126,6 +139,7 @@ impl Checker {
         self.now = self.now.max(now);
         self.during = During::Other;
         self.before_liveness(late, event);
+        self.credentials_event(event);
         match event {
             Event::Start => self.start(),
             Event::Stop { frame, drain } => self.stop(frame, *drain),
@@ -156,7 +170,10 @@ impl Checker {
     /// The session asked for this action.
     pub fn action(&mut self, action: &Action<'_>) {
         match action {
-            Action::Connect { conn, attempt, .. } => self.connect(*conn, *attempt),
+            Action::Connect { conn, attempt, credentials } => {
+                self.connects_with(*conn, *credentials);
+                self.connect(*conn, *attempt);
+            }
             Action::Send { conn, id, message } => self.sent(*conn, *id, message),
             Action::Ping { conn, payload } => self.pinged(*conn, *payload),
             Action::Heartbeat { conn, text } => self.text_pinged(*conn, text),
@@ -166,7 +183,8 @@ impl Checker {
             Action::CancelTimer => self.armed = None,
             Action::Deliver { conn, message } => self.delivered(*conn, message),
             Action::Notify(notice) => self.notice(notice),
-            Action::FetchCredentials { .. } | Action::Present { .. } => {}
+            Action::FetchCredentials { epoch, .. } => self.fetch_asked(*epoch),
+            Action::Present { conn, epoch } => self.presented(*conn, *epoch),
         }
     }
 
@@ -176,6 +194,7 @@ impl Checker {
         self.sent_all_answers();
         self.outbox_is_bounded();
         self.outbox_flows();
+        self.credentials_handled(state);
         self.deadlines();
         if let Some(line) = &mut self.line {
             line.overdue = line.has_unflushed_ping() && (line.overdue || self.overslept);
@@ -260,7 +279,13 @@ impl Checker {
             Notice::Refused { id, message, why } => self.refused(*id, message, *why),
             Notice::NotCancelled { id, why } => self.not_cancelled(*id, *why),
             Notice::PongMissed { missed, .. } => self.missed(*missed),
-            Notice::Stable { conn } => self.stable(*conn),
+            Notice::Stable { conn } => {
+                self.stable(*conn);
+                self.proven();
+            }
+            Notice::CredentialsRefreshed { epoch, .. } => self.refreshed(*epoch),
+            Notice::CredentialsFailed { epoch, kind } => self.fetch_failed(*epoch, *kind),
+            Notice::IdentityChanged { identity } => self.identity_told(*identity),
             Notice::LongOutage { since } => self.long_outage(*since),
             Notice::Exhausted { .. } => self.exhausted(),
             Notice::HeartbeatRefused(_) => self.standing.heartbeat_refused(),

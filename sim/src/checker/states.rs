@@ -113,10 +113,16 @@ impl Checker {
         self.standing.started = true;
         match &mut self.standing.stopping {
             Some(stopping) if stopping.closing.is_some() => stopping.restart = true,
-            Some(_) => self.standing.stopping = None,
+            Some(_) => {
+                self.standing.stopping = None;
+                if !matches!(self.standing.told, State::Background { .. }) {
+                    self.begun_hidden();
+                }
+            }
             None => {}
         }
         if matches!(self.standing.told, State::Idle | State::Stopped { .. }) {
+            self.begun_hidden();
             self.row.afresh();
             self.standing.outage = Some((self.now, false));
         }
@@ -163,9 +169,30 @@ impl Checker {
             State::Closing { cause, .. } => cause.clone(),
             _ => cause.clone(),
         };
-        let decided = self.settings.policy.decide(&cause, self.settings.retry_after_max);
+        let decided = self.settings.decide(&cause);
         self.standing.terminal = decided.decision == Decision::Terminal;
+        let is_ours = matches!(&self.standing.told, State::Closing { cause, .. } if cause.is_deliberate());
+        let is_stopping = self.standing.stopping.as_ref().is_some_and(|stop| stop.closing.is_some());
+        if !is_stopping {
+            self.rejected_by(decided, is_ours);
+        }
         self.standing.ended = Some(cause);
+    }
+
+    /// An attempt could not be made for want of credentials, as the state that follows says: an end like others.
+    fn unauthorized(&mut self, to: &State, decided: Option<Decided>) {
+        let (State::Authorizing { .. }, Some(decided)) = (&self.standing.told, decided) else { return };
+        let (State::Waiting { cause, .. }
+        | State::Offline { cause: Some(cause), .. }
+        | State::Background { cause: Some(cause), .. }
+        | State::Stopped { cause: StopCause::Terminal(cause) | StopCause::Exhausted(cause) }) = to
+        else {
+            return;
+        };
+        self.during = During::Closed;
+        self.standing.terminal = decided.decision == Decision::Terminal;
+        self.standing.ended = Some(cause.clone());
+        self.row.over_now(self.now);
     }
 
     pub(super) fn state_told(&mut self, from: StateKind, to: &State, decided: Option<Decided>) {
@@ -179,11 +206,20 @@ impl Checker {
         if before == StateKind::Stopped && !std::mem::take(&mut self.standing.started) {
             self.blame(Clause::StoppedStays, || format!("{to:?} came after Stopped, without Start"));
         }
+        self.unauthorized(to, decided);
         self.follows_policy(to, decided);
         match to {
             State::Waiting { until, attempt, .. } => self.wait_told(*until, *attempt, decided),
             State::Offline { attempt, .. } => self.offline_told(*attempt, decided),
-            State::Connecting { .. } => self.wait_ended(),
+            State::Background { attempt, .. } => {
+                self.offline_told(*attempt, decided);
+                self.standing.outage = None;
+            }
+            State::Authorizing { attempt, .. } => {
+                self.attempt_announced(*attempt);
+                self.wait_ended(true);
+            }
+            State::Connecting { .. } => self.wait_ended(false),
             State::Closing { cause, .. } => self.closing_told(cause),
             State::Stopped { cause } => self.stopped_told(cause),
             _ => {}
@@ -204,7 +240,10 @@ impl Checker {
                 None => self.blame(Clause::StateFits, || "it closes as if stopped, and was not".into()),
             }
         } else {
-            if !aborted || closing.is_some() {
+            self.left_for(cause);
+            let may_be_polite = cause.is_deliberate() || matches!(cause, Cause::Credentials(_));
+            let is_polite = may_be_polite && closing.is_some();
+            if !is_polite && (!aborted || closing.is_some()) {
                 self.blame(Clause::DeadAborted, || format!("a connection given up ({cause}) was not aborted at once"));
             }
             if self.line.as_ref().is_some_and(|line| line.opened.is_some()) {
@@ -234,6 +273,7 @@ impl Checker {
         self.standing.started = restart;
         self.standing.outage = None;
         if restart {
+            self.begun_hidden();
             self.row.afresh();
             self.standing.outage = Some((self.now, false));
         }
@@ -258,7 +298,7 @@ impl Checker {
     fn follows_policy(&mut self, to: &State, decided: Option<Decided>) {
         let ended = self.standing.ended.clone();
         let (Some(decided), Some(cause)) = (decided, ended) else { return };
-        let right = self.settings.policy.decide(&cause, self.settings.retry_after_max);
+        let right = self.settings.decide(&cause);
         if decided != right {
             self.blame(Clause::PolicyKept, || format!("{cause}: {decided:?} was decided, {right:?} is the policy"));
         }

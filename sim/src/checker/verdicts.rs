@@ -80,6 +80,7 @@ impl Checker {
                 let newer = owed.key().and_then(|key| self.newer_than(key, id));
                 newer.is_some_and(|newer| self.ledger.owed[&newer].born > owed.born)
             }
+            Dropped::IdentityChanged => owed.generation != self.badge.generation(),
             Dropped::CannotConfirm => owed.options.delivery == Delivery::AtLeastOnce && !self.may_confirm(),
             _ => true,
         };
@@ -130,7 +131,8 @@ impl Checker {
         if owed.expires.is_some_and(|at| at <= self.boot_time()) {
             return None;
         }
-        (!owed.used_up()).then_some("it may be sent again")
+        let is_over = owed.generation != self.badge.generation();
+        (!owed.used_up() && !is_over).then_some("it may be sent again")
     }
 
     /// Whether the session is on its way to `Stopped`.

@@ -14,20 +14,23 @@ use super::{Scenario, Step};
 use crate::{Clock, Driver, Fault, Link, ServerModel, Surroundings, Way, rng::Draw};
 
 /// One in two, four, ten, in a million.
-const HALF: u32 = 500_000;
-const QUARTER: u32 = 250_000;
-const TENTH: u32 = 100_000;
+pub(super) const HALF: u32 = 500_000;
+pub(super) const QUARTER: u32 = 250_000;
+pub(super) const TENTH: u32 = 100_000;
 
 pub(super) fn scenario(draw: &mut impl Draw) -> Scenario {
     let seed = draw.below(u64::MAX);
     let config = settings(draw);
-    let around = Surroundings { link: link(draw), driver: driver(draw), servers: servers(draw) };
+    let around = Surroundings { link: link(draw), driver: driver(draw), servers: servers(draw), source: Vec::new() };
     let (ahead, ready_after) = (number(draw, 0, 3), draw.pick(&[0, 0, 5, 300]));
     let count = draw.between(3, 40);
     let mut steps = vec![Step::Start];
     steps.extend((0..count).map(|_| step(draw)));
     let ready_after = Duration::from_millis(ready_after);
-    Scenario { seed, config, around, ahead, ready_after, steps, settle: Some(Duration::from_mins(20)) }
+    let mut scenario =
+        Scenario { seed, config, around, ahead, ready_after, steps, settle: Some(Duration::from_mins(20)) };
+    super::draw_credentials::add(draw, &mut scenario);
+    scenario
 }
 
 fn number(draw: &mut impl Draw, low: u32, high: u32) -> u32 {

@@ -3,6 +3,7 @@
 #[cfg(feature = "arbitrary")]
 mod arbitrary;
 mod draw;
+mod draw_credentials;
 #[cfg(feature = "proptest")]
 mod proptest;
 mod report;
@@ -12,13 +13,13 @@ use std::{fs, io, path::Path, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use steadfast_core::{
-    Delivery, Network, SendOptions, Session,
+    Delivery, Identity, Network, SendOptions, Session, Visibility,
     config::{Config, ConfigError, Heartbeat, Settings},
 };
 
 pub use self::report::{Arrived, Report, Tally};
 use self::script::Script;
-use crate::{Clause, Clock, Command, Fault, Link, Machine, ServerModel, Surroundings, World, rng::Rng, span};
+use crate::{Clause, Clock, Command, Fault, Grant, Link, Machine, ServerModel, Surroundings, World, rng::Rng, span};
 
 /// How long the closing of a session may take beyond its own close timeout.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -179,6 +180,16 @@ pub enum Step {
     },
     /// An event of a connection that is gone comes late.
     Stale,
+    /// Fetches of credentials are met by these from now on.
+    Source(Vec<Grant>),
+    /// All credentials that were given out are worth nothing any more.
+    Revoke,
+    /// The application wants newer credentials.
+    Refresh,
+    /// The application acts for this identity from now on.
+    Identity(Identity),
+    /// Whether people see the application.
+    Visibility(Visibility),
 }
 
 impl Default for Scenario {

@@ -10,7 +10,7 @@ use proptest::{
 };
 use steadfast_core::{Delivery, Network, config::Settings};
 
-use super::{Scenario, Step, draw};
+use super::{Scenario, Step, draw, draw_credentials};
 use crate::{Clock, Driver, Link, ServerModel, Surroundings, rng::Rng};
 
 /// A part drawn by a number; zero is the plain one, to which it shrinks.
@@ -30,7 +30,12 @@ fn around() -> impl Strategy<Value = Surroundings> {
     let link = drawn(Link::default(), draw::link);
     let driver = drawn(Driver::default(), draw::driver);
     let servers = collection::vec(server(), 0..4);
-    (link, driver, servers).prop_map(|(link, driver, servers)| Surroundings { link, driver, servers })
+    (link, driver, servers).prop_map(|(link, driver, servers)| Surroundings {
+        link,
+        driver,
+        servers,
+        source: Vec::new(),
+    })
 }
 
 fn send() -> impl Strategy<Value = Step> {
@@ -82,11 +87,15 @@ impl Arbitrary for Scenario {
     fn arbitrary_with((): ()) -> Self::Strategy {
         let config = drawn(Settings::default(), draw::settings);
         let steps = collection::vec(step(), 0..30);
-        (0..1_000_u64, config, around(), 0..3_u32, span(300), steps)
-            .prop_map(|(seed, config, around, ahead, ready_after, mut steps)| {
+        (0..1_000_u64, config, around(), 0..3_u32, span(300), steps, 0..5_000_u64)
+            .prop_map(|(seed, config, around, ahead, ready_after, mut steps, more)| {
                 steps.insert(0, Step::Start);
                 let settle = Some(Duration::from_mins(20));
-                Self { seed, config, around, ahead, ready_after, steps, settle }
+                let mut scenario = Self { seed, config, around, ahead, ready_after, steps, settle };
+                if more > 0 {
+                    draw_credentials::add(&mut Rng::new(more), &mut scenario);
+                }
+                scenario
             })
             .boxed()
     }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use steadfast_core::{
     CloseCode, CloseFrame, ConnId, Event, IoKind, Key, Message, MessageId, Network, Notice, SendOptions, State,
-    Timestamp, config::Heartbeat,
+    Timestamp, Visibility, config::Heartbeat,
 };
 
 use super::{Scenario, Step, Tally};
-use crate::{App, ClientId, Command, Commands, Driver, Fault, Heard, Link, Machine, ServerModel, World};
+use crate::{App, ClientId, Command, Commands, Driver, Fault, Heard, Link, Machine, REJECTED, ServerModel, World};
 
 /// The script's own wake; batches have their number, and being ready has this with the connection's.
 const NEXT: u64 = 0;
@@ -47,7 +47,12 @@ impl App for Script<'_> {
             Heard::Woken { key: NEXT } => self.play(now, commands),
             Heard::Woken { key } if key & READY != 0 => commands.ready(ConnId(key & !READY)),
             Heard::Woken { key } => self.send(key, commands),
-            Heard::Message { .. } => self.tally.delivered += 1,
+            Heard::Message { conn, message } => {
+                self.tally.delivered += 1;
+                if message.as_text() == Some(REJECTED) {
+                    commands.tell(Event::CredentialsRejected { conn });
+                }
+            }
             Heard::Notice(notice) => self.noticed(notice, commands),
         }
     }
@@ -134,6 +139,11 @@ impl<'a> Script<'a> {
             Step::ClockBack { span } => commands.push(Command::ClockBack(*span)),
             Step::Spurious { times } => (0..*times).for_each(|_| commands.tell(Event::TimerFired)),
             Step::Stale => commands.push(Command::Stale),
+            Step::Source(grants) => commands.push(Command::Source(grants.clone())),
+            Step::Revoke => commands.push(Command::Revoke),
+            Step::Refresh => commands.tell(Event::RefreshCredentials),
+            Step::Identity(identity) => commands.tell(Event::SwitchIdentity { identity: *identity }),
+            Step::Visibility(visibility) => commands.tell(Event::Visibility(*visibility)),
         }
     }
 
@@ -216,6 +226,8 @@ impl<'a> Script<'a> {
             Command::Serve(vec![ServerModel::Echo]),
             Command::Link(Link::default()),
             Command::Driver(driver),
+            Command::Source(Vec::new()),
+            Command::Tell(Event::Visibility(Visibility::Foreground)),
             Command::Tell(Event::SetHeartbeat(Heartbeat::default())),
             Command::Tell(Event::Network(Network::Online)),
             Command::Fault(Fault::Io(IoKind::Other)),

@@ -7,7 +7,7 @@ use super::{
     conn::ServerEnd,
     hub::Hub,
     pipe::DownWhat,
-    queue::What,
+    queue::{ServerAct, What},
     server_side,
 };
 use crate::{Machine, Service};
@@ -31,6 +31,8 @@ impl<M: Machine> Client<M> {
             What::Up(id) => self.up(id, hub),
             What::Down(id) => self.down(id, hub),
             What::Aborted(id) => self.tell(Told::Over(id, Cause::Aborted)),
+            What::Fetched(epoch) => self.tell(Told::Fetched(epoch)),
+            What::Server(id, ServerAct::Guard) => self.guard(id, hub),
             What::Server(id, act) => {
                 let client = self.id;
                 if let Some(conn) = self.conn(id) {
@@ -83,15 +85,18 @@ impl<M: Machine> Client<M> {
             return hub.queue.push(until, self.id, What::Outcome(id));
         }
         let (client, can_ping, now) = (self.id, self.around.driver.can_ping, hub.now);
+        let turned_away =
+            self.conns.iter().rev().find(|conn| conn.id == id).and_then(|conn| self.turned_away(conn, hub));
         let Some(conn) = self.conn(id).filter(|conn| conn.alive && !conn.aborting && !conn.silent) else { return };
         if conn.server != ServerEnd::None {
             return;
         }
-        if let Some(cause) = conn.failure() {
+        if let Some(cause) = turned_away.or_else(|| conn.failure()) {
             return self.tell(Told::Over(id, cause));
         }
         conn.open(now, client, hub);
         self.tell(Told::Event(Event::Opened { conn: id, can_ping }));
+        self.guard(id, hub);
         if let Some(conn) = self.conn(id) {
             hub.serve(client, conn, |service: &mut dyn Service, now, peer, replies| {
                 service.opened(now, peer, replies);

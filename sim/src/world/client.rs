@@ -3,8 +3,8 @@
 use std::{collections::VecDeque, time::Duration};
 
 use steadfast_core::{
-    Action, Cause, ConnId, Event, Message, MessageId, Timestamp,
-    config::{Heartbeat, Settings},
+    Action, Cause, ConnId, Epoch, Event, Message, MessageId, Timestamp,
+    config::{Heartbeat, Placement, Settings},
 };
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     App, Arrival, Checker, ClientId, Clock, Commands, Driver, Heard, Machine, ServerModel, Surroundings,
-    digest::Digest, rng::Draw, span,
+    digest::Digest, rng::Draw, source::Source, span,
 };
 
 /// The metrics are compared once in so many events.
@@ -30,6 +30,8 @@ pub(super) enum Told {
     Over(ConnId, Cause),
     /// The timer, if it is due by then.
     Timer,
+    /// A fetch of credentials has its answer.
+    Fetched(Epoch),
     /// The application hears that it is woken.
     Woken(u64),
 }
@@ -42,6 +44,8 @@ pub(super) struct Facts {
     pub(super) keeps_record: bool,
     /// The heartbeat as last set, for servers that answer text pings.
     pub(super) heartbeat: Heartbeat,
+    /// Where credentials come from.
+    pub(super) source: Source,
 }
 
 impl Facts {
@@ -73,6 +77,8 @@ pub(super) struct Client<M> {
     /// What the client's clock is behind the world's.
     pub(super) behind: Duration,
     connects: usize,
+    /// How connections present credentials, if they do.
+    pub(super) placement: Option<Placement>,
 }
 
 impl<M: Machine> Client<M> {
@@ -85,7 +91,9 @@ impl<M: Machine> Client<M> {
                 arrivals: Vec::new(),
                 keeps_record: true,
                 heartbeat: settings.heartbeat.clone(),
+                source: Source::default(),
             },
+            placement: settings.credentials.as_ref().map(|credentials| credentials.placement),
             digest: Some(Digest::default()),
             around,
             conns: Vec::new(),
@@ -138,6 +146,7 @@ impl<M: Machine> Client<M> {
         match told {
             Told::Event(event) => self.handle(event, hub, app),
             Told::Over(id, cause) => self.over(id, cause, hub, app),
+            Told::Fetched(epoch) => self.fetched(epoch, hub, app),
             Told::Timer => {
                 let now = self.clock(hub.now);
                 if self.timer.due.is_some_and(|due| due <= now) {
@@ -175,7 +184,7 @@ impl<M: Machine> Client<M> {
     }
 
     /// The session handles one event, and the driver carries out what it says.
-    fn handle<A: App>(&mut self, event: Event<'static>, hub: &mut Hub, app: &mut A) {
+    pub(super) fn handle<A: App>(&mut self, event: Event<'static>, hub: &mut Hub, app: &mut A) {
         let now = self.clock(hub.now);
         hub.events += 1;
         match &event {
@@ -186,7 +195,7 @@ impl<M: Machine> Client<M> {
         if let Some(checker) = &mut self.facts.checker {
             checker.event(now, &event);
         }
-        let Self { machine, facts, digest, around, conns, timer, inbox, commands, id, connects, .. } = self;
+        let Self { machine, facts, digest, around, conns, timer, inbox, commands, id, connects, placement, .. } = self;
         let client = ClientId(*id);
         machine.handle(now, event, &mut |action| {
             hub.actions += 1;
@@ -203,7 +212,12 @@ impl<M: Machine> Client<M> {
                 }
                 Action::SetTimer { at } => timer.set(now, at, &around.driver, hub),
                 Action::CancelTimer => timer.due = None,
-                Action::Connect { conn, .. } => {
+                Action::Connect { conn, credentials, .. } => {
+                    if let Some(epoch) = credentials
+                        && *placement == Some(Placement::AtUpgrade)
+                    {
+                        facts.source.present(conn, epoch);
+                    }
                     let begun = Conn::new(conn, around.server(*connects), around.link);
                     *connects += 1;
                     if around.driver.dial_after.is_zero() {
@@ -219,7 +233,12 @@ impl<M: Machine> Client<M> {
                 Action::Ping { conn, payload } => hand_over(conns, conn, UpWhat::Ping(payload), &around.driver),
                 Action::Heartbeat { conn, .. } => hand_over(conns, conn, UpWhat::Heartbeat, &around.driver),
                 Action::Close { conn, frame } => hand_over(conns, conn, UpWhat::Close(frame), &around.driver),
-                Action::FetchCredentials { .. } | Action::Present { .. } => {}
+                Action::FetchCredentials { epoch, identity, .. } => {
+                    if let Some(after) = facts.source.fetch(&around.source, hub.now, epoch, identity) {
+                        hub.queue.push(hub.now + after, client.0, What::Fetched(epoch));
+                    }
+                }
+                Action::Present { conn, epoch } => hand_over(conns, conn, UpWhat::Present(epoch), &around.driver),
             }
         });
         if let Some(checker) = &mut self.facts.checker {
@@ -273,7 +292,10 @@ impl<M: Machine> Client<M> {
     /// An event of a dead connection comes late.
     pub(super) fn stale(&mut self, hub: &mut Hub) {
         if let Some(dead) = self.last_dead {
-            let kind = hub.rng.below(10);
+            let kind = hub.rng.below(if self.facts.source.is_used() { 12 } else { 10 });
+            if let Some(kind) = kind.checked_sub(10) {
+                return self.stale_credentials(dead, kind);
+            }
             self.tell(Told::Event(server_side::late_event(dead, kind, hub.now)));
         }
     }

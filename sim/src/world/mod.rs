@@ -3,6 +3,7 @@
 mod arrive;
 mod client;
 mod conn;
+mod guard;
 mod hub;
 mod obey;
 mod pipe;
@@ -19,7 +20,7 @@ use self::{
     hub::Hub,
     queue::Queue,
 };
-use crate::{App, Arrival, Checker, ClientId, Command, Driver, Link, Machine, ServerModel, Service, rng::Rng};
+use crate::{App, Arrival, Checker, ClientId, Command, Driver, Grant, Link, Machine, ServerModel, Service, rng::Rng};
 
 /// What a session is surrounded by.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -32,6 +33,9 @@ pub struct Surroundings {
     /// What its connections are met by: the first by the first, and so on; the last stands for all that follow. Empty:
     /// [`ServerModel::Echo`].
     pub servers: Vec<ServerModel>,
+    /// What its fetches of credentials are met by: the first by the first, and so on; the last stands for all that follow.
+    /// Empty: [`Grant::default`].
+    pub source: Vec<Grant>,
 }
 
 /// Virtual time, sessions, the links and servers around them, and what is to come.

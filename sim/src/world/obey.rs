@@ -34,6 +34,11 @@ impl<M: Machine> Client<M> {
             Command::Sleep { span, clock, told } => self.sleep(span, clock, told, hub),
             Command::ClockBack(span) => self.behind += span,
             Command::Stale => self.stale(hub),
+            Command::Source(grants) => {
+                self.around.source = grants;
+                self.facts.source.forget_schedule();
+            }
+            Command::Revoke => self.revoke(hub),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use steadfast_core::{CloseFrame, ConnId, Event, IoKind, Message, MessageId, PingPayload, Timestamp};
+use steadfast_core::{CloseFrame, ConnId, Epoch, Event, IoKind, Message, MessageId, PingPayload, Timestamp};
 
 use crate::{Link, span};
 
@@ -26,9 +26,14 @@ fn arrival(line_free: &mut Timestamp, now: Timestamp, bytes: u64, bandwidth: u64
 
 #[derive(Debug)]
 pub(super) enum UpWhat {
-    Message { id: MessageId, message: Message<'static> },
+    Message {
+        id: MessageId,
+        message: Message<'static>,
+    },
     Ping(PingPayload),
     Heartbeat,
+    /// What presents credentials.
+    Present(Epoch),
     Close(CloseFrame),
 }
 
@@ -37,6 +42,7 @@ impl UpWhat {
         let payload = match self {
             Self::Message { message, .. } => message.len() as u64,
             Self::Ping(_) | Self::Heartbeat => 8,
+            Self::Present(_) => 200,
             Self::Close(frame) => frame.reason.len() as u64 + 2,
         };
         frame_bytes(payload, true)
@@ -145,7 +151,7 @@ impl Up {
                     }
                     told(Event::PingFlushed { conn, overtook: frame.overtook });
                 }
-                UpWhat::Close(_) => {}
+                UpWhat::Present(_) | UpWhat::Close(_) => {}
             }
             self.flushed += 1;
         }

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use steadfast_core::{ConnId, Timestamp};
+use steadfast_core::{ConnId, Epoch, Timestamp};
 
 /// Something to come for one client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +27,8 @@ pub(super) enum What {
     Down(ConnId),
     /// An abort has taken effect.
     Aborted(ConnId),
+    /// A fetch of credentials has its answer.
+    Fetched(Epoch),
     /// The server does something by itself.
     Server(ConnId, ServerAct),
 }
@@ -41,6 +43,8 @@ pub(super) enum ServerAct {
     Drop,
     AnswerClose(u16),
     WakeService,
+    /// It looks at what the connection stands for.
+    Guard,
 }
 
 struct Entry {

@@ -20,6 +20,10 @@ pub(super) fn read(conn: &mut Conn, client: u32, hub: &mut Hub, facts: &mut Fact
             }
             (ServerEnd::Open, UpWhat::Ping(payload)) => answer_ping(conn, client, hub, ServerAct::Pong(payload.0)),
             (ServerEnd::Open, UpWhat::Heartbeat) => answer_ping(conn, client, hub, ServerAct::TextPong),
+            (ServerEnd::Open, UpWhat::Present(epoch)) => {
+                facts.source.present(conn.id, epoch);
+                hub.queue.push(hub.now, client, What::Server(conn.id, ServerAct::Guard));
+            }
             (ServerEnd::Open, UpWhat::Close(frame)) => answer_close(conn, client, hub, &frame),
             (ServerEnd::Closing | ServerEnd::Gone | ServerEnd::None, _) => {}
         }
@@ -82,6 +86,8 @@ pub(super) fn act(conn: &mut Conn, client: u32, hub: &mut Hub, act: ServerAct) {
             conn.server_closes(hub.now, client, hub, frame(code));
         }
         ServerAct::Drop => conn.server_drops(hub.now, client, hub),
+        // The client's whole knowledge of it is needed for that.
+        ServerAct::Guard => {}
         ServerAct::WakeService => {
             hub.serve(client, conn, |service: &mut dyn Service, now, peer, replies| service.woken(now, peer, replies));
         }

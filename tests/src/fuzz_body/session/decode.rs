@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
 use steadfast_core::{
-    Action, Cause, CloseCode, CloseFrame, ConnId, Delivery, Event, IoKind, Key, Lane, Message, MessageId, Network,
-    PingPayload, ProxyKind, SendOptions, Stage, Timestamp,
-    config::{Backoff, Bucket, CleanClose, Config, Confirm, Heartbeat, Outbox, Pace, Rate, Ready, Settings, WhenFull},
+    Action, Cause, CloseCode, CloseFrame, ConnId, Delivery, Epoch, Event, FetchError, Identity, IoKind, Key, Lane,
+    Lease, Message, MessageId, Network, PingPayload, ProxyKind, SendOptions, Stage, Timestamp, Visibility,
+    config::{
+        Background, Backoff, Bucket, CleanClose, Config, Confirm, Credentials, Heartbeat, Outbox, Pace, Placement,
+        Rate, Ready, Renewal, Settings, WhenFull,
+    },
 };
 
 /// What the driver remembers, so that some of what it says makes sense.
@@ -25,6 +28,8 @@ pub(super) struct Driver {
     sent: u64,
     /// Pings and heartbeats that have not left.
     unflushed: u32,
+    /// The last fetch of credentials.
+    epoch: Epoch,
     /// Flushes only pings that it was given, in their place.
     honest: bool,
 }
@@ -57,8 +62,23 @@ pub(super) fn config(input: &mut Unstructured<'_>) -> Result<(Config, u64)> {
     let slow = Bucket { count: 2, per: Duration::from_secs(1), burst: 2 };
     let bytes = Bucket { count: 50, per: Duration::from_secs(1), burst: 60 };
     config.rate = *input.choose(&[None, None, Some(Rate { messages: Some(slow), bytes: Some(bytes) })])?;
+    if input.ratio(1, 2)? {
+        config.credentials = Some(credentials(input, config.ready)?);
+    }
+    if input.ratio(1, 4)? {
+        config.background = Background::Close { after: Duration::from_secs(input.int_in_range(0..=60)?) };
+    }
     config.policy.clean = *input.choose(&[CleanClose::AllBut1000, CleanClose::UncleanOnly, CleanClose::Every])?;
     Ok((Config::new(config).expect("each value lies within its range"), input.arbitrary()?))
+}
+
+fn credentials(input: &mut Unstructured<'_>, ready: Ready) -> Result<Credentials> {
+    let placement = match ready {
+        Ready::Immediately => Placement::AtUpgrade,
+        Ready::WhenTold => *input.choose(&[Placement::AtUpgrade, Placement::FirstMessage])?,
+    };
+    let renewal = *input.choose(&[Renewal::NextConnection, Renewal::Message, Renewal::Reconnect])?;
+    Ok(Credentials { placement, renewal, ..Credentials::default() })
 }
 
 /// The application's last word.
@@ -118,10 +138,10 @@ impl Driver {
             Action::Heartbeat { .. } => self.unflushed += 1,
             Action::SetTimer { at } => self.timer = Some(*at),
             Action::CancelTimer => self.timer = None,
+            Action::FetchCredentials { epoch, .. } => self.epoch = *epoch,
             Action::Close { .. }
             | Action::Abort { .. }
             | Action::Deliver { .. }
-            | Action::FetchCredentials { .. }
             | Action::Present { .. }
             | Action::Notify(_) => {}
         }
@@ -140,7 +160,7 @@ impl Driver {
     }
 
     fn pick(&self, input: &mut Unstructured<'_>) -> Result<Event<'static>> {
-        Ok(match input.int_in_range(0..=31)? {
+        Ok(match input.int_in_range(0..=37)? {
             0 => Event::Start,
             1 => Event::Stop { frame: frame(input)?, drain: span(input)? },
             2 => Event::ReconnectNow,
@@ -165,7 +185,12 @@ impl Driver {
             },
             28..=29 => Event::TimerFired,
             30 => Event::Network(*input.choose(&[Network::Online, Network::Offline, Network::Changed])?),
-            _ => Event::Resumed { gap: Duration::from_secs(input.arbitrary::<u16>()?.into()) },
+            31 => Event::Resumed { gap: Duration::from_secs(input.arbitrary::<u16>()?.into()) },
+            32..=33 => Event::Credentials { epoch: self.fetched(input)?, result: lease(input)? },
+            34 => Event::CredentialsRejected { conn: self.named(input)? },
+            35 => Event::RefreshCredentials,
+            36 => Event::SwitchIdentity { identity: Identity(input.int_in_range(1..=2)?) },
+            _ => Event::Visibility(*input.choose(&[Visibility::Background, Visibility::Foreground])?),
         })
     }
 
@@ -194,6 +219,11 @@ impl Driver {
             1 => MessageId(input.arbitrary()?),
             _ => MessageId(self.sent.wrapping_add(1)),
         })
+    }
+
+    /// The last fetch most of the time, or any.
+    fn fetched(&self, input: &mut Unstructured<'_>) -> Result<Epoch> {
+        Ok(if input.ratio(1, 8)? { Epoch(input.arbitrary()?) } else { self.epoch })
     }
 
     fn known_id(&self, input: &mut Unstructured<'_>) -> Result<MessageId> {
@@ -231,6 +261,22 @@ impl Driver {
         }
         Ok(options)
     }
+}
+
+fn lease(input: &mut Unstructured<'_>) -> Result<core::result::Result<Lease, FetchError>> {
+    Ok(match input.int_in_range(0..=7)? {
+        0 => Err(FetchError::Final),
+        1 => Err(FetchError::Retry),
+        kind => Ok(Lease {
+            expires_in: *input.choose(&[
+                None,
+                Some(Duration::ZERO),
+                Some(Duration::from_secs(100)),
+                Some(Duration::MAX),
+            ])?,
+            identity: Identity(if kind == 2 { 2 } else { 1 }),
+        }),
+    })
 }
 
 fn heartbeat(input: &mut Unstructured<'_>) -> Result<Heartbeat> {
