@@ -3,6 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use serde::Serialize;
+use serde_json::Value;
 use steadfast_core::{
     Event, MessageId, Metrics, Notice, Session, State, StateKind, Timestamp, Verdict,
     trace::{OwnedAction, Step, Trace},
@@ -153,6 +154,9 @@ impl Account {
                 OwnedAction::Send { id, .. } => {
                     self.under_way.entry(*id).or_insert(at);
                 }
+                OwnedAction::FetchCredentials { .. } | OwnedAction::Present { .. } => {
+                    self.mark(at, "credentials", &action.to_string(), false);
+                }
                 OwnedAction::Notify(notice) => self.notice(at, step.event.at, notice),
                 _ => {}
             }
@@ -211,11 +215,14 @@ impl Account {
                 if *verdict == Verdict::Confirmed {
                     self.confirm.extend(handed_over.map(|then| (at, at - then)));
                 }
-                let kind = self.texts.place(&tagged(verdict).0);
+                let kind = match tagged(verdict) {
+                    (name, Value::String(why)) => self.texts.place(&format!("{name}: {why}")),
+                    (name, _) => self.texts.place(&name),
+                };
                 self.verdicts.push((at, kind));
             }
-            Notice::Refused { .. } => {
-                let kind = self.texts.place("refused");
+            Notice::Refused { why, .. } => {
+                let kind = self.texts.place(&format!("refused: {}", tagged(why).0));
                 self.verdicts.push((at, kind));
             }
             other => {

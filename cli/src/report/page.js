@@ -58,7 +58,8 @@
     return 'var(--other-' + (sum % 3) + ')';
   }
   const stateColour = (name) => (Object.hasOwn(STATES, name) ? 'var(--state-' + name + ')' : other(name));
-  const verdictColour = (name) => (KNOWN_VERDICTS.includes(name) ? 'var(--verdict-' + name + ')' : other(name));
+  const family = (name) => name.split(':')[0];
+  const verdictColour = (name) => (KNOWN_VERDICTS.includes(family(name)) ? 'var(--verdict-' + family(name) + ')' : other(name));
   const severity = (name) => (Object.hasOwn(STATES, name) ? STATES[name] : 5);
 
   const plain = (number, digits) => number.toFixed(digits).replace(/\.?0+$/, '');
@@ -230,6 +231,10 @@
     return merged;
   }
 
+  // The worst first; what this page does not know lies between.
+  const rank = (kind) => (KNOWN_VERDICTS.includes(family(text(kind))) ? KNOWN_VERDICTS.indexOf(family(text(kind))) : 2.5);
+  const worstFirst = data.verdicts.kinds.map((kind, place) => [rank(kind), place]).sort((one, two) => two[0] - one[0]).map(([, place]) => place);
+
   function drawVerdicts(lane, group) {
     const bins = binsInView();
     if (bins.length === 0) {
@@ -245,7 +250,7 @@
       const to = clamp(x(bin.to), GUTTER, width - RIGHT);
       // The worst lie at the bottom, and each is tall enough to be seen.
       let foot = lane.y + lane.height;
-      for (let kind = bin.counts.length - 1; kind >= 0; kind -= 1) {
+      for (const kind of worstFirst) {
         if (bin.counts[kind] === 0) continue;
         const name = text(data.verdicts.kinds[kind]);
         const tall = Math.max((bin.counts[kind] / most) * lane.height, 2);

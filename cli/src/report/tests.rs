@@ -129,3 +129,30 @@ fn a_hundred_thousand_lines_become_a_page_that_can_be_looked_at() {
     assert_eq!(incident.outbox.iter().map(|(_, messages, _)| *messages).max(), Some(incident.deepest));
     assert!(incident.deepest >= 1_000);
 }
+
+#[test]
+fn what_was_dropped_says_why() {
+    let send = |id| Event::Send {
+        id: MessageId(id),
+        message: Message::text("tick"),
+        options: SendOptions::new(Delivery::AtMostOnce),
+    };
+    let stop = Event::Stop { frame: CloseFrame::NORMAL, drain: None };
+    let closed = Event::Closed { conn: ConnId(1), cause: Cause::Aborted, untouched_from: None };
+    let (incident, _) = drawn(&recorded(vec![(0, Event::Start), (1, send(1)), (2, send(1)), (3, stop), (4, closed)]));
+    let kinds: Vec<_> = incident.verdicts.kinds.iter().map(|kind| &*incident.texts[*kind]).collect();
+    assert_eq!(kinds, ["refused: duplicate-id", "dropped: stopped"]);
+}
+
+#[test]
+fn a_trace_over_all_of_time_or_none_is_drawn() {
+    let (incident, _) = drawn(&recorded(vec![(5, Event::Start)]));
+    assert_eq!((incident.span, incident.bands.len()), (0, 2));
+    let mut recorder = Recorder::new(Config::default(), 7, Options::default());
+    for (micros, event) in [(0, Event::Start), (u64::MAX, Event::TimerFired), (5, Event::TimerFired)] {
+        recorder.handle(Timestamp::from_micros(micros), event).for_each(drop);
+    }
+    let (incident, _) = drawn(&recorder.take_lines());
+    assert_eq!(incident.span, u64::MAX);
+    assert!(incident.bands.is_sorted_by_key(|band| band.at));
+}

@@ -129,6 +129,9 @@ impl Meters {
                         self.confirm.record(now - since);
                     }
                 }
+                if let Verdict::Dropped(why) = verdict {
+                    counter!("steadfast_dropped", "reason" => kebab(why)).increment(1);
+                }
             }
             Notice::State(change) => {
                 self.starting |= matches!(change.from, StateKind::Idle | StateKind::Stopped);
@@ -246,7 +249,7 @@ const fn float(number: u64) -> f64 {
 /// Says once a program what each figure means.
 fn describe() {
     use metrics::{describe_counter, describe_gauge, describe_histogram};
-    let counters: [(&'static str, Unit, &'static str); 15] = [
+    let counters: [(&'static str, Unit, &'static str); 16] = [
         ("steadfast_connect_attempts", Unit::Count, "Attempts to connect that were begun"),
         ("steadfast_reconnect_attempts", Unit::Count, "Attempts begun but for the first after each start"),
         ("steadfast_connects", Unit::Count, "Connections that opened"),
@@ -260,6 +263,7 @@ fn describe() {
         ("steadfast_accepted", Unit::Count, "Messages accepted"),
         ("steadfast_refused", Unit::Count, "Messages refused"),
         ("steadfast_verdicts", Unit::Count, "Messages settled, by verdict"),
+        ("steadfast_dropped", Unit::Count, "Messages that were not sent, by why"),
         ("steadfast_pings", Unit::Count, "Ping frames sent, heartbeats and barriers together"),
         ("steadfast_pongs_missed", Unit::Count, "Heartbeats that went unanswered"),
     ];

@@ -65,6 +65,20 @@ impl Spans {
             Event::Network(network) => {
                 event!(name: "network", target: TARGET, parent: &self.session, Level::INFO, network = kebab(network), "the network, by the application's word");
             }
+            // Of credentials the session knows but the number of their fetch.
+            Event::Credentials { epoch, result } => {
+                let (fetched, error) = (result.is_ok(), result.err().map(|error| kebab(&error)));
+                event!(name: "credentials", target: TARGET, parent: &self.session, Level::INFO, epoch = epoch.0, fetched, error, "what became of a fetch of credentials");
+            }
+            Event::CredentialsRejected { .. } => {
+                event!(name: "credentials_rejected", target: TARGET, parent: &self.session, Level::WARN, "credentials were rejected in a message");
+            }
+            Event::SwitchIdentity { .. } => {
+                event!(name: "identity", target: TARGET, parent: &self.session, Level::INFO, "the application acts for somebody else");
+            }
+            Event::Visibility(visibility) => {
+                event!(name: "visibility", target: TARGET, parent: &self.session, Level::INFO, visibility = kebab(visibility), "whether people see the application");
+            }
             _ => {}
         }
     }
@@ -118,6 +132,7 @@ impl Spans {
         }
         let parent = if self.conn.is_some() { &self.connection } else { &self.session };
         let why = cause(to);
+        let reason = if let State::Authorizing { reason, .. } = to { Some(kebab(reason)) } else { None };
         let wait_ms = if let State::Waiting { until, .. } = to { Some(millis(*until - now)) } else { None };
         event!(
             name: "state",
@@ -133,6 +148,7 @@ impl Spans {
             decision = decided.map(|decided| kebab(&decided.decision)),
             decided_by = decided.map(|decided| kebab(&decided.by)),
             wait_ms,
+            reason,
             "the state changed"
         );
         if !matches!(to, State::Connecting { .. } | State::Open { .. } | State::Closing { .. }) {

@@ -26,6 +26,7 @@ pub(super) const fn cause(state: &State) -> Option<&Cause> {
         State::Closing { cause, .. }
         | State::Waiting { cause, .. }
         | State::Offline { cause: Some(cause), .. }
+        | State::Background { cause: Some(cause), .. }
         | State::Stopped { cause: StopCause::Terminal(cause) | StopCause::Exhausted(cause) } => Some(cause),
         _ => None,
     }
