@@ -74,8 +74,13 @@ pub(crate) struct DemoArgs {
 /// Exit code 0: everything settled. 1: something was left in doubt or unsent, or the session gave up.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ConnectArgs {
-    #[arg(help = "Where to: ws://host[:port][/path], wss://…, or ws+unix:/path/of/socket")]
-    pub(crate) url: String,
+    #[arg(
+        required = true,
+        value_name = "URL",
+        help = "Where to: ws://host[:port][/path], wss://…, or ws+unix:/path/of/socket; \
+        of several, the next one that is well when one fails"
+    )]
+    pub(crate) urls: Vec<String>,
     /// A header for the upgrade request; may be repeated
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     pub(crate) headers: Vec<String>,

@@ -10,7 +10,7 @@ use async_std::{
 use steadfast_core::{
     CloseFrame, Message, MessageId, Metrics, Refusal, SendOptions, Timestamp, config::Config, trace::Payloads,
 };
-use steadfast_mio::{Builder, Endpoint, Noticed, SendError};
+use steadfast_mio::{Builder, Endpoints, Noticed, SendError};
 use steadfast_transport::client::Built;
 
 use crate::{args::TransportArg, exit::Failure, tape::Track};
@@ -19,7 +19,7 @@ use crate::{args::TransportArg, exit::Failure, tape::Track};
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) transport: TransportArg,
-    pub(crate) endpoint: Endpoint,
+    pub(crate) endpoints: Endpoints,
     pub(crate) config: Config,
     /// Of jitter and nonces; without it the system's random numbers.
     pub(crate) seed: Option<u64>,
@@ -82,7 +82,7 @@ impl Plan {
     }
 
     fn into_builder<C: Built>(self) -> Builder<C> {
-        let mut builder = Builder::from(self.endpoint).config(self.config);
+        let mut builder = Builder::from(self.endpoints).config(self.config);
         if let Some(seed) = self.seed {
             builder = builder.seed(seed);
         }

@@ -47,6 +47,14 @@ impl Failure {
         Self::Input(why.to_string())
     }
 
+    /// The same, of one URL among several, counted from 1.
+    pub(crate) fn of_url(self, place: usize) -> Self {
+        match self {
+            Self::Input(why) => Self::Input(format!("URL {place}: {why}")),
+            Self::System(what, why) => Self::System(what, why),
+        }
+    }
+
     /// The system refused to do `what`.
     pub(crate) fn system<E: Into<Box<dyn Error + Send + Sync>>>(what: impl fmt::Display) -> impl FnOnce(E) -> Self {
         let what = what.to_string();

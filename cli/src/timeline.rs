@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use steadfast_core::{
-    Cause, Decided, DecidedBy, Decision, IoKind, Notice, State, StopCause, Timestamp, Verdict, Watermark,
+    BreakerState, Cause, Decided, DecidedBy, Decision, EndpointId, IoKind, Notice, State, StopCause, Timestamp,
+    Verdict, Watermark,
 };
 use steadfast_mio::Failure;
 
@@ -87,6 +88,9 @@ impl Narrator {
                     count(*bytes),
                 ),
             )),
+            // The attempt itself is told with what becomes of it.
+            Notice::EndpointChosen { .. } => None,
+            Notice::Endpoint { endpoint, breaker } => Some(self::breaker(at, *endpoint, *breaker)),
             other => Some(("notice", Tone::Plain, format!("{other:?}"))),
         };
         let mut lines = Vec::new();
@@ -185,6 +189,18 @@ impl Narrator {
 
 fn line(at: Timestamp, label: &'static str, tone: Tone, text: String) -> Line {
     Line { at: at - Timestamp::ZERO, label, tone, text }
+}
+
+/// How the breaker of one of several endpoints stands now. People count from one.
+fn breaker(at: Timestamp, EndpointId(place): EndpointId, breaker: BreakerState) -> (&'static str, Tone, String) {
+    let url = format!("URL {}", u32::from(place) + 1);
+    match breaker {
+        BreakerState::Open { until } => {
+            ("endpoint", Tone::Warn, format!("{url} has failed too often, and is left alone for {}", span(until - at)))
+        }
+        BreakerState::HalfOpen => ("endpoint", Tone::Plain, format!("{url} is probed")),
+        BreakerState::Closed => ("endpoint", Tone::Good, format!("{url} is well again")),
+    }
 }
 
 /// What the cause does not say, ready to stand behind it.

@@ -9,7 +9,7 @@ use steadfast_core::{
 
 fn main() -> Result<(), ConfigError> {
     // Never more than 120 messages in any minute: 20 at once, and 100 a minute.
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     let rate = Rate { messages: Some(Bucket { count: 100, per: minute, burst: 20 }), bytes: None };
     let config = Config::builder().rate(Some(rate)).build()?;
     let mut session = Session::new(config, 1);

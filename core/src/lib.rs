@@ -98,6 +98,7 @@ pub use crate::{
     session::{
         Session,
         action::Action,
+        endpoints::{BreakerState, EndpointId},
         event::{Event, Network, PingPayload, TimedEvent, Visibility},
         metrics::{Metrics, Verdicts},
         notice::{Dropped, NotCancelled, Notice, Refusal, StoreError, Transition, Verdict, Watermark},

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use steadfast_core::{
-    CloseFrame, ConnId, Event, Message, MessageId, Network, Notice, SendOptions, Timestamp, config::Heartbeat,
+    CloseFrame, ConnId, EndpointId, Event, Message, MessageId, Network, Notice, SendOptions, Timestamp,
+    config::Heartbeat,
 };
 
 use crate::{Clock, Driver, Fault, Grant, Link, ServerModel};
@@ -65,8 +66,17 @@ pub enum Command {
     },
     /// Something goes wrong.
     Fault(Fault),
-    /// What connections are met by from now on, one model each; the last stands for all that follow.
+    /// What connections, to whichever endpoint, are met by from now on, one model each; the last stands for all that follow.
     Serve(Vec<ServerModel>),
+    /// Something happens to one of several endpoints.
+    Region {
+        /// Which.
+        endpoint: EndpointId,
+        /// What its connections are met by from now on, as with [`Serve`](Self::Serve).
+        servers: Vec<ServerModel>,
+        /// Whether the connection to it, if there is one, is reset.
+        cut: bool,
+    },
     /// The link of the connections made from now on.
     Link(Link),
     /// How the driver behaves from now on.

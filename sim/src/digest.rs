@@ -33,8 +33,8 @@ impl Digest {
     pub(crate) fn action(&mut self, now: Timestamp, action: &Action<'_>) {
         self.word(now.as_micros());
         match action {
-            Action::Connect { conn, attempt, credentials } => {
-                (1u64, conn.0, *attempt).hash(self);
+            Action::Connect { conn, attempt, endpoint, credentials } => {
+                (1u64, conn.0, *attempt, *endpoint).hash(self);
                 if let Some(epoch) = credentials {
                     self.word(epoch.0);
                 }

@@ -103,7 +103,7 @@ pub use crate::{
     scenario::{Arrived, Report, Scenario, Step, Tally},
     server::{Arrival, Peer, Replies, ServerModel, Service},
     source::{Grant, REJECTED, Refuses},
-    world::{Surroundings, World},
+    world::{Region, Surroundings, World},
 };
 
 /// The examples of the guide compile, and run.

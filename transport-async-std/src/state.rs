@@ -51,18 +51,18 @@ struct Machinery {
 impl State {
     pub(crate) fn new(parts: Parts, voice: Voice, bell: &Arc<Bell>) -> Self {
         let id = SessionId { slot: 0, serial: 1 };
-        let Parts { endpoint, config, seed, .. } = parts;
+        let Parts { endpoints, config, seed, .. } = parts;
         #[cfg(feature = "trace")]
         let pump = match parts.recording {
             Some(recording) => {
                 let options = steadfast_core::trace::Options::default().payloads(recording.payloads);
                 let recorder = steadfast_core::trace::Recorder::new(config, seed, options);
-                Pump::recorded(id, endpoint, recorder, recording.to, voice)
+                Pump::recorded(id, endpoints, recorder, recording.to, voice)
             }
-            None => Pump::new(id, endpoint, config, seed, voice),
+            None => Pump::new(id, endpoints, config, seed, voice),
         };
         #[cfg(not(feature = "trace"))]
-        let pump = Pump::new(id, endpoint, config, seed, voice);
+        let pump = Pump::new(id, endpoints, config, seed, voice);
         let mailbox = Arc::new(Mailbox::new(bell.rope(Rung::MAIL)));
         let shared = pump::Shared::new(Sockets::new(bell), &mailbox);
         Self {

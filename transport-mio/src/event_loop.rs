@@ -9,7 +9,7 @@ use std::{
 use mio::{Events, Poll, Token, Waker};
 use steadfast_core::config::Config;
 use steadfast_transport::{
-    Endpoint,
+    Endpoints,
     pump::{Application, Remote, SessionId},
 };
 
@@ -63,9 +63,9 @@ impl<A: Application> EventLoop<A> {
         Ok(Self { poll, events: Events::with_capacity(EVENTS), driver })
     }
 
-    /// Adds a session and starts it.
-    pub fn add(&mut self, endpoint: Endpoint, config: Config, seed: u64, application: A) -> SessionId {
-        match self.driver.add(endpoint, config, seed, application) {
+    /// Adds a session and starts it; see [`Driver::add`].
+    pub fn add(&mut self, endpoints: impl Into<Endpoints>, config: Config, seed: u64, application: A) -> SessionId {
+        match self.driver.add(endpoints, config, seed, application) {
             Ok(session) => session,
             Err(_) => unreachable!("there are more tokens than memory for sessions"),
         }
@@ -75,12 +75,12 @@ impl<A: Application> EventLoop<A> {
     #[cfg(feature = "trace")]
     pub fn add_recorded(
         &mut self,
-        endpoint: Endpoint,
+        endpoints: impl Into<Endpoints>,
         recorder: steadfast_core::trace::Recorder,
         to: Box<dyn io::Write + Send>,
         application: A,
     ) -> SessionId {
-        match self.driver.add_recorded(endpoint, recorder, to, application) {
+        match self.driver.add_recorded(endpoints, recorder, to, application) {
             Ok(session) => session,
             Err(_) => unreachable!("there are more tokens than memory for sessions"),
         }

@@ -84,7 +84,7 @@ pub use steadfast_core::wire::handshake::{Accepted, Rejected};
 #[cfg(feature = "_tls")]
 pub use steadfast_transport::tls;
 pub use steadfast_transport::{
-    Endpoint, EndpointError, EngineKind, Failure, SocketOptions, WireOptions,
+    Endpoint, EndpointError, Endpoints, EngineKind, Failure, SocketOptions, WireOptions,
     client::{
         BuildError, Builder, Incoming, Noticed, Notices, Outcome, Receipt, ReceiveError, Receiver, Report, Sender,
         SlowReader, StateWatch, Unsettled,

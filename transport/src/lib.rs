@@ -19,7 +19,7 @@ pub use steadfast_core as core;
 
 pub use crate::{
     dial::{Answer, Resolver},
-    endpoint::{Endpoint, EndpointError},
+    endpoint::{Endpoint, EndpointError, Endpoints},
     engine::{EngineKind, WireOptions},
     failure::Failure,
     net::{Address, Net, Ready, Socket, SocketOptions, refuse_itself},

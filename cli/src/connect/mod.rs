@@ -12,7 +12,7 @@ use std::{
 };
 
 use steadfast_core::{CloseFrame, Notice, SendOptions, State, StopCause, config::Config};
-use steadfast_mio::{Endpoint, Noticed};
+use steadfast_mio::{Endpoint, Endpoints, Noticed};
 
 use self::{output::Output, tally::Tally};
 use crate::{
@@ -40,7 +40,7 @@ enum Told {
 
 /// Connects, and stays until the end of input, Ctrl-C, or the session's own end.
 pub(crate) fn run(args: &ConnectArgs) -> Result<Exit, Failure> {
-    let endpoint = endpoint(args)?;
+    let endpoints = endpoints(args)?;
     let config = args.config.as_deref().map_or_else(|| Ok(Config::default()), read_config)?;
     let (tell, told) = mpsc::channel();
     let interrupted = tell.clone();
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &ConnectArgs) -> Result<Exit, Failure> {
         eprintln!("metrics on http://{bound}/metrics");
     }
     let (track, tape) = Tape::start(args.record.as_deref())?;
-    let plan = Plan { transport: args.dialing.transport, endpoint, config, seed: None, receives: true, track };
+    let plan = Plan { transport: args.dialing.transport, endpoints, config, seed: None, receives: true, track };
     let Connected { client, notices, messages } = plan.connect()?;
     let output = Output::new(args.json, client.now());
 
@@ -148,8 +148,17 @@ fn input_ended(end: input::End, output: Output, tally: &mut Tally) {
     }
 }
 
-fn endpoint(args: &ConnectArgs) -> Result<Endpoint, Failure> {
-    let mut endpoint = args.dialing.endpoint(&args.url, None)?;
+fn endpoints(args: &ConnectArgs) -> Result<Endpoints, Failure> {
+    let several = args.urls.len() > 1;
+    let mut list = Vec::new();
+    for (place, url) in (1..).zip(&args.urls) {
+        list.push(endpoint(args, url).map_err(|failure| if several { failure.of_url(place) } else { failure })?);
+    }
+    Endpoints::new(list).map_err(Failure::input)
+}
+
+fn endpoint(args: &ConnectArgs, url: &str) -> Result<Endpoint, Failure> {
+    let mut endpoint = args.dialing.endpoint(url, None)?;
     for header in &args.headers {
         let (name, value) = header
             .split_once(':')

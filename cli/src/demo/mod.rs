@@ -92,7 +92,14 @@ fn connect(
     let endpoint = dialing.endpoint(url, certificate.map(|certificate| &*certificate.root))?;
     let config = settings::scaled().map_err(Failure::input)?;
     let (track, tape) = Tape::start(args.record.as_deref())?;
-    let plan = Plan { transport: dialing.transport, endpoint, config, seed: Some(seed), receives: false, track };
+    let plan = Plan {
+        transport: dialing.transport,
+        endpoints: endpoint.into(),
+        config,
+        seed: Some(seed),
+        receives: false,
+        track,
+    };
     Ok((plan.connect()?, tape))
 }
 

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use super::{
-    Background, Backoff, CleanClose, ClosePolicy, Config, ConfigError, Confirm, Credentials, Failures, Heartbeat,
-    Match, Outbox, Pace, Rate, Ready, Rule, Settings, WhenFull,
+    Background, Backoff, CleanClose, ClosePolicy, Config, ConfigError, Confirm, Credentials, Endpoints, Failures,
+    Heartbeat, Match, Outbox, Pace, Rate, Ready, Rule, Settings, WhenFull,
 };
 use crate::session::policy::Decision;
 
@@ -63,6 +63,7 @@ impl ConfigBuilder {
         max_message_bytes: usize,
         credentials: Option<Credentials>,
         background: Background,
+        endpoints: Endpoints,
     }
 
     /// Sets [`Backoff::max_attempts`].

@@ -3,6 +3,7 @@
 mod backoff;
 mod builder;
 mod credentials;
+mod endpoints;
 mod error;
 #[cfg(feature = "serde")]
 mod form;
@@ -21,6 +22,7 @@ pub use self::{
     backoff::{Backoff, CountedFrom, FirstDelay, Jitter, Schedule},
     builder::ConfigBuilder,
     credentials::{Background, Credentials, Placement, Renewal},
+    endpoints::{Breaker, Endpoints, Order},
     error::ConfigError,
     heartbeat::{Heartbeat, Pace},
     human::parse_duration,
@@ -104,6 +106,8 @@ pub struct Settings {
     pub credentials: Option<Credentials>,
     /// What happens to the connection while the application is in the background. It is kept.
     pub background: Background,
+    /// How the session chooses where there are several endpoints. There is one.
+    pub endpoints: Endpoints,
 }
 
 /// How delivery is confirmed.
@@ -180,6 +184,21 @@ impl Config {
         ConfigBuilder::default()
     }
 
+    /// The same settings for so many endpoints, whatever they said of their number.
+    ///
+    /// # Errors
+    /// There are none, more than 1,000, or fewer than priorities.
+    pub fn for_endpoints(&self, count: usize) -> Result<Self, ConfigError> {
+        let right = u16::try_from(count).unwrap_or(u16::MAX);
+        if self.endpoints.count == right {
+            return Ok(self.clone());
+        }
+        let mut settings = Settings::clone(self);
+        settings.endpoints.count = right;
+        validate::priorities(&settings.endpoints)?;
+        Self::new(settings)
+    }
+
     /// The settings that were checked.
     #[must_use]
     pub fn settings(&self) -> &Settings {
@@ -231,6 +250,7 @@ impl Default for Settings {
             max_message_bytes: 16 << 20,
             credentials: None,
             background: Background::default(),
+            endpoints: Endpoints::default(),
         }
     }
 }

@@ -4,8 +4,8 @@ use alloc::format;
 use core::{fmt::Display, time::Duration};
 
 use super::{
-    Background, Backoff, Bucket, ClosePolicy, ConfigError, Confirm, Credentials, FirstDelay, Heartbeat, Jitter, Match,
-    Outbox, Pace, Placement, Rate, Ready, Schedule, Settings, human::Human,
+    Background, Backoff, Bucket, ClosePolicy, ConfigError, Confirm, Credentials, Endpoints, FirstDelay, Heartbeat,
+    Jitter, Match, Outbox, Pace, Placement, Rate, Ready, Schedule, Settings, human::Human,
 };
 use crate::session::policy::Decision;
 
@@ -20,6 +20,9 @@ const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// The longest text of a heartbeat, in bytes: an outsized one would cost more than what it watches over.
 const LONGEST_TEXT: usize = 65_536;
+
+/// So many are looked through with each attempt.
+const MOST_ENDPOINTS: u16 = 1_000;
 
 /// Whether the settings can be; names the first that cannot.
 pub(super) fn settings(settings: &Settings) -> Checked {
@@ -38,6 +41,7 @@ pub(super) fn settings(settings: &Settings) -> Checked {
     span("retry_after_max", settings.retry_after_max, NOTHING, DAY)?;
     optional("long_outage", settings.long_outage, SHORTEST, DAY)?;
     at_least_one("max_message_bytes", settings.max_message_bytes)?;
+    endpoints(&settings.endpoints)?;
     if let Some(wanted) = &settings.credentials {
         credentials(wanted, settings.ready)?;
     }
@@ -158,6 +162,27 @@ fn bucket(field: &str, bucket: Option<Bucket>) -> Checked {
     at_least_one(&format!("{field}.count"), count)?;
     span(&format!("{field}.per"), per, SHORTEST, HOUR)?;
     at_least_one(&format!("{field}.burst"), burst)
+}
+
+fn endpoints(endpoints: &Endpoints) -> Checked {
+    number("endpoints.count", endpoints.count, 1, MOST_ENDPOINTS)?;
+    if endpoints.count > 1 {
+        priorities(endpoints)?;
+    }
+    let breaker = &endpoints.breaker;
+    at_least_one("endpoints.breaker.failures", breaker.failures)?;
+    span("endpoints.breaker.open_for", breaker.open_for, SHORTEST, DAY)?;
+    span("endpoints.breaker.longest", breaker.longest, breaker.open_for, DAY)
+}
+
+/// Whether every priority is somebody's. Settings that say nothing of the number of endpoints are told it by a transport.
+pub(super) fn priorities(endpoints: &Endpoints) -> Checked {
+    let (found, most) = (endpoints.priorities.len(), endpoints.count);
+    if found > usize::from(most) {
+        let (found, expected) = (format!("{found} numbers"), format!("at most one for each of {most} endpoints"));
+        return Err(ConfigError::new("endpoints.priorities", &found, &expected));
+    }
+    Ok(())
 }
 
 fn policy(policy: &ClosePolicy) -> Checked {
@@ -401,6 +426,37 @@ mod tests {
             with(|c| c.placement = Placement::FirstMessage),
             "`credentials.placement` is first-message: expected `ready` to be when-told with it, as the application sees \
              the answer"
+        );
+    }
+
+    #[test]
+    fn endpoints_are_some_with_a_priority_for_each_at_most() {
+        assert_eq!(error(|s| s.endpoints.count = 0), "`endpoints.count` is 0: expected 1 to 1000");
+        assert_eq!(error(|s| s.endpoints.count = 1_001), "`endpoints.count` is 1001: expected 1 to 1000");
+        let three = Endpoints { count: 2, priorities: vec![0, 1, 2], ..Endpoints::default() };
+        assert_eq!(
+            error(|s| s.endpoints = three.clone()),
+            "`endpoints.priorities` is 3 numbers: expected at most one for each of 2 endpoints"
+        );
+        let config = Config::new(Settings { endpoints: Endpoints { count: 1, ..three }, ..Settings::default() });
+        let config = config.expect("how many there are, a transport will say");
+        assert_eq!(config.for_endpoints(2).expect_err("there are three").field(), "endpoints.priorities");
+        assert_eq!(config.for_endpoints(4).map(|config| config.endpoints.count), Ok(4));
+    }
+
+    #[test]
+    fn a_breaker_is_open_for_a_time() {
+        assert_eq!(
+            error(|s| s.endpoints.breaker.failures = 0),
+            "`endpoints.breaker.failures` is 0: expected at least 1"
+        );
+        assert_eq!(
+            error(|s| s.endpoints.breaker.open_for = NOTHING),
+            "`endpoints.breaker.open_for` is 0s: expected 1ms to 1d"
+        );
+        assert_eq!(
+            error(|s| s.endpoints.breaker.longest = SHORTEST),
+            "`endpoints.breaker.longest` is 1ms: expected 30s to 1d"
         );
     }
 

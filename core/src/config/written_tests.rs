@@ -77,6 +77,7 @@ fn the_example_sets_every_field() {
             bytes: Some(Bucket { count: 65_536, per: Duration::from_secs(1), burst: 131_072 }),
         }),
         ready: Ready::WhenTold,
+        endpoints: Endpoints { count: 2, order: Order::Shuffled, priorities: vec![0, 1], ..Endpoints::default() },
         policy: ClosePolicy {
             rules: vec![
                 Rule {

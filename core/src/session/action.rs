@@ -5,7 +5,7 @@ use crate::{
     close::CloseFrame,
     lease::{Epoch, FetchReason, Identity},
     message::{ConnId, Message, MessageId},
-    session::{event::PingPayload, notice::Notice},
+    session::{endpoints::EndpointId, event::PingPayload, notice::Notice},
 };
 
 /// What the session tells its driver to do, in this order.
@@ -24,6 +24,10 @@ pub enum Action<'a> {
         /// Which credentials it stands for; `None` where none are configured.
         #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
         credentials: Option<Epoch>,
+        /// Where to: the place in the driver's list. 0, the first, where [`endpoints`](crate::config::Settings::endpoints)
+        /// says that there is one.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "EndpointId::is_first"))]
+        endpoint: EndpointId,
     },
     /// Send a message.
     Send {

@@ -2,7 +2,11 @@
 
 use alloc::boxed::Box;
 
-use crate::session::{Session, credentials::Credentials, rate::Tokens};
+use crate::{
+    config::Settings,
+    rng::Rng,
+    session::{Session, credentials::Credentials, endpoints::Endpoints, rate::Tokens},
+};
 
 /// Seldom used state of a session.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +15,16 @@ pub(super) struct Extras {
     pub(super) credentials: Credentials,
     /// What is left of the rate.
     pub(super) rate: Tokens,
+    /// Where there are several.
+    pub(super) endpoints: Option<Endpoints>,
+}
+
+impl Extras {
+    /// What these settings ask for from the beginning on; `None` if that is nothing.
+    pub(super) fn new(settings: &Settings, rng: &mut Rng) -> Option<Box<Self>> {
+        let endpoints = (settings.endpoints.count > 1).then(|| Endpoints::new(&settings.endpoints, rng))?;
+        Some(Box::new(Self { endpoints: Some(endpoints), ..Self::default() }))
+    }
 }
 
 impl Session {

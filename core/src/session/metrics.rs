@@ -25,6 +25,8 @@ pub struct Metrics {
     pub connects: u64,
     /// Connections opened but for the first after each start.
     pub reconnects: u64,
+    /// Attempts at another endpoint than the one before.
+    pub failovers: u64,
     /// Attempts that failed and connections that were lost, by cause, in the order of [`CauseKind::ALL`].
     pub failures: [u32; CauseKind::ALL.len()],
     /// Messages that came in.
@@ -187,6 +189,7 @@ impl Account {
             attempts: self.attempts,
             connects: self.connects,
             reconnects: self.reconnects,
+            failovers: 0,
             failures: self.failures,
             messages_received: self.messages_received,
             bytes_received: self.bytes_received,

@@ -9,8 +9,10 @@ pub(crate) mod action;
 mod authorize;
 mod credentials;
 mod delivery;
+pub(crate) mod endpoints;
 pub(crate) mod event;
 mod extras;
+mod failover;
 mod link;
 mod liveness;
 pub(crate) mod metrics;
@@ -119,11 +121,13 @@ impl Session {
     /// crowd of them reconnects as one.
     #[must_use]
     pub fn new(config: Config, seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
         Self {
+            extras: Extras::new(&config, &mut rng),
             config,
             heartbeat: None,
             now: Timestamp::ZERO,
-            rng: Rng::new(seed),
+            rng,
             phase: Phase::Idle,
             intent: Intent::Run,
             offline: false,
@@ -139,7 +143,6 @@ impl Session {
             pending: VecDeque::new(),
             old: 0,
             account: Account::new(),
-            extras: None,
         }
     }
 
@@ -296,7 +299,9 @@ impl Session {
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         let counts = self.extras.as_ref().map(|extras| extras.credentials.counts).unwrap_or_default();
-        self.account.snapshot(self.phase.kind(), self.now, self.outbox.len(), self.outbox.bytes(), counts)
+        let metrics =
+            self.account.snapshot(self.phase.kind(), self.now, self.outbox.len(), self.outbox.bytes(), counts);
+        Metrics { failovers: self.failovers(), ..metrics }
     }
 
     /// When the driver's timer is to fire: what the last [`Action::SetTimer`](crate::Action::SetTimer) said. For drivers that

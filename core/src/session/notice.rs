@@ -10,6 +10,7 @@ use crate::{
     lease::{Epoch, Identity},
     message::{ConnId, Message, MessageId},
     session::{
+        endpoints::{BreakerState, EndpointId},
         policy::Decided,
         state::{State, StateKind},
     },
@@ -106,6 +107,20 @@ pub enum Notice {
     IdentityChanged {
         /// For whom.
         identity: Identity,
+    },
+    /// Of several endpoints this one is connected to next. Told before the state.
+    EndpointChosen {
+        /// By which connection.
+        conn: ConnId,
+        /// Which endpoint.
+        endpoint: EndpointId,
+    },
+    /// The circuit breaker of one of several endpoints changed.
+    Endpoint {
+        /// Which endpoint.
+        endpoint: EndpointId,
+        /// How its breaker stands.
+        breaker: BreakerState,
     },
 }
 

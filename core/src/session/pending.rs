@@ -11,6 +11,7 @@ use crate::{
     message::{ConnId, Message, MessageId},
     session::{
         action::Action,
+        endpoints::EndpointId,
         event::PingPayload,
         notice::{Notice, Verdict},
         outbox::Outbox,
@@ -27,6 +28,8 @@ pub(super) enum Pending {
         /// The epoch, which is never 0: so that it fits beside the rest.
         #[cfg_attr(feature = "serde", serde(default))]
         credentials: Option<NonZeroU64>,
+        #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "EndpointId::is_first"))]
+        endpoint: EndpointId,
     },
     Send {
         conn: ConnId,
@@ -225,8 +228,9 @@ const fn verdict_on(id: MessageId, verdict: Verdict) -> Action<'static> {
 /// The action as the driver sees it; `None` if what it spoke of is gone.
 fn resolve<'a>(pending: Pending, outbox: &'a Outbox, heartbeat: &'a Heartbeat) -> Option<Action<'a>> {
     Some(match pending {
-        Pending::Connect { conn, attempt, credentials } => {
-            Action::Connect { conn, attempt, credentials: credentials.map(|epoch| Epoch(epoch.get())) }
+        Pending::Connect { conn, attempt, credentials, endpoint } => {
+            let credentials = credentials.map(|epoch| Epoch(epoch.get()));
+            Action::Connect { conn, attempt, endpoint, credentials }
         }
         Pending::Send { conn, sequence } => return send(conn, sequence, outbox),
         Pending::Ping { conn, payload } => Action::Ping { conn, payload },

@@ -32,7 +32,8 @@ pub enum Decision {
     /// The credentials were rejected: try again with new ones, at once if those were not new already, else after the backoff.
     /// Without a source of credentials this is `Retry`.
     RefreshCredentials,
-    /// This endpoint is of no use: try the next. With one endpoint this is `Retry`.
+    /// This endpoint is of no use: try another after the backoff, and not this one again until a connection was stable,
+    /// unless there is no other. With one endpoint this is `Retry`.
     NextEndpoint,
 }
 

@@ -37,6 +37,8 @@ pub(super) struct Next {
     pub(super) until: Timestamp,
     /// The server's word, without what came on top of it.
     pub(super) not_before: Timestamp,
+    /// When it could begin if there were no such word.
+    pub(super) free: Timestamp,
 }
 
 impl Retry {
@@ -70,7 +72,8 @@ impl Retry {
         before
     }
 
-    /// The next attempt after a connection ended at `over`, at least `floor` later; `None` if the policy gives up.
+    /// The next attempt after a connection ended at `over`, at least `floor` later; `None` if there are to be no more. How
+    /// long it may go on is judged [apart](Self::gives_up).
     pub(super) fn next(
         &mut self,
         settings: &Settings,
@@ -88,19 +91,24 @@ impl Retry {
             CountedFrom::Failure => over,
             CountedFrom::AttemptStart => self.begun,
         };
-        let next = match decision {
+        let free = (counted_from + delay).max(over);
+        Some(match decision {
             Decision::RetryAfter { floor, spread } => {
                 let extra = Duration::from_micros(rng.between(0, micros(spread)));
-                Next { until: over + floor + delay + extra, not_before: over + floor }
+                Next { until: over + floor + delay + extra, not_before: over + floor, free }
             }
             Decision::Terminal | Decision::Retry | Decision::RefreshCredentials | Decision::NextEndpoint => {
                 let not_before = over + floor;
-                Next { until: (counted_from + floor + delay).max(not_before), not_before }
+                Next { until: (counted_from + floor + delay).max(not_before), not_before, free }
             }
-        };
-        match backoff.max_elapsed {
-            Some(most) if next.until > since + most => None,
-            _ => Some(next),
+        })
+    }
+
+    /// Whether an attempt at this time would be too late.
+    pub(super) fn gives_up(&self, settings: &Settings, until: Timestamp) -> bool {
+        match (settings.backoff.max_elapsed, self.failing_since) {
+            (Some(most), Some(since)) => until > since + most,
+            _ => false,
         }
     }
 

@@ -26,6 +26,9 @@ impl Session {
             // The last word counts.
             *hasten &= !self.offline;
         }
+        if !self.offline && (was_offline || network == Network::Changed) {
+            self.network_is_another();
+        }
         match &self.phase {
             Phase::Waiting { not_before, attempt, cause, .. } => {
                 if self.offline {
@@ -57,9 +60,24 @@ impl Session {
         }
     }
 
+    /// What is known of endpoints was found out over another network.
+    fn network_is_another(&mut self) {
+        let earliest = self.forgive_endpoints();
+        if let (
+            Phase::Waiting { not_before, .. }
+            | Phase::Offline { not_before, .. }
+            | Phase::Background { not_before, .. },
+            Some(earliest),
+        ) = (&mut self.phase, earliest)
+        {
+            *not_before = earliest;
+        }
+    }
+
     /// The process was suspended. What the server asked for was waited for in that time, too.
     pub(super) fn resumed(&mut self, gap: Duration) {
         self.outbox.sleep(gap);
+        self.endpoints_slept(gap);
         if let Some(extras) = &mut self.extras {
             extras.credentials.slept(gap);
             self.arm_lease();

@@ -44,6 +44,7 @@ impl Session {
             Phase::Idle | Phase::Stopped { .. } => {
                 self.intent = Intent::Run;
                 self.retry = Retry::default();
+                self.begin_endpoints_row();
                 self.was_open = false;
                 self.begin_outage(self.now);
                 if self.offline {
@@ -199,9 +200,10 @@ impl Session {
         let conn = ConnId(self.conns);
         let attempt = self.retry.begin(self.now);
         self.account.attempts += 1;
+        let endpoint = self.choose_endpoint(conn);
         self.enter(Phase::Connecting { conn, attempt, stage: Stage::Resolve }, decided);
         let credentials = credentials.and_then(|epoch| NonZeroU64::new(epoch.0));
-        self.pending.push_back(Pending::Connect { conn, attempt, credentials });
+        self.pending.push_back(Pending::Connect { conn, attempt, endpoint, credentials });
     }
 
     /// The driver has begun to connect, or to do the next thing for it. One deadline is over all of them.
@@ -307,6 +309,7 @@ impl Session {
         } else if let Phase::Open(link) = &self.phase {
             let conn = link.conn;
             self.retry.end_row();
+            self.endpoint_is_stable();
             if let Some(extras) = &mut self.extras {
                 extras.credentials.succeeded();
             }
@@ -335,9 +338,11 @@ impl Session {
         self.timers.clear_connection();
         self.settle_connection(conn, untouched_from);
         if let Intent::Stop { .. } = self.intent {
+            self.spare_endpoint();
             return self.finish(StopCause::Application, None);
         }
         if is_ours {
+            self.spare_endpoint();
             self.left(cause, over);
             if hasten {
                 self.reconnect_now();
@@ -345,6 +350,7 @@ impl Session {
             return;
         }
         let decided = self.config.decide(&cause);
+        self.judge_endpoint(&cause, decided.decision);
         if decided.decision == Decision::Terminal {
             return self.finish(StopCause::Terminal(cause), Some(decided));
         }
@@ -407,7 +413,9 @@ impl Session {
     pub(super) fn retry_after(&mut self, cause: Cause, decided: Decided, over: Timestamp) {
         self.begin_outage(over);
         let floor = self.asked_for(&cause);
-        let Some(next) = self.retry.next(&self.config, decided.decision, floor, over, &mut self.rng) else {
+        let next = self.retry.next(&self.config, decided.decision, floor, over, &mut self.rng);
+        let next = next.map(|next| self.elsewhere(next));
+        let Some(next) = next.filter(|next| !self.retry.gives_up(&self.config, next.until)) else {
             let elapsed = over - self.retry.failing_since.unwrap_or(over);
             let attempts = self.retry.attempts;
             self.notify(Notice::Exhausted { attempts, elapsed });

@@ -138,6 +138,7 @@ impl<'a> Canonical<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::EndpointId;
     use alloc::boxed::Box;
 
     #[test]
@@ -150,8 +151,11 @@ mod tests {
 
     #[test]
     fn digests_are_pinned() {
-        let connect = Action::Connect { conn: ConnId(1), attempt: 2, credentials: None };
+        let connect = Action::Connect { conn: ConnId(1), attempt: 2, endpoint: EndpointId(0), credentials: None };
         let json = b"{\"connect\":{\"conn\":1,\"attempt\":2}}\n";
+        assert_eq!(Decided::of([connect].into_iter()).digest, Fnv::new().with(json).finish());
+        let connect = Action::Connect { conn: ConnId(1), attempt: 2, endpoint: EndpointId(3), credentials: None };
+        let json = b"{\"connect\":{\"conn\":1,\"attempt\":2,\"endpoint\":3}}\n";
         assert_eq!(Decided::of([connect].into_iter()).digest, Fnv::new().with(json).finish());
         let deliver = Action::Deliver { conn: ConnId(3), message: Message::text("hello") };
         let json = b"{\"deliver\":{\"conn\":3,\"payload\":{\"kind\":\"text\",\"len\":5}}}\n";

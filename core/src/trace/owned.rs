@@ -4,14 +4,15 @@ use alloc::string::String;
 use core::fmt;
 
 use crate::{
-    Action, CloseFrame, ConnId, Epoch, FetchReason, Identity, Message, MessageId, Notice, PingPayload, Timestamp,
+    Action, CloseFrame, ConnId, EndpointId, Epoch, FetchReason, Identity, Message, MessageId, Notice, PingPayload,
+    Timestamp,
 };
 
 /// An [`Action`] that borrows nothing, for logs and tests.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "each variant and field is documented on the action of the same name")]
 pub enum OwnedAction {
-    Connect { conn: ConnId, attempt: u32, credentials: Option<Epoch> },
+    Connect { conn: ConnId, attempt: u32, endpoint: EndpointId, credentials: Option<Epoch> },
     Send { conn: ConnId, id: MessageId, message: Message<'static> },
     Ping { conn: ConnId, payload: PingPayload },
     Heartbeat { conn: ConnId, text: String },
@@ -28,7 +29,9 @@ pub enum OwnedAction {
 impl From<Action<'_>> for OwnedAction {
     fn from(action: Action<'_>) -> Self {
         match action {
-            Action::Connect { conn, attempt, credentials } => Self::Connect { conn, attempt, credentials },
+            Action::Connect { conn, attempt, endpoint, credentials } => {
+                Self::Connect { conn, attempt, endpoint, credentials }
+            }
             Action::Send { conn, id, message } => Self::Send { conn, id, message: message.clone() },
             Action::Ping { conn, payload } => Self::Ping { conn, payload },
             Action::Heartbeat { conn, text } => Self::Heartbeat { conn, text: text.into() },
@@ -47,9 +50,16 @@ impl From<Action<'_>> for OwnedAction {
 impl fmt::Display for OwnedAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect { conn, attempt, credentials: None } => write!(f, "connect {conn} (attempt {attempt})"),
-            Self::Connect { conn, attempt, credentials: Some(epoch) } => {
-                write!(f, "connect {conn} (attempt {attempt}, credentials of {epoch})")
+            Self::Connect { conn, attempt, endpoint, credentials } => {
+                write!(f, "connect {conn}")?;
+                if !endpoint.is_first() {
+                    write!(f, " to {endpoint}")?;
+                }
+                write!(f, " (attempt {attempt}")?;
+                if let Some(epoch) = credentials {
+                    write!(f, ", credentials of {epoch}")?;
+                }
+                f.write_str(")")
             }
             Self::Send { conn, id, message } => write!(f, "send {id} on {conn}: {message:?}"),
             Self::Ping { conn, .. } => write!(f, "ping on {conn}"),

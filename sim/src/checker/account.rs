@@ -9,6 +9,7 @@ use super::{Checker, clause::Clause};
 pub(super) struct Tally {
     pub(super) attempts: u64,
     pub(super) connects: u64,
+    pub(super) failovers: u64,
     pub(super) received: u64,
     pub(super) sent: u64,
     pub(super) sent_bytes: u64,
@@ -42,6 +43,7 @@ impl Checker {
         let pairs = [
             ("attempts", metrics.attempts, seen.attempts),
             ("connects", metrics.connects, seen.connects),
+            ("failovers", metrics.failovers, seen.failovers),
             ("messages_received", metrics.messages_received, seen.received),
             ("messages_sent", metrics.messages_sent, seen.sent),
             ("bytes_sent", metrics.bytes_sent, seen.sent_bytes),

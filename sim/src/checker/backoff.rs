@@ -10,7 +10,7 @@ use steadfast_core::{
 use super::{Checker, During, clause::Clause};
 
 /// Rounding of what is computed here in floating point.
-const ROUNDING: Duration = Duration::from_millis(1);
+pub(super) const ROUNDING: Duration = Duration::from_millis(1);
 
 /// The failures in a row.
 #[derive(Debug, Default)]
@@ -62,6 +62,10 @@ impl Row {
         self.hastened = true;
     }
 
+    pub(super) const fn is_hastened(&self) -> bool {
+        self.hastened
+    }
+
     /// There is no network after all.
     pub(super) fn dwell(&mut self) {
         self.hastened = false;
@@ -110,6 +114,7 @@ impl Checker {
             self.blame(Clause::BackoffEarnedBack, || format!("{conn} was called stable before it was"));
         }
         self.row.afresh();
+        self.endpoint_is_stable();
     }
 
     /// A wait was told: after an end, or for a hint of the application's.
@@ -117,7 +122,7 @@ impl Checker {
         self.attempt_announced(attempt);
         match decided {
             Some(decided) if self.during == During::Closed => {
-                self.row.floor(Some(decided), self.asked_for());
+                self.floor_told(Some(decided));
                 if self.badge.hurries {
                     self.wait_of_the_server(until);
                 } else {
@@ -133,8 +138,11 @@ impl Checker {
     pub(super) fn offline_told(&mut self, attempt: u32, decided: Option<Decided>) {
         self.attempt_announced(attempt);
         if self.during == During::Closed && decided.is_some() {
-            self.row.floor(decided, self.asked_for());
+            self.floor_told(decided);
             self.row.failed(self.now);
+            if let Some(decided) = decided.filter(|_| !self.badge.hurries) {
+                self.wait_bounds(decided.decision);
+            }
             self.row.delays += u32::from(!self.badge.hurries);
         }
         self.row.until = None;
@@ -149,6 +157,14 @@ impl Checker {
         }
     }
 
+    /// What the server asked for: of one among several endpoints it is kept with that.
+    fn floor_told(&mut self, decided: Option<Decided>) {
+        if !self.failover.is_any() {
+            let asked = self.asked_for();
+            self.row.floor(decided, asked);
+        }
+    }
+
     pub(super) fn attempt_announced(&mut self, attempt: u32) {
         let right = self.row.attempts + 1;
         if attempt != right {
@@ -157,24 +173,9 @@ impl Checker {
     }
 
     fn wait_begun(&mut self, until: Timestamp, decision: Decision) {
-        let backoff = &self.settings.backoff;
-        let over = self.row.over.unwrap_or(self.now);
-        let elapsed = self.row.failed(self.now);
-        let (least, most) = bounds(backoff, self.row.delays, elapsed);
-        let gave_up = gives_up(backoff, self.row.delays);
-        let begun = self.row.begun;
-        // Whatever is decided, the server's word is a floor.
-        let asked = self.asked_for().unwrap_or_default();
-        let (floor, over_floor) = match decision {
-            Decision::RetryAfter { .. } => (over, Duration::ZERO),
-            _ => (over + asked, asked),
-        };
-        let (from, least, most) = match decision {
-            Decision::RetryAfter { floor, spread } => (over, floor + least, floor + most + spread),
-            _ if backoff.counted_from == CountedFrom::AttemptStart => (begun, over_floor + least, over_floor + most),
-            _ => (over, over_floor + least, over_floor + most),
-        };
-        let (earliest, latest) = ((from + least).max(floor), (from + most).max(floor) + ROUNDING);
+        let gave_up = gives_up(&self.settings.backoff, self.row.delays);
+        let (earliest, latest) = self.wait_bounds(decision);
+        let latest = latest + ROUNDING;
         if until + ROUNDING < earliest || until > latest {
             let place = self.row.delays;
             self.blame(Clause::BackoffBounds, || {
@@ -185,6 +186,34 @@ impl Checker {
             self.blame(Clause::BackoffBounds, || "the policy had given up, and a wait was told".into());
         }
         self.row.delays += 1;
+    }
+
+    /// Between which times the next attempt is to be made. A server's word holds for its own endpoint.
+    fn wait_bounds(&mut self, decision: Decision) -> (Timestamp, Timestamp) {
+        let over = self.row.over.unwrap_or(self.now);
+        let elapsed = self.row.failed(self.now);
+        let backoff = &self.settings.backoff;
+        let (least, most) = bounds(backoff, self.row.delays, elapsed);
+        let from = if backoff.counted_from == CountedFrom::AttemptStart { self.row.begun } else { over };
+        // Whatever is decided, the server's word is a floor.
+        let asked = self.asked_for().unwrap_or_default();
+        let (earliest, latest, floor) = match decision {
+            Decision::RetryAfter { floor, spread } => (over + floor + least, over + floor + most + spread, over),
+            _ => (from + asked + least, from + asked + most, over + asked),
+        };
+        let alone = (earliest.max(floor), latest.max(floor));
+        if !self.failover.is_any() {
+            return alone;
+        }
+        let patience = match decision {
+            Decision::RetryAfter { floor, spread } => floor + spread,
+            _ => asked,
+        };
+        if !patience.is_zero() {
+            self.failover.hold(alone.0, alone.1);
+        }
+        let first = self.failover.earliest();
+        ((from + least).max(over).max(first.0), (from + most).max(over).max(first.1))
     }
 
     /// The policy gave up, says the session.

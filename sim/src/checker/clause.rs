@@ -112,6 +112,18 @@ clauses! {
     HandedOverKept = "what was handed over is kept",
     /// A cancel has one answer, and the right one.
     CancelAnswered = "cancels are answered",
+    /// An attempt goes to an endpoint that there is, and to the one that was told.
+    EndpointTold = "the endpoint is told as it is",
+    /// No attempt goes to an endpoint whose breaker is open.
+    BreakerKept = "open breakers are kept",
+    /// A breaker opens after so many failures in a row, is probed after its time, and closes when a connection was stable.
+    BreakerTrue = "breakers are told and stand as they should",
+    /// A half-open breaker has one probe: it opens again before there is another.
+    OneProbe = "one probe at a time",
+    /// No endpoint that is well is passed by for one that has just failed.
+    HealthyServed = "no healthy endpoint starves",
+    /// The preferred endpoint is the next one as soon as nothing speaks against it any more.
+    PreferredServed = "the preferred endpoint is returned to",
     /// The marks of the outbox are told by turns, high first, with its true depth, as soon as they are reached.
     WatermarksTurn = "watermarks take turns",
     /// A long outage is told once, when it is one.

@@ -179,7 +179,9 @@ impl Checker {
                 let wrong = early.then(|| format!("it has been dialing since {:?}", line.dialing));
                 wrong.or_else(|| (*stage != line.stage).then(|| format!("it is in the stage {}", line.stage)))
             }
-            _ => None,
+            Cause::Stopped | Cause::Background | Cause::Credentials(_) => None,
+            // The driver says what it saw; a session does not make that up, and no better endpoint is a reason.
+            _ => Some("nothing is known to be wrong with it".into()),
         };
         let conn = line.conn;
         if let Some(wrong) = wrong {

@@ -6,6 +6,7 @@ mod clause;
 mod confirming;
 mod credentials;
 mod deadlines;
+mod endpoints;
 mod flow;
 mod ledger;
 mod line;
@@ -23,7 +24,8 @@ use steadfast_core::{
 
 pub use self::clause::{Clause, Violation};
 use self::{
-    account::Tally, backoff::Row, credentials::Badge, flow::Purse, ledger::Ledger, line::Line, states::Standing,
+    account::Tally, backoff::Row, credentials::Badge, endpoints::Failover, flow::Purse, ledger::Ledger, line::Line,
+    states::Standing,
 };
 
 /// More violations than this are counted, not kept.
@@ -73,6 +75,7 @@ pub struct Checker {
     last_conn: ConnId,
     standing: Standing,
     row: Row,
+    failover: Failover,
     account: Tally,
     badge: Badge,
     /// What came in with this event and was not delivered yet.
@@ -124,6 +127,7 @@ impl Checker {
             last_conn: ConnId(0),
             standing: Standing::new(),
             row: Row::default(),
+            failover: Failover::new(&settings.endpoints),
             account: Tally::default(),
             badge: Badge::default(),
             undelivered: None,
@@ -158,6 +162,7 @@ impl Checker {
                 self.slept = self.slept.saturating_add(*gap);
                 self.probe_wanted();
                 self.waited_asleep(*gap);
+                self.failover.slept(*gap);
             }
             _ => {
                 if let Some(conn) = event.conn().filter(|conn| self.is_live(*conn)) {
@@ -170,8 +175,9 @@ impl Checker {
     /// The session asked for this action.
     pub fn action(&mut self, action: &Action<'_>) {
         match action {
-            Action::Connect { conn, attempt, credentials } => {
+            Action::Connect { conn, attempt, endpoint, credentials } => {
                 self.connects_with(*conn, *credentials);
+                self.connects_to(*conn, *endpoint);
                 self.connect(*conn, *attempt);
             }
             Action::Send { conn, id, message } => self.sent(*conn, *id, message),
@@ -191,6 +197,7 @@ impl Checker {
     /// All actions of the event were shown, and the session stands here.
     pub fn handled(&mut self, state: &State) {
         self.state_is(state);
+        self.endpoints_handled();
         self.sent_all_answers();
         self.outbox_is_bounded();
         self.outbox_flows();
@@ -289,6 +296,8 @@ impl Checker {
             Notice::LongOutage { since } => self.long_outage(*since),
             Notice::Exhausted { .. } => self.exhausted(),
             Notice::HeartbeatRefused(_) => self.standing.heartbeat_refused(),
+            Notice::EndpointChosen { conn, endpoint } => self.endpoint_chosen(*conn, *endpoint),
+            Notice::Endpoint { endpoint, breaker } => self.breaker_told(*endpoint, *breaker),
             Notice::Watermark { mark, messages, bytes } => self.watermark(*mark, *messages, *bytes),
             _ => {}
         }

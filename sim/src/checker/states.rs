@@ -31,7 +31,7 @@ pub(super) struct Standing {
     pub(super) terminal: bool,
     pub(super) can_ping: bool,
     /// There is no network, by the application's word.
-    offline: bool,
+    pub(super) offline: bool,
     heartbeat: Option<Heartbeat>,
     before: Option<Heartbeat>,
     /// Since when there is no open connection while one is wanted, and whether that was told as a long outage.
@@ -124,6 +124,7 @@ impl Checker {
         if matches!(self.standing.told, State::Idle | State::Stopped { .. }) {
             self.begun_hidden();
             self.row.afresh();
+            self.failover.begin_row();
             self.standing.outage = Some((self.now, false));
         }
     }
@@ -176,6 +177,7 @@ impl Checker {
         if !is_stopping {
             self.rejected_by(decided, is_ours);
         }
+        self.endpoint_ended(&cause, decided.decision);
         self.standing.ended = Some(cause);
     }
 
@@ -275,6 +277,7 @@ impl Checker {
         if restart {
             self.begun_hidden();
             self.row.afresh();
+            self.failover.begin_row();
             self.standing.outage = Some((self.now, false));
         }
     }

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use steadfast_core::{
-    CloseCode, Decision, Delivery, IoKind, Key, Lane, Network, SendOptions,
+    CloseCode, Decision, Delivery, EndpointId, IoKind, Key, Lane, Network, SendOptions,
     config::{
-        Backoff, Bucket, CleanClose, Confirm, Failures, Heartbeat, Jitter, Match, Outbox, Pace, Rate, Ready, Rule,
-        Schedule, Settings, WhenFull,
+        Backoff, Breaker, Bucket, CleanClose, Confirm, Endpoints, Failures, Heartbeat, Jitter, Match, Order, Outbox,
+        Pace, Rate, Ready, Rule, Schedule, Settings, WhenFull,
     },
 };
 
 use super::{Scenario, Step};
-use crate::{Clock, Driver, Fault, Link, ServerModel, Surroundings, Way, rng::Draw};
+use crate::{Clock, Driver, Fault, Link, Region, ServerModel, Surroundings, Way, rng::Draw};
 
 /// One in two, four, ten, in a million.
 pub(super) const HALF: u32 = 500_000;
@@ -21,7 +21,9 @@ pub(super) const TENTH: u32 = 100_000;
 pub(super) fn scenario(draw: &mut impl Draw) -> Scenario {
     let seed = draw.below(u64::MAX);
     let config = settings(draw);
-    let around = Surroundings { link: link(draw), driver: driver(draw), servers: servers(draw), source: Vec::new() };
+    let others = (1..config.endpoints.count).map(|_| region(draw)).collect();
+    let around =
+        Surroundings { link: link(draw), driver: driver(draw), servers: servers(draw), others, source: Vec::new() };
     let (ahead, ready_after) = (number(draw, 0, 3), draw.pick(&[0, 0, 5, 300]));
     let count = draw.between(3, 40);
     let mut steps = vec![Step::Start];
@@ -68,6 +70,9 @@ pub(super) fn settings(draw: &mut impl Draw) -> Settings {
     if draw.chance(QUARTER) {
         settings.rate = Some(rate(draw));
     }
+    if draw.chance(QUARTER) {
+        settings.endpoints = endpoints(draw);
+    }
     settings
 }
 
@@ -82,6 +87,23 @@ fn rate(draw: &mut impl Draw) -> Rate {
     let messages = bucket(&[3, 7, 50, 1_000], &[1, 2, 10, 500]);
     let bytes = bucket(&[3_000, 20_000, 1_000_000], &[1, 300, 10_000, 1_000_000]);
     Rate { messages, bytes }
+}
+
+fn endpoints(draw: &mut impl Draw) -> Endpoints {
+    let count = draw.pick(&[2, 2, 3, 5]);
+    let open_for = draw.millis(1_000, 60_000);
+    let mut priorities: Vec<u8> = draw.pick(&[&[][..], &[], &[0, 1], &[1, 0], &[0, 0, 1]]).to_vec();
+    priorities.truncate(count.into());
+    Endpoints {
+        count,
+        order: draw.pick(&[Order::Listed, Order::Listed, Order::Shuffled]),
+        priorities,
+        breaker: Breaker { failures: draw.pick(&[1, 2, 5]), open_for, longest: open_for * draw.pick(&[1, 4, 20]) },
+    }
+}
+
+pub(super) fn region(draw: &mut impl Draw) -> Region {
+    Region { servers: servers(draw), link: if draw.chance(QUARTER) { Some(link(draw)) } else { None } }
 }
 
 fn timeouts(draw: &mut impl Draw, settings: &mut Settings) {
@@ -291,6 +313,11 @@ fn step(draw: &mut impl Draw) -> Step {
         30 => Step::Heartbeat(heartbeat(draw)),
         31 => Step::PauseReads { span: draw.millis(1, 60_000) },
         32 => Step::Serve(servers(draw)),
+        33 if draw.chance(HALF) => Step::Region {
+            endpoint: EndpointId(draw.pick(&[0, 0, 1, 2])),
+            servers: servers(draw),
+            cut: draw.chance(HALF),
+        },
         33 => Step::Link(link(draw)),
         34 => Step::Sleep {
             span: draw.pick(&[Duration::from_millis(500), Duration::from_secs(20), Duration::from_hours(2)]),

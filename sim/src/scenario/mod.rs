@@ -13,7 +13,7 @@ use std::{fs, io, path::Path, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use steadfast_core::{
-    Delivery, Identity, Network, SendOptions, Session, Visibility,
+    Delivery, EndpointId, Identity, Network, SendOptions, Session, Visibility,
     config::{Config, ConfigError, Heartbeat, Settings},
 };
 
@@ -151,6 +151,16 @@ pub enum Step {
     },
     /// Connections are met by these from now on.
     Serve(Vec<ServerModel>),
+    /// Something happens to one of several endpoints.
+    Region {
+        /// Which.
+        endpoint: EndpointId,
+        /// What its connections are met by from now on.
+        servers: Vec<ServerModel>,
+        /// Whether the connection to it, if there is one, is reset.
+        #[serde(default)]
+        cut: bool,
+    },
     /// Connections run over this link from now on.
     Link(Link),
     /// Something breaks.

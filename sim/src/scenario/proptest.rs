@@ -8,10 +8,10 @@ use proptest::{
     prelude::*,
     strategy::{BoxedStrategy, Strategy},
 };
-use steadfast_core::{Delivery, Network, config::Settings};
+use steadfast_core::{Delivery, EndpointId, Network, config::Settings};
 
 use super::{Scenario, Step, draw, draw_credentials};
-use crate::{Clock, Driver, Link, ServerModel, Surroundings, rng::Rng};
+use crate::{Clock, Driver, Link, Region, ServerModel, Surroundings, rng::Rng};
 
 /// A part drawn by a number; zero is the plain one, to which it shrinks.
 fn drawn<T: std::fmt::Debug + Clone>(plain: T, draw: impl Fn(&mut Rng) -> T) -> impl Strategy<Value = T> {
@@ -30,10 +30,12 @@ fn around() -> impl Strategy<Value = Surroundings> {
     let link = drawn(Link::default(), draw::link);
     let driver = drawn(Driver::default(), draw::driver);
     let servers = collection::vec(server(), 0..4);
-    (link, driver, servers).prop_map(|(link, driver, servers)| Surroundings {
+    let others = collection::vec(drawn(Region::default(), draw::region), 0..3);
+    (link, driver, servers, others).prop_map(|(link, driver, servers, others)| Surroundings {
         link,
         driver,
         servers,
+        others,
         source: Vec::new(),
     })
 }
@@ -74,6 +76,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..1_000_u64).prop_map(|number| Step::Heartbeat(draw::heartbeat(&mut Rng::new(number)))),
         1 => span(60_000).prop_map(|span| Step::PauseReads { span }),
         1 => collection::vec(server(), 1..4).prop_map(Step::Serve),
+        1 => (0..3_u16, collection::vec(server(), 1..4), any::<bool>())
+            .prop_map(|(endpoint, servers, cut)| Step::Region { endpoint: EndpointId(endpoint), servers, cut }),
         1 => (span(7_200_000), clock, any::<bool>()).prop_map(|(span, clock, told)| Step::Sleep { span, clock, told }),
         1 => span(10_000).prop_map(|span| Step::ClockBack { span }),
         1 => (1..20_u32).prop_map(|times| Step::Spurious { times }),

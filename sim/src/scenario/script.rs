@@ -129,6 +129,9 @@ impl<'a> Script<'a> {
             Step::Heartbeat(heartbeat) => commands.set_heartbeat(heartbeat.clone()),
             Step::PauseReads { span } => commands.push(Command::PauseReads(*span)),
             Step::Serve(models) => commands.push(Command::Serve(models.clone())),
+            Step::Region { endpoint, servers, cut } => {
+                commands.push(Command::Region { endpoint: *endpoint, servers: servers.clone(), cut: *cut });
+            }
             Step::Link(link) => commands.push(Command::Link(*link)),
             Step::Fault(fault) => commands.fault(*fault),
             Step::Heal => commands.push(Command::Heal),

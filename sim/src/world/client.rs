@@ -1,9 +1,12 @@
 //! One session in the world, and the modelled driver around it.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use steadfast_core::{
-    Action, Cause, ConnId, Epoch, Event, Message, MessageId, Timestamp,
+    Action, Cause, ConnId, EndpointId, Epoch, Event, Message, MessageId, Timestamp,
     config::{Heartbeat, Placement, Settings},
 };
 
@@ -15,7 +18,7 @@ use super::{
     server_side,
 };
 use crate::{
-    App, Arrival, Checker, ClientId, Clock, Commands, Driver, Heard, Machine, ServerModel, Surroundings,
+    App, Arrival, Checker, ClientId, Clock, Commands, Driver, Heard, Link, Machine, Region, ServerModel, Surroundings,
     digest::Digest, rng::Draw, source::Source, span,
 };
 
@@ -76,9 +79,10 @@ pub(super) struct Client<M> {
     pub(super) asleep: Option<VecDeque<Told>>,
     /// What the client's clock is behind the world's.
     pub(super) behind: Duration,
-    connects: usize,
     /// How connections present credentials, if they do.
     pub(super) placement: Option<Placement>,
+    /// How many connections each endpoint has met.
+    connects: BTreeMap<EndpointId, usize>,
 }
 
 impl<M: Machine> Client<M> {
@@ -104,7 +108,7 @@ impl<M: Machine> Client<M> {
             commands: Commands::default(),
             asleep: None,
             behind: Duration::ZERO,
-            connects: 0,
+            connects: BTreeMap::new(),
         }
     }
 
@@ -212,14 +216,15 @@ impl<M: Machine> Client<M> {
                 }
                 Action::SetTimer { at } => timer.set(now, at, &around.driver, hub),
                 Action::CancelTimer => timer.due = None,
-                Action::Connect { conn, credentials, .. } => {
+                Action::Connect { conn, endpoint, credentials, .. } => {
                     if let Some(epoch) = credentials
                         && *placement == Some(Placement::AtUpgrade)
                     {
                         facts.source.present(conn, epoch);
                     }
-                    let begun = Conn::new(conn, around.server(*connects), around.link);
-                    *connects += 1;
+                    let before = connects.entry(endpoint).or_default();
+                    let begun = Conn::new(conn, endpoint, around.server(endpoint, *before), around.link_to(endpoint));
+                    *before += 1;
                     if around.driver.dial_after.is_zero() {
                         inbox.push_back(Told::Event(Event::Dialing { conn, stage: begun.first_stage() }));
                     }
@@ -319,8 +324,8 @@ impl<M: Machine> Client<M> {
     }
 
     /// The next connection is met by the first of the servers.
-    pub(super) fn forget_schedule(&mut self) {
-        self.connects = 0;
+    pub(super) fn forget_schedule(&mut self, endpoint: Option<EndpointId>) {
+        self.connects.retain(|met, _| endpoint.is_some_and(|endpoint| *met != endpoint));
     }
 
     pub(super) fn text_pong(&self) -> Option<Message<'static>> {
@@ -358,9 +363,35 @@ fn abort(
 }
 
 impl Surroundings {
-    /// What the n-th connection is met by.
-    fn server(&self, connects: usize) -> ServerModel {
-        let last = self.servers.len().saturating_sub(1);
-        self.servers.get(connects.min(last)).copied().unwrap_or_default()
+    /// One of the other endpoints, if it is not as the first.
+    fn region(&self, endpoint: EndpointId) -> Option<&Region> {
+        self.others.get(usize::from(endpoint.0).checked_sub(1)?)
+    }
+
+    /// What the n-th connection to an endpoint is met by.
+    fn server(&self, endpoint: EndpointId, n: usize) -> ServerModel {
+        let servers = self.region(endpoint).map_or(&self.servers, |region| &region.servers);
+        servers.get(n.min(servers.len().saturating_sub(1))).copied().unwrap_or_default()
+    }
+
+    fn link_to(&self, endpoint: EndpointId) -> Link {
+        self.region(endpoint).and_then(|region| region.link).unwrap_or(self.link)
+    }
+
+    /// Connections to this endpoint, or to all, are met by these from now on.
+    pub(super) fn serve(&mut self, endpoint: Option<EndpointId>, servers: &[ServerModel]) {
+        if endpoint.is_none_or(|endpoint| endpoint.is_first()) {
+            self.servers = servers.to_vec();
+        }
+        if let Some(EndpointId(index @ 1..)) = endpoint {
+            let first = Region { servers: self.servers.clone(), link: None };
+            let others = self.others.len().max(usize::from(index));
+            self.others.resize(others, first);
+            self.others[usize::from(index) - 1].servers = servers.to_vec();
+        } else if endpoint.is_none() {
+            for region in &mut self.others {
+                region.servers = servers.to_vec();
+            }
+        }
     }
 }

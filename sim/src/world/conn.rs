@@ -1,6 +1,6 @@
 //! One connection, from the attempt to the last byte under way.
 
-use steadfast_core::{Cause, CloseCode, CloseFrame, ConnId, HandshakeKind, IoKind, Stage, Timestamp};
+use steadfast_core::{Cause, CloseCode, CloseFrame, ConnId, EndpointId, HandshakeKind, IoKind, Stage, Timestamp};
 
 use super::{
     hub::Hub,
@@ -26,6 +26,7 @@ pub(super) enum ServerEnd {
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, none of them a state")]
 pub(super) struct Conn {
     pub(super) id: ConnId,
+    pub(super) endpoint: EndpointId,
     pub(super) model: ServerModel,
     pub(super) link: Link,
     /// The session has not been told its end yet.
@@ -44,9 +45,10 @@ pub(super) struct Conn {
 }
 
 impl Conn {
-    pub(super) fn new(id: ConnId, model: ServerModel, link: Link) -> Self {
+    pub(super) fn new(id: ConnId, endpoint: EndpointId, model: ServerModel, link: Link) -> Self {
         Self {
             id,
+            endpoint,
             model,
             link,
             alive: true,

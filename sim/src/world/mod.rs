@@ -31,11 +31,24 @@ pub struct Surroundings {
     /// Its driver.
     pub driver: Driver,
     /// What its connections are met by: the first by the first, and so on; the last stands for all that follow. Empty:
-    /// [`ServerModel::Echo`].
+    /// [`ServerModel::Echo`]. Where there are several endpoints, the first of them.
     pub servers: Vec<ServerModel>,
+    /// The other endpoints. What is missing is as the first.
+    pub others: Vec<Region>,
     /// What its fetches of credentials are met by: the first by the first, and so on; the last stands for all that follow.
     /// Empty: [`Grant::default`].
     pub source: Vec<Grant>,
+}
+
+/// One of several endpoints, and the way to it.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Region {
+    /// What its connections are met by, one after the other; the last stands for all that follow. Empty:
+    /// [`ServerModel::Echo`].
+    pub servers: Vec<ServerModel>,
+    /// The way to it; `None`: as to the first.
+    pub link: Option<Link>,
 }
 
 /// Virtual time, sessions, the links and servers around them, and what is to come.

@@ -1,6 +1,6 @@
 //! Commands of the application and of the test's director, carried out.
 
-use steadfast_core::Cause;
+use steadfast_core::{Cause, EndpointId};
 
 use super::{
     client::{Client, Told},
@@ -8,7 +8,7 @@ use super::{
     hub::Hub,
     queue::What,
 };
-use crate::{Command, Fault, Machine};
+use crate::{Command, Fault, Machine, ServerModel};
 
 impl<M: Machine> Client<M> {
     /// Carries out what the application wants done.
@@ -26,8 +26,12 @@ impl<M: Machine> Client<M> {
             Command::Tell(event) => self.tell(Told::Event(event)),
             Command::Wake { span, key } => hub.queue.push(hub.now + span, self.id, What::Alarm(key)),
             Command::Fault(fault) => self.fault(fault, hub),
-            Command::Serve(models) => self.serve(models),
-            Command::Link(link) => self.around.link = link,
+            Command::Serve(models) => self.serve(None, &models),
+            Command::Region { endpoint, servers, cut } => self.region(endpoint, &servers, cut, hub),
+            Command::Link(link) => {
+                self.around.link = link;
+                self.around.others.iter_mut().for_each(|region| region.link = None);
+            }
             Command::Driver(driver) => self.around.driver = driver,
             Command::Heal => self.heal(hub),
             Command::PauseReads(span) => self.pause_reads(span, hub),
@@ -42,9 +46,18 @@ impl<M: Machine> Client<M> {
         }
     }
 
-    fn serve(&mut self, models: Vec<crate::ServerModel>) {
-        self.around.servers = models;
-        self.forget_schedule();
+    fn serve(&mut self, endpoint: Option<EndpointId>, models: &[ServerModel]) {
+        self.around.serve(endpoint, models);
+        self.forget_schedule(endpoint);
+    }
+
+    /// Something happens to a whole region.
+    fn region(&mut self, endpoint: EndpointId, models: &[ServerModel], cut: bool, hub: &mut Hub) {
+        self.serve(Some(endpoint), models);
+        let (now, client) = (hub.now, self.id);
+        if let Some(conn) = self.live().filter(|conn| cut && conn.endpoint == endpoint) {
+            conn.reset(now, client, hub, true);
+        }
     }
 
     fn fault(&mut self, fault: Fault, hub: &mut Hub) {

@@ -8,7 +8,7 @@ use std::{
 use futures_util::StreamExt as _;
 
 use steadfast_core::{Cause, Message, Notice, SendOptions, State, StateKind, StopCause, Timestamp, config::Config};
-use steadfast_mio::{Endpoint, Failure, Noticed, Notices, Outcome, Report, SendError};
+use steadfast_mio::{Endpoints, Failure, Noticed, Notices, Outcome, Report, SendError};
 
 use crate::case::{SOON, Transport};
 
@@ -31,15 +31,16 @@ pub(crate) enum Receipt {
 }
 
 impl Client {
-    pub(crate) fn connect(transport: Transport, endpoint: Endpoint, config: Config) -> Self {
+    pub(crate) fn connect(transport: Transport, endpoints: impl Into<Endpoints>, config: Config) -> Self {
+        let endpoints = endpoints.into();
         match transport {
             Transport::Mio => {
-                let mut builder = steadfast_mio::Client::to(endpoint).config(config);
+                let mut builder = steadfast_mio::ClientBuilder::from(endpoints).config(config);
                 let notices = builder.notices();
                 Self::Mio(builder.connect().expect("a client"), notices)
             }
             Transport::AsyncStd => {
-                let mut builder = steadfast_async_std::Client::to(endpoint).config(config);
+                let mut builder = steadfast_async_std::ClientBuilder::from(endpoints).config(config);
                 let notices = builder.notices();
                 let client = steadfast_async_std::Client::new(builder).expect("a client");
                 client.start();

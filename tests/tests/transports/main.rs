@@ -9,6 +9,7 @@ mod closing;
 mod connecting;
 mod dying;
 mod echo;
+mod failover;
 mod proxies;
 mod races;
 mod reconnect;

@@ -8,7 +8,7 @@ use crate::{client::Client, event_loop::EventLoop};
 
 impl Client {
     pub(super) fn spawn(parts: Parts) -> Result<Self, BuildError> {
-        let Parts { endpoint, config, seed, incoming, subscribers, .. } = parts;
+        let Parts { endpoints, config, seed, incoming, subscribers, .. } = parts;
         let shared = Arc::new(Shared::new(&config, subscribers));
         let receiver = incoming.map(|incoming| Receiver::new(Arc::clone(&shared.inbox), shared.inbox.open(incoming)));
         let close_timeout = config.close_timeout;
@@ -20,12 +20,12 @@ impl Client {
             Some(recording) => {
                 let options = steadfast_core::trace::Options::default().payloads(recording.payloads);
                 let recorder = steadfast_core::trace::Recorder::new(config, seed, options);
-                event_loop.add_recorded(endpoint, recorder, recording.to, voice)
+                event_loop.add_recorded(endpoints, recorder, recording.to, voice)
             }
-            None => event_loop.add(endpoint, config, seed, voice),
+            None => event_loop.add(endpoints, config, seed, voice),
         };
         #[cfg(not(feature = "trace"))]
-        let session = event_loop.add(endpoint, config, seed, voice);
+        let session = event_loop.add(endpoints, config, seed, voice);
         let remote = event_loop.remote(session).expect("the session was added just now");
         shared.inbox.connect(remote.clone());
         let epoch = event_loop.epoch();

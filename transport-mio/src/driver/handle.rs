@@ -11,7 +11,7 @@ use std::{
 use mio::Waker;
 use steadfast_core::config::Config;
 use steadfast_transport::{
-    Endpoint,
+    Endpoints,
     pump::{Application, Remote},
 };
 
@@ -77,14 +77,15 @@ impl<A: Application> LoopHandle<A> {
     /// Adds a session, which the loop starts as soon as it comes to it; see [`Driver::add`]. The session's [`Remote`]
     /// comes through the receiver, and none if the loop is gone or all its tokens are taken. Who does not want it drops
     /// the receiver. Do not wait for it on the loop's own thread.
-    pub fn add(&self, endpoint: Endpoint, config: Config, seed: u64, application: A) -> Receiver<Remote>
+    pub fn add(&self, endpoints: impl Into<Endpoints>, config: Config, seed: u64, application: A) -> Receiver<Remote>
     where
         A: Send + 'static,
     {
+        let endpoints = endpoints.into();
         let (tell, told) = mpsc::channel();
         // If the loop is gone the sender is dropped, which the receiver sees.
         let _ = self.run(move |driver| {
-            if let Ok(session) = driver.add(endpoint, config, seed, application)
+            if let Ok(session) = driver.add(endpoints, config, seed, application)
                 && let Some(remote) = driver.remote(session)
             {
                 // Nobody may want it.

@@ -19,7 +19,7 @@ use steadfast_core::{
     CloseCode, CloseFrame, Event, Message, MessageId, SendOptions, Session, Timestamp, config::Config,
 };
 use steadfast_transport::{
-    Endpoint, Ready,
+    Endpoints, Ready,
     pump::{Application, Command, Connects, Mailbox, Pump, Remote, SessionId, Shared, Turn},
 };
 
@@ -97,26 +97,29 @@ impl<A: Application> Driver<A> {
         }
     }
 
-    /// Adds a session and starts it. The seed is for jitter and ping nonces: give each session its own. For `wss://` without a
-    /// configuration of TLS, take [the default](Endpoint::with_default_tls) beforehand, once.
+    /// Adds a session and starts it, with one endpoint or [several](Endpoints). How many there are, the session learns from
+    /// them; priorities of more mean nothing. The seed is for jitter and ping nonces: give each session its own. For
+    /// `wss://` without a configuration of TLS, take [the default](steadfast_transport::Endpoint::with_default_tls) beforehand, once.
     ///
     /// # Errors
     /// All tokens are taken.
     pub fn add(
         &mut self,
-        endpoint: Endpoint,
+        endpoints: impl Into<Endpoints>,
         config: Config,
         seed: u64,
         application: A,
     ) -> Result<SessionId, OutOfTokens<A>> {
-        self.insert(application, |id, application| Pump::new(id, endpoint, config, seed, application))
+        let endpoints = endpoints.into();
+        self.insert(application, |id, application| Pump::new(id, endpoints, config, seed, application))
     }
 
     /// Adds a session that is recorded, and starts it. The recording's lines are written to `to` on the loop's thread,
     /// after each turn of the session; if that fails, the recording ends and the session goes on. The lines name
     /// everything that is sent and received, unless the recorder leaves payloads out; headers are never among them.
     ///
-    /// The recorder must be of a session at rest, and not be bounded: those of a bounded one are not to be appended to
+    /// The recorder must be of a session at rest that is configured [for as many endpoints](Config::for_endpoints), and not
+    /// be bounded: those of a bounded one are not to be appended to
     /// each other.
     ///
     /// # Errors
@@ -124,12 +127,13 @@ impl<A: Application> Driver<A> {
     #[cfg(feature = "trace")]
     pub fn add_recorded(
         &mut self,
-        endpoint: Endpoint,
+        endpoints: impl Into<Endpoints>,
         recorder: steadfast_core::trace::Recorder,
         to: Box<dyn std::io::Write + Send>,
         application: A,
     ) -> Result<SessionId, OutOfTokens<A>> {
-        self.insert(application, |id, application| Pump::recorded(id, endpoint, recorder, to, application))
+        let endpoints = endpoints.into();
+        self.insert(application, |id, application| Pump::recorded(id, endpoints, recorder, to, application))
     }
 
     fn insert(

@@ -3,7 +3,7 @@
 use std::{fmt, io, marker::PhantomData, sync::Arc};
 
 use steadfast_core::{
-    config::Config,
+    config::{Config, ConfigError},
     dial::{proxy::Proxy, redirect::Redirects},
 };
 
@@ -12,7 +12,7 @@ use crate::{
         backlog::Incoming,
         notices::{Notices, Subscribers},
     },
-    endpoint::{Endpoint, EndpointError},
+    endpoint::{Endpoint, EndpointError, Endpoints},
     engine::EngineKind,
 };
 
@@ -28,9 +28,12 @@ pub trait Built: Sized {
 }
 
 /// Builds a client. An error in any part is kept and told when the client is made of it.
-#[derive(Debug)]
+///
+/// What is set here of an endpoint is set on [every one](Self::or) of several.
 pub struct Builder<C> {
-    endpoint: Result<Endpoint, EndpointError>,
+    endpoints: Result<Vec<Endpoint>, EndpointError>,
+    /// What was set on every endpoint, for those that are still to come.
+    changes: Vec<Change>,
     config: Config,
     seed: Option<u64>,
     incoming: Option<Incoming>,
@@ -40,12 +43,15 @@ pub struct Builder<C> {
     client: PhantomData<fn() -> C>,
 }
 
+/// Sets something on an endpoint.
+type Change = Box<dyn Fn(Endpoint) -> Result<Endpoint, EndpointError> + Send>;
+
 /// What a client is built of.
 #[derive(Debug)]
 pub struct Parts {
     /// Where it connects.
-    pub endpoint: Endpoint,
-    /// The session's configuration.
+    pub endpoints: Endpoints,
+    /// The session's configuration, for as many endpoints.
     pub config: Config,
     /// The seed of jitter and ping nonces.
     pub seed: u64,
@@ -73,6 +79,8 @@ pub struct Recording {
 pub enum BuildError {
     /// The endpoint cannot be.
     Endpoint(EndpointError),
+    /// The configuration does not go with the endpoints.
+    Config(ConfigError),
     /// The operating system refused a poll, a thread or random numbers.
     Io(io::Error),
 }
@@ -82,7 +90,8 @@ impl<C: Built> Builder<C> {
     #[must_use]
     pub fn new(endpoint: Result<Endpoint, EndpointError>) -> Self {
         Self {
-            endpoint,
+            endpoints: endpoint.map(|endpoint| vec![endpoint]),
+            changes: Vec::new(),
             config: Config::default(),
             seed: None,
             incoming: Some(Incoming::default()),
@@ -93,29 +102,57 @@ impl<C: Built> Builder<C> {
         }
     }
 
+    /// Adds another URL, which the session may connect to when this one does not answer: the same server elsewhere. It
+    /// chooses by [`Config::endpoints`](steadfast_core::config::Settings::endpoints), whose number of endpoints is set by
+    /// the client. What is set on this builder, before or after, is set on all of them: headers, TLS, a proxy.
+    ///
+    /// An error names the URL by its [place](EndpointError::place).
+    #[must_use]
+    pub fn or(self, url: &str) -> Self {
+        self.add(Endpoint::parse(url))
+    }
+
+    /// Adds another endpoint, with what was set on it; see [`or`](Self::or).
+    #[must_use]
+    pub fn or_to(self, endpoint: Endpoint) -> Self {
+        self.add(Ok(endpoint))
+    }
+
+    fn add(mut self, endpoint: Result<Endpoint, EndpointError>) -> Self {
+        self.endpoints = self.endpoints.and_then(|mut list| {
+            let change = |endpoint| self.changes.iter().try_fold(endpoint, |endpoint, change| change(endpoint));
+            let endpoint = endpoint.and_then(change).map_err(|error| error.of(list.len() + 1))?;
+            list.push(endpoint);
+            Ok(list)
+        });
+        self
+    }
+
     /// Adds a header to the upgrade request; see [`Endpoint::header`].
     #[must_use]
     pub fn header(self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
-        self.map(|endpoint| endpoint.header(name, value))
+        let (name, value) = (name.as_ref().to_owned(), value.as_ref().to_vec());
+        self.map(move |endpoint| endpoint.header(&name, &value))
     }
 
     /// Offers a subprotocol; see [`Endpoint::subprotocol`].
     #[must_use]
     pub fn subprotocol(self, name: impl AsRef<str>) -> Self {
-        self.map(|endpoint| endpoint.subprotocol(name))
+        let name = name.as_ref().to_owned();
+        self.map(move |endpoint| endpoint.subprotocol(&name))
     }
 
     /// Chooses what turns bytes into messages and back; see [`Endpoint::engine`].
     #[must_use]
     pub fn engine(self, engine: EngineKind) -> Self {
-        self.map(|endpoint| Ok(endpoint.engine(engine)))
+        self.map(move |endpoint| Ok(endpoint.engine(engine.clone())))
     }
 
     /// Sets whom to trust and who we are, for `wss://`; see [`Endpoint::tls`].
     #[cfg(feature = "_tls")]
     #[must_use]
     pub fn tls(self, tls: crate::tls::TlsConfig) -> Self {
-        self.map(|endpoint| Ok(endpoint.tls(tls)))
+        self.map(move |endpoint| Ok(endpoint.tls(tls.clone())))
     }
 
     /// Refuses what goes over a network in the clear; see [`Endpoint::secure_only`].
@@ -127,7 +164,7 @@ impl<C: Built> Builder<C> {
     /// Built through a proxy; see [`Endpoint::proxy`].
     #[must_use]
     pub fn proxy(self, proxy: Proxy) -> Self {
-        self.map(|endpoint| Ok(endpoint.proxy(proxy)))
+        self.map(move |endpoint| Ok(endpoint.proxy(proxy.clone())))
     }
 
     /// Built through the proxy that the environment names; see [`Endpoint::proxy_from_environment`].
@@ -139,13 +176,13 @@ impl<C: Built> Builder<C> {
     /// Whether redirects are followed; see [`Endpoint::redirects`].
     #[must_use]
     pub fn redirects(self, redirects: Redirects) -> Self {
-        self.map(|endpoint| Ok(endpoint.redirects(redirects)))
+        self.map(move |endpoint| Ok(endpoint.redirects(redirects)))
     }
 
     /// Whether cookies are kept; see [`Endpoint::keep_cookies`].
     #[must_use]
     pub fn keep_cookies(self, keep: bool) -> Self {
-        self.map(|endpoint| Ok(endpoint.keep_cookies(keep)))
+        self.map(move |endpoint| Ok(endpoint.keep_cookies(keep)))
     }
 
     /// Sets the session's configuration.
@@ -194,8 +231,15 @@ impl<C: Built> Builder<C> {
         self
     }
 
-    fn map(mut self, change: impl FnOnce(Endpoint) -> Result<Endpoint, EndpointError>) -> Self {
-        self.endpoint = self.endpoint.and_then(change);
+    /// Changes every endpoint, those that are still to come included.
+    fn map(mut self, change: impl Fn(Endpoint) -> Result<Endpoint, EndpointError> + Send + 'static) -> Self {
+        self.endpoints = self.endpoints.and_then(|list| {
+            let several = list.len() > 1;
+            let named =
+                |(place, endpoint)| change(endpoint).map_err(|error| if several { error.of(place) } else { error });
+            (1..).zip(list).map(named).collect()
+        });
+        self.changes.push(Box::new(change));
         self
     }
 
@@ -211,12 +255,14 @@ impl<C: Built> Builder<C> {
     /// What the client is to be made of.
     ///
     /// # Errors
-    /// A URL, header or subprotocol that cannot be, nobody to trust by default for `wss://`, or the operating system has no
-    /// random numbers.
+    /// A URL, header or subprotocol that cannot be, more priorities than endpoints, nobody to trust by default for `wss://`,
+    /// or the operating system has no random numbers.
     pub fn into_parts(self) -> Result<Parts, BuildError> {
+        let endpoints = self.endpoints?.into_iter().map(prepared).collect::<Result<Vec<_>, _>>()?;
+        let endpoints = Endpoints::new(endpoints)?;
         Ok(Parts {
-            endpoint: prepared(self.endpoint?)?,
-            config: self.config,
+            config: self.config.for_endpoints(endpoints.len())?,
+            endpoints,
             seed: self.seed.map_or_else(random_seed, Ok)?,
             incoming: self.incoming,
             subscribers: self.subscribers,
@@ -230,6 +276,23 @@ impl<C: Built> From<&str> for Builder<C> {
     /// For this URL.
     fn from(url: &str) -> Self {
         Self::new(Endpoint::parse(url))
+    }
+}
+
+impl<C: Built> From<Endpoints> for Builder<C> {
+    fn from(endpoints: Endpoints) -> Self {
+        let mut builder = Self::new(Ok(endpoints.first().clone()));
+        builder.endpoints = Ok(endpoints.as_slice().to_vec());
+        builder
+    }
+}
+
+impl<C> fmt::Debug for Builder<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("endpoints", &self.endpoints)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 
@@ -252,6 +315,12 @@ impl From<EndpointError> for BuildError {
     }
 }
 
+impl From<ConfigError> for BuildError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
 impl From<io::Error> for BuildError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
@@ -262,6 +331,7 @@ impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Endpoint(error) => fmt::Display::fmt(error, f),
+            Self::Config(error) => fmt::Display::fmt(error, f),
             Self::Io(error) => write!(f, "the client could not be started: {error}"),
         }
     }
@@ -271,6 +341,7 @@ impl std::error::Error for BuildError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Endpoint(error) => Some(error),
+            Self::Config(error) => Some(error),
             Self::Io(error) => Some(error),
         }
     }
@@ -307,7 +378,8 @@ mod tests {
 
     #[test]
     fn whom_to_trust_is_known_before_the_first_attempt() {
-        let built = Builder::<Nothing>::from("wss://example.com/").into_parts().map(|parts| parts.endpoint);
+        let built =
+            Builder::<Nothing>::from("wss://example.com/").into_parts().map(|parts| parts.endpoints.first().clone());
         let expected = Endpoint::parse("wss://example.com/").expect("a good URL");
         match crate::tls::TlsConfig::shared() {
             Ok(shared) => assert_eq!(built.expect("an endpoint"), expected.tls(shared)),

@@ -15,6 +15,8 @@ pub struct EndpointError {
     pub(super) field: &'static str,
     pub(super) value: String,
     pub(super) expected: &'static str,
+    /// Which of several endpoints, counted from 1.
+    pub(super) place: Option<usize>,
 }
 
 impl EndpointError {
@@ -30,6 +32,18 @@ impl EndpointError {
     #[must_use]
     pub fn value(&self) -> &str {
         &self.value
+    }
+
+    /// Which of several endpoints it is, counted from 1; `None` where there is one, or all are meant.
+    #[must_use]
+    pub const fn place(&self) -> Option<usize> {
+        self.place
+    }
+
+    /// The same, of the endpoint at this place, counted from 1.
+    pub(crate) const fn of(mut self, place: usize) -> Self {
+        self.place = Some(place);
+        self
     }
 }
 
@@ -48,6 +62,9 @@ impl EndpointError {
 
 impl fmt::Display for EndpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = self.place {
+            write!(f, "endpoint {place}: ")?;
+        }
         write!(f, "{} `{}`: expected {}", self.field, self.value, self.expected)
     }
 }
@@ -66,14 +83,14 @@ impl From<RequestError> for EndpointError {
             RequestPart::HeaderValue => "header value",
             _ => "request",
         };
-        Self { field, value: unquoted(error.found()).to_owned(), expected: error.expected() }
+        Self { field, value: unquoted(error.found()).to_owned(), expected: error.expected(), place: None }
     }
 }
 
 impl std::error::Error for EndpointError {}
 
 pub(super) fn refuse(field: &'static str, value: impl fmt::Display, expected: &'static str) -> EndpointError {
-    EndpointError { field, value: value.to_string(), expected }
+    EndpointError { field, value: value.to_string(), expected, place: None }
 }
 
 /// What was found, without the quotes that are put around it again.

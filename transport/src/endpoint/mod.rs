@@ -1,6 +1,7 @@
 //! Where to connect, by what way, and what the upgrade request says.
 
 mod error;
+mod several;
 mod url;
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, net::IpAddr, path::Path, sync::Arc};
@@ -11,7 +12,6 @@ use steadfast_core::{
     ProxyKind,
     dial::{
         Hop, Peer, Race, Route,
-        cookies::Jar,
         environment::proxy_for,
         proxy::{Proxy, ProxyConfigError, Tunnel},
         redirect::{RedirectError, Redirects},
@@ -19,7 +19,7 @@ use steadfast_core::{
     wire::handshake::{Rejected, Request, RequestError, Scheme},
 };
 
-pub use self::error::EndpointError;
+pub use self::{error::EndpointError, several::Endpoints};
 use self::{
     error::refuse,
     url::{Url, without_query},
@@ -375,9 +375,9 @@ impl Endpoint {
         Ok(Some(next))
     }
 
-    /// Where the cookies of a session are kept, if they are.
-    pub(crate) fn jar(&self) -> Option<Box<Jar>> {
-        self.0.cookies.then(Box::default)
+    /// Whether its cookies are kept.
+    pub(crate) fn keeps_cookies(&self) -> bool {
+        self.0.cookies
     }
 
     /// Where a socket of the dialer's goes.

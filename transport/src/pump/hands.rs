@@ -4,7 +4,7 @@ use steadfast_core::{Action, ConnId, Event, FetchError, MessageId, Timestamp};
 
 use crate::{
     dial::Dialing,
-    endpoint::Endpoint,
+    endpoint::Endpoints,
     net::Net,
     pump::{
         application::{Application, Reads, Requests},
@@ -19,7 +19,9 @@ pub(super) struct Hands<'a, A, N: Net> {
     pub(super) link: &'a mut Link<N::Socket>,
     pub(super) timer: &'a mut Option<Timestamp>,
     pub(super) pause: &'a mut bool,
-    pub(super) endpoint: &'a Endpoint,
+    pub(super) endpoints: &'a Endpoints,
+    /// How often each of several endpoints was gone to.
+    pub(super) visits: &'a mut Vec<u32>,
     pub(super) net: &'a mut N,
     pub(super) requests: Requests<'a>,
     pub(super) eyes: &'a mut Eyes,
@@ -74,8 +76,17 @@ impl<A: Application, N: Net> Hands<'_, A, N> {
     #[inline(never)]
     fn carry_out_seldom(&mut self, action: Action<'_>) {
         match action {
-            Action::Connect { conn, attempt, credentials: _ } => {
-                *self.link = Link::Dialing(Box::new(Dialing::new(conn, self.endpoint.clone(), attempt)));
+            Action::Connect { conn, attempt, endpoint: id, credentials: _ } => {
+                let endpoint = self.endpoints.get(id).unwrap_or_else(|| self.endpoints.first());
+                // Each attempt begins with the next address of its own endpoint.
+                let visit = match self.visits.get_mut(usize::from(id.0)) {
+                    Some(visits) => {
+                        *visits = visits.saturating_add(1);
+                        *visits
+                    }
+                    None => attempt,
+                };
+                *self.link = Link::Dialing(Box::new(Dialing::new(conn, endpoint.clone(), visit)));
             }
             Action::Ping { conn, payload } => self.link.with(conn, |connection| connection.ping(payload)),
             Action::Heartbeat { conn, text } => self.link.with(conn, |connection| connection.heartbeat(text)),

@@ -32,7 +32,7 @@ pub use self::{
     turn::Turn,
 };
 use crate::{
-    endpoint::Endpoint,
+    endpoint::{Endpoint, Endpoints},
     net::{Net, Ready, Socket},
 };
 
@@ -50,7 +50,9 @@ pub struct Pump<A, S> {
     id: SessionId,
     machine: Machine,
     application: A,
-    endpoint: Endpoint,
+    endpoints: Endpoints,
+    /// How often each of several endpoints was gone to; empty where there is one.
+    visits: Vec<u32>,
     /// Names messages; shared with all remotes.
     ids: Arc<AtomicU64>,
     link: Link<S>,
@@ -67,35 +69,39 @@ pub struct Pump<A, S> {
 }
 
 impl<A: Application, S: Socket> Pump<A, S> {
-    /// A session at rest. The seed is for jitter and ping nonces: give each session its own.
+    /// A session at rest, configured for as many endpoints as these are. The seed is for jitter and ping nonces: give each
+    /// session its own.
     #[must_use]
-    pub fn new(id: SessionId, endpoint: Endpoint, config: Config, seed: u64, application: A) -> Self {
-        Self::with(id, endpoint, Machine::Plain(Box::new(Session::new(config, seed))), application)
+    pub fn new(id: SessionId, endpoints: Endpoints, config: Config, seed: u64, application: A) -> Self {
+        let session = Session::new(endpoints.fit(config), seed);
+        Self::with(id, endpoints, Machine::Plain(Box::new(session)), application)
     }
 
     /// A session at rest that is recorded. The recording's lines are written to `to` after each turn; if that fails, the
-    /// recording ends and the session goes on. The recorder must be of a session at rest, and not be bounded: what those
-    /// write is not to be appended to each other.
+    /// recording ends and the session goes on. The recorder must be of a session at rest that is configured
+    /// [for as many endpoints](Config::for_endpoints), and not be bounded: what those write is not to be appended to each
+    /// other.
     #[cfg(feature = "trace")]
     #[must_use]
     pub fn recorded(
         id: SessionId,
-        endpoint: Endpoint,
+        endpoints: Endpoints,
         recorder: steadfast_core::trace::Recorder,
         to: Box<dyn std::io::Write + Send>,
         application: A,
     ) -> Self {
-        Self::with(id, endpoint, Machine::recorded(recorder, to), application)
+        Self::with(id, endpoints, Machine::recorded(recorder, to), application)
     }
 
-    fn with(id: SessionId, endpoint: Endpoint, machine: Machine, application: A) -> Self {
-        let eyes = Eyes::new(id, &endpoint, machine.session());
+    fn with(id: SessionId, endpoints: Endpoints, machine: Machine, application: A) -> Self {
+        let eyes = Eyes::new(id, endpoints.first(), machine.session());
         Self {
             id,
             machine,
             application,
-            jar: endpoint.jar(),
-            endpoint,
+            jar: endpoints.as_slice().iter().any(Endpoint::keeps_cookies).then(Box::default),
+            visits: if endpoints.len() > 1 { vec![0; endpoints.len()] } else { Vec::new() },
+            endpoints,
             ids: Arc::new(AtomicU64::new(1)),
             link: Link::None,
             place: Place::default(),
@@ -162,8 +168,8 @@ impl<A: Application, S: Socket> Pump<A, S> {
 
     /// Where it connects.
     #[must_use]
-    pub const fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+    pub const fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
     }
 
     /// Its application.

@@ -106,11 +106,11 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     /// What decides, and what carries it out.
     #[inline]
     fn hands(&mut self) -> (&mut Machine, Hands<'_, A, N>) {
-        let Pump { machine, application, link, ids, timer, pause, id, endpoint, eyes, .. } = &mut *self.pump;
+        let Pump { machine, application, link, ids, timer, pause, id, endpoints, visits, eyes, .. } = &mut *self.pump;
         let Shared { net, events, .. } = &mut *self.shared;
         let now = self.now;
         let requests = Requests { session: *id, now, ids, events };
-        let hands = Hands { application, link, timer, pause, endpoint, net, requests, eyes };
+        let hands = Hands { application, link, timer, pause, endpoints, visits, net, requests, eyes };
         (machine, hands)
     }
 
@@ -218,7 +218,8 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
         let Link::Dialing(dialing) = &self.pump.link else { return };
         let max_message_bytes = self.pump.machine.session().config().max_message_bytes;
         let mut out = Outgoing::default();
-        match Engine::begin(&dialing.endpoint, self.pump.jar.as_deref(), max_message_bytes, &mut out.buffer) {
+        let jar = self.pump.jar.as_deref().filter(|_| dialing.endpoint.keeps_cookies());
+        match Engine::begin(&dialing.endpoint, jar, max_message_bytes, &mut out.buffer) {
             Ok(engine) => {
                 let (conn, redirects) = (dialing.conn, dialing.redirects);
                 self.pump.link = Link::Up(Box::new(Connection::new(conn, stream, engine, out, redirects)));
@@ -370,7 +371,9 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
                 Incoming::Pong(payload) => self.apply(Event::Pong { conn, payload }),
                 Incoming::Opened(accepted) => {
                     connection.open = true;
-                    if let Some(jar) = &mut self.pump.jar {
+                    if let Some(jar) = &mut self.pump.jar
+                        && connection.engine.endpoint().keeps_cookies()
+                    {
                         jar.store(connection.engine.request(), accepted.headers(), unix_now());
                     }
                     self.ask(|application, requests| application.opened(conn, &accepted, requests));
