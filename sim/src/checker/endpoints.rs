@@ -26,6 +26,8 @@ pub(super) struct Failover {
     probed: Option<EndpointId>,
     /// A breaker was told to be closed with this event.
     closed: Option<EndpointId>,
+    /// The application asked for the attempt for which credentials are fetched first.
+    asked: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -64,6 +66,11 @@ impl Failover {
     /// Whether there is a choice.
     pub(super) fn is_any(&self) -> bool {
         self.all.len() > 1
+    }
+
+    /// Nobody asked for the next attempt.
+    pub(super) const fn forget_word(&mut self) {
+        self.asked = false;
     }
 
     pub(super) fn begin_row(&mut self) {
@@ -225,6 +232,8 @@ impl Checker {
             return;
         }
         let told = self.failover.chosen;
+        let asked = self.application_asked();
+        self.failover.asked = false;
         if told != Some((conn, id)) || usize::from(id.0) >= self.failover.all.len() {
             self.blame(Clause::EndpointTold, || format!("{conn} goes to {id}, and {told:?} was told"));
         }
@@ -240,7 +249,7 @@ impl Checker {
             BreakerState::Closed | BreakerState::HalfOpen => {}
         }
         let held = known.held.0;
-        if now + ROUNDING < held && !self.application_asked() {
+        if now + ROUNDING < held && !asked {
             self.blame(Clause::WaitKept, || format!("{conn} goes to {id}, which asked not to be tried before {held}"));
         }
         self.choice(id, &known);
@@ -289,9 +298,15 @@ impl Checker {
         }
     }
 
+    /// An attempt begins with a fetch of credentials: whose word it was stays.
+    pub(super) fn attempt_authorized(&mut self) {
+        self.failover.asked = self.application_asked();
+    }
+
     /// Whether the application wants an attempt now, whatever speaks against it.
     fn application_asked(&self) -> bool {
-        matches!(self.during, During::Start | During::ReconnectNow)
+        self.failover.asked
+            || matches!(self.during, During::Start | During::ReconnectNow)
             || matches!(self.standing.told, State::Idle | State::Stopped { .. })
             || self.row.is_hastened()
     }

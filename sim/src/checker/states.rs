@@ -209,6 +209,12 @@ impl Checker {
             self.blame(Clause::StoppedStays, || format!("{to:?} came after Stopped, without Start"));
         }
         self.unauthorized(to, decided);
+        match to {
+            State::Authorizing { .. } => self.attempt_authorized(),
+            State::Connecting { .. } => {}
+            // Without an attempt it means nothing any more.
+            _ => self.failover.forget_word(),
+        }
         self.follows_policy(to, decided);
         match to {
             State::Waiting { until, attempt, .. } => self.wait_told(*until, *attempt, decided),
