@@ -10,8 +10,8 @@ use crate::close::{Cause, CloseCode, CredentialsKind};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields, default))]
 pub struct Credentials {
     /// How long before they expire others are fetched, while a connection is open; never before half of their lifetime
-    /// is over. A random tenth of it is taken off, so that a crowd of clients does not refresh as one. 30 s, which leaves time
-    /// for several attempts; at most a day.
+    /// is over, nor within a second of the last fetch. A random tenth of it is taken off, so that a crowd of clients does
+    /// not refresh as one. 30 s, which leaves time for several attempts; at most a day.
     #[cfg_attr(feature = "serde", serde(with = "super::human"))]
     pub refresh_ahead: Duration,
     /// How long a fetch may take. 30 s; 1 ms to a day.

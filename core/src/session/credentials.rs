@@ -20,7 +20,7 @@ const MARGIN: Duration = Duration::from_secs(1);
 /// credentials, must not be hammered.
 const AT_ONCE_EVERY: Duration = Duration::from_secs(30);
 
-/// The least wait after a refresh has failed.
+/// The least wait after a refresh has failed, and from one fetch to a refresh.
 const LEAST_REST: Duration = Duration::from_secs(1);
 
 /// Which lease there is, which fetch is under way, whose they are.
@@ -30,6 +30,8 @@ pub(super) struct Credentials {
     /// The last fetch.
     epoch: Epoch,
     fetch: Fetch,
+    /// When it was begun.
+    begun: Timestamp,
     lease: Option<Held>,
     /// Why there is none, if there is none.
     lacking: FetchReason,
@@ -45,7 +47,7 @@ pub(super) struct Credentials {
     refused: Epoch,
     /// When an attempt was last made without a wait after a rejection.
     at_once: Option<Timestamp>,
-    /// Fetches that failed in a row while a connection was open, and the wait after the last.
+    /// Fetches in a row that failed, or brought what was rejected, while a connection was open, and the wait after the last.
     rests: u32,
     last_rest: Duration,
     /// What was handed over on the connection that is being left is for the identity before.
@@ -136,6 +138,7 @@ impl Credentials {
         }
         self.epoch = Epoch(self.epoch.0.saturating_add(1));
         self.fetch = Fetch::UnderWay { until: now + timeout, reason, outdated: false };
+        self.begun = now;
         self.counts.fetches += 1;
         Some(self.epoch)
     }
@@ -158,7 +161,7 @@ impl Credentials {
             Ok(lease) if self.is_chosen && self.identity != Some(lease.identity) => {
                 return if outdated { Answer::Outdated } else { self.fail(CredentialsKind::Mismatched) };
             }
-            Ok(lease) if lease.expires_in.is_some_and(|span| span <= MARGIN) => {
+            Ok(lease) if lease.expires_in.is_some_and(|span| micros(span) <= micros(MARGIN)) => {
                 return self.fail(CredentialsKind::Expired);
             }
             Ok(lease) => lease,
@@ -168,8 +171,11 @@ impl Credentials {
         };
         let refresh = lease.expires_in.map(|span| now + ahead_of(span, ahead, rng));
         self.lease = Some(Held { epoch, expires: lease.expires_in.map(|span| now + span), refresh });
+        // A server that rejects whatever is presented must not have others fetched at the pace of the first rest for ever.
+        if self.lacking != FetchReason::Rejected {
+            self.rests = 0;
+        }
         self.lacking = FetchReason::default();
-        self.rests = 0;
         let before = self.identity.replace(lease.identity);
         Answer::Taken { changed: before.is_some_and(|before| before != lease.identity) }
     }
@@ -214,7 +220,8 @@ impl Credentials {
         match self.fetch {
             Fetch::UnderWay { until, .. } => Some(until),
             Fetch::Resting { until, .. } if is_open => Some(until),
-            Fetch::None if is_open => self.lease?.refresh,
+            // However short a lease is, or a suspend made it.
+            Fetch::None if is_open => self.lease?.refresh.map(|at| at.max(self.begun + LEAST_REST)),
             Fetch::Resting { .. } | Fetch::None => None,
         }
     }
@@ -258,6 +265,7 @@ impl Credentials {
     /// The connection has proved itself, and with it what it stands for.
     pub(super) fn succeeded(&mut self) {
         self.proven = self.proven.max(self.in_use.unwrap_or_default());
+        self.rests = 0;
     }
 
     /// The server rejected what the connection stood for; says which that was, and whether the next attempt may follow at

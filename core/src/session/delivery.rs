@@ -220,7 +220,10 @@ impl Session {
             // An event comes before the deadlines that it is late for; what has expired by then is not sent all the same.
             let (now, told) = (self.boot_time(), self.pending.len());
             self.settle_expired(|at| at < now);
-            direct &= told == self.pending.len();
+            if told != self.pending.len() {
+                direct = false;
+                self.judge_drain();
+            }
         }
         let Phase::Open(link) = &mut self.phase else { return None };
         let (mut handed, mut first) = (false, None);

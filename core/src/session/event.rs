@@ -144,7 +144,8 @@ pub enum Event<'a> {
     /// What the application knows of the network. A hint, never a must.
     Network(Network),
     /// The process was suspended, by the driver's reckoning for this long: an open connection is probed, and what a server
-    /// asked to be waited for was waited for in that time, too. So much of the lifetime of credentials is over, too.
+    /// asked to be waited for was waited for in that time, too. So much of the lifetime of credentials is over, too, and of
+    /// the time to live of messages, of which no gap takes more than ten years.
     Resumed {
         /// How long: by how much a clock that runs during suspend (boot time, the wall clock) went further than the one
         /// that the session is told.

@@ -289,7 +289,9 @@ impl Session {
             if self.config.credentials.is_some() {
                 self.renew();
             }
-            self.usable();
+            if matches!(self.phase, Phase::Open(_)) {
+                self.usable();
+            }
         }
     }
 
@@ -380,7 +382,11 @@ impl Session {
             self.withdraw(self.now, attempt, Some(cause));
         } else if self.offline {
             self.enter(Phase::Offline { not_before: self.now, attempt, cause: Some(cause) }, None);
-        } else if self.retry.attempts == 0 || cause == Cause::Background || is_switching {
+        } else if self.retry.attempts == 0 || is_switching {
+            self.connect(None);
+        } else if cause == Cause::Background && self.retry.is_patient() {
+            // Once in a row, so that a foreground that flickers does not undo the backoff.
+            self.retry.hint();
             self.connect(None);
         } else {
             // It had not proved itself: what makes it end again and again must not hammer the server.

@@ -128,7 +128,7 @@ impl Checker {
         self.badge.answered = Some((epoch, result));
         let Ok(lease) = result else { return };
         let is_ours = !self.badge.is_chosen || self.badge.identity == Some(lease.identity);
-        if !is_ours || lease.expires_in.is_some_and(|span| span <= MARGIN) {
+        if !is_ours || lease.expires_in.is_some_and(|span| crate::span::micros(span) <= crate::span::micros(MARGIN)) {
             return;
         }
         let now = self.now;
@@ -281,7 +281,8 @@ impl Checker {
             (CredentialsKind::Failed, Some((answered, Err(FetchError::Retry))))
             | (CredentialsKind::Refused, Some((answered, Err(FetchError::Final)))) => answered == epoch,
             (CredentialsKind::Expired, Some((answered, Ok(lease)))) => {
-                answered == epoch && lease.expires_in.is_some_and(|span| span <= MARGIN)
+                answered == epoch
+                    && lease.expires_in.is_some_and(|span| crate::span::micros(span) <= crate::span::micros(MARGIN))
             }
             (CredentialsKind::Mismatched, Some((answered, Ok(lease)))) => {
                 answered == epoch && self.badge.identity != Some(lease.identity)

@@ -30,6 +30,8 @@ use self::{
 
 /// More violations than this are counted, not kept.
 const KEPT: usize = 64;
+/// No suspend counts for more against the time to live of a message.
+const LONGEST_SLEEP: Duration = Duration::from_hours(10 * 365 * 24);
 
 /// A judge of one session: it is shown every event before the session handles it, and every action after, and
 /// collects what breaks the contract.
@@ -159,7 +161,7 @@ impl Checker {
             Event::TimerFired => self.timer_fired(),
             Event::Network(network) => self.network(*network),
             Event::Resumed { gap } => {
-                self.slept = self.slept.saturating_add(*gap);
+                self.slept = self.slept.saturating_add((*gap).min(LONGEST_SLEEP));
                 self.probe_wanted();
                 self.waited_asleep(*gap);
                 self.failover.slept(*gap);

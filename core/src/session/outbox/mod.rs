@@ -441,7 +441,7 @@ impl Outbox {
     pub(super) fn sleep(&mut self, gap: Duration) {
         // Where there is no deadline, there is nothing to count for.
         if let Some(more) = &mut self.more {
-            more.slept = more.slept.saturating_add(gap);
+            more.slept = more.slept.saturating_add(gap.min(LONGEST_SLEEP));
         }
     }
 
@@ -605,6 +605,10 @@ impl Outbox {
         }
     }
 }
+
+/// As much as counts of one suspend, ten years: a gap that is nonsense must not bring the end of time, at which no deadline
+/// that follows would come.
+const LONGEST_SLEEP: Duration = Duration::from_hours(10 * 365 * 24);
 
 /// Where those wait that wait there.
 const fn list<'a>(data: &'a mut List, lists: &'a mut [List; 3], place: Place) -> &'a mut List {
