@@ -8,6 +8,7 @@ mod deflate;
 mod echo;
 mod report;
 mod stats;
+mod store;
 mod wire;
 
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ enum Command {
     Echo(EchoArgs),
     /// Nanoseconds a message for compressing and inflating, beside other backends
     Deflate(DeflateArgs),
+    /// Durable messages a second, how long each waits for the disk, and how long a full store takes to open
+    Store(StoreArgs),
     /// The server of `echo`, which starts it itself
     #[command(hide = true)]
     Serve,
@@ -105,11 +108,28 @@ struct DeflateArgs {
     quick: bool,
 }
 
+#[derive(Args)]
+struct StoreArgs {
+    /// Print one JSON object as the last line
+    #[arg(long)]
+    json: bool,
+    /// To see that it runs
+    #[arg(long)]
+    quick: bool,
+    /// Messages offered a second
+    #[arg(long, default_value_t = 25_000)]
+    rate: u64,
+    /// For how long
+    #[arg(long, default_value_t = 20)]
+    seconds: u64,
+}
+
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Wire(args) => run_wire(&args),
         Command::Echo(args) => run_echo(&args),
         Command::Deflate(args) => run_deflate(&args),
+        Command::Store(args) => run_store(&args),
         Command::Serve => echo::serve().map_err(|failure| failure.to_string()),
     };
     match result {
@@ -181,6 +201,22 @@ fn run_deflate(args: &DeflateArgs) -> Result<(), String> {
     }
     if args.json {
         report::json(&rows, &deflate::ratios(&rows))?;
+    }
+    Ok(())
+}
+
+fn run_store(args: &StoreArgs) -> Result<(), String> {
+    let (seconds, stored) = if args.quick { (1, 2_000) } else { (args.seconds, 100_000) };
+    let rate = if args.quick { 2_000 } else { args.rate };
+    let row = store::run(store::Effort { rate, seconds, stored, bytes: 200 })?;
+    println!("durable messages of {} B, offered at {} a second for {seconds} s", row.bytes, row.offered_per_s);
+    println!("  accepted   {:.0} a second in {} transactions", row.accepted_per_s, row.transactions);
+    println!("  waited     p50 {:.1} ms, p99 {:.1} ms, longest {:.1} ms", row.p50_ms, row.p99_ms, row.longest_ms);
+    println!("  the disk   64 KiB and fdatasync: p50 {:.1} ms, p99 {:.1} ms", row.disk_p50_ms, row.disk_p99_ms);
+    println!("  recovery   {} messages in {:.0} ms", row.stored, row.recovery_ms);
+    if args.json {
+        let json = serde_json::json!({ "rows": [row], "ratios": { "rate": args.rate } });
+        println!("{json}");
     }
     Ok(())
 }

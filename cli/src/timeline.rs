@@ -117,7 +117,7 @@ impl Narrator {
 
     fn count(&mut self, verdict: Verdict) {
         match verdict {
-            Verdict::Confirmed | Verdict::Written => {}
+            Verdict::Confirmed | Verdict::Written | Verdict::Kept => {}
             Verdict::InDoubt => self.in_doubt += 1,
             Verdict::Dropped(why) => *self.unsent.entry(format!("dropped: {why:?}")).or_default() += 1,
         }

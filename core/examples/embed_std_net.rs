@@ -103,6 +103,8 @@ impl Io {
             Action::Abort { .. } => self.end(Cause::Aborted),
             Action::SetTimer { at } => self.timer = Some(at),
             Action::CancelTimer => self.timer = None,
+            // Nothing of what it sends is durable.
+            Action::Persist(_) | Action::Forget { .. } => {}
             Action::Deliver { .. } | Action::Notify(_) => app(action),
             Action::FetchCredentials { .. } | Action::Present { .. } => unreachable!("none are configured"),
         }

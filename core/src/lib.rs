@@ -97,7 +97,7 @@ pub use crate::{
     message::{Binary, ConnId, Delivery, Key, Lane, Message, MessageId, SendOptions, Text},
     session::{
         Session,
-        action::Action,
+        action::{Action, Persist},
         endpoints::{BreakerState, EndpointId},
         event::{Event, Network, PingPayload, TimedEvent, Visibility},
         metrics::{Metrics, Verdicts},

@@ -376,13 +376,20 @@ pub struct SendOptions {
     /// Means nothing for a message that is [bound](Self::bound_to).
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub key: Option<Key>,
+    /// It outlives the process: accepted once it is stored, and told so by
+    /// [`Notice::Accepted`](crate::Notice::Accepted); sent by the next process if this one dies before its verdict. Until
+    /// then what comes after it in its lane waits for it. Refused
+    /// ([`Refusal::CannotStore`](crate::Refusal::CannotStore)) without a [`store`](crate::config::Settings::store), unless it
+    /// is [`AtLeastOnce`](Delivery::AtLeastOnce), or if it is bound to a connection or has a key.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "core::ops::Not::not"))]
+    pub durable: bool,
 }
 
 impl SendOptions {
     /// Options with this delivery and nothing else asked.
     #[must_use]
     pub const fn new(delivery: Delivery) -> Self {
-        Self { delivery, bound_to: None, max_resends: None, ttl: None, lane: Lane::Data, key: None }
+        Self { delivery, bound_to: None, max_resends: None, ttl: None, lane: Lane::Data, key: None, durable: false }
     }
 
     /// For this connection only; see [`bound_to`](Self::bound_to).
@@ -407,6 +414,12 @@ impl SendOptions {
     #[must_use]
     pub const fn control(self) -> Self {
         Self { lane: Lane::Control, ..self }
+    }
+
+    /// Options of a message that outlives the process; see [`durable`](Self::durable).
+    #[must_use]
+    pub const fn durable() -> Self {
+        Self { durable: true, ..Self::new(Delivery::AtLeastOnce) }
     }
 
     /// Only the newest of this key waits; see [`key`](Self::key).

@@ -7,7 +7,7 @@ use steadfast_core::{
     config::Heartbeat,
 };
 
-use crate::{Clock, Driver, Fault, Grant, Link, ServerModel};
+use crate::{Clock, Driver, Fault, Grant, Link, ServerModel, StoreModel};
 
 /// A session in a [`World`](crate::World).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -103,6 +103,12 @@ pub enum Command {
     ClockBack(Duration),
     /// An event of the connection before the current one arrives late.
     Stale,
+    /// How the store behaves from now on.
+    Store(StoreModel),
+    /// The process dies, and begins again at once with what its store holds: a new session, started unless the old one never was. What
+    /// was on its way to the server is gone; what was on its way to the disk is, or is not. Machines that cannot
+    /// [restart](crate::Machine::restart) live on.
+    Crash,
 }
 
 /// A list of [`Command`]s, to be carried out in order.

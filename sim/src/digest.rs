@@ -56,6 +56,8 @@ impl Digest {
             }
             Action::FetchCredentials { epoch, reason, identity } => (11u64, epoch, reason, identity).hash(self),
             Action::Present { conn, epoch } => (12u64, conn.0, epoch.0).hash(self),
+            Action::Persist(persist) => self.message(13, persist.id.0, persist.message.as_bytes()),
+            Action::Forget { id } => (14u64, id.0).hash(self),
             Action::Notify(notice) => {
                 // The rest is rare: its whole text counts, so that no field is forgotten.
                 write!(self, "{notice:?}").unwrap_or_default();

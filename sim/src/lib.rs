@@ -56,6 +56,7 @@
 //! * [`World`]: the time, the sessions, and what is to come. [`Surroundings`] say what a session is surrounded by: a
 //!   [`Link`], a [`Driver`], and what its connections are met by, [`ServerModel`]s.
 //! * [`Fault`] and [`Command`]: what goes wrong, and what else can be done to a client: stalls, sleep, clocks that jump.
+//! * [`StoreModel`]: a store that is slow, full or broken; and [`Command::Crash`], after which only what it holds is left.
 //! * [`App`] and [`Service`]: your application above the session, and your own server behind the socket.
 //! * [`Checker`]: judges every step against the session's contract, one [`Clause`] at a time, and against the truth: what
 //!   really arrived. A world has one for each session.
@@ -92,6 +93,7 @@ mod scenario;
 mod server;
 mod source;
 mod span;
+mod store;
 mod world;
 
 pub use crate::{
@@ -103,6 +105,7 @@ pub use crate::{
     scenario::{Arrived, Report, Scenario, Step, Tally},
     server::{Arrival, Peer, Replies, ServerModel, Service},
     source::{Grant, REJECTED, Refuses},
+    store::StoreModel,
     world::{Region, Surroundings, World},
 };
 

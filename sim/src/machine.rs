@@ -13,6 +13,12 @@ pub trait Machine {
     /// Where the machine stands.
     fn state(&self) -> State;
 
+    /// Becomes a new machine of the same configuration, as after a crash; whether it can.
+    fn restart(&mut self, seed: u64) -> bool {
+        let _ = seed;
+        false
+    }
+
     /// What the machine says of itself, if it counts.
     fn metrics(&self) -> Option<Metrics> {
         None
@@ -28,6 +34,11 @@ impl Machine for Session {
 
     fn state(&self) -> State {
         Self::state(self)
+    }
+
+    fn restart(&mut self, seed: u64) -> bool {
+        *self = Self::new(self.config().clone(), seed);
+        true
     }
 
     fn metrics(&self) -> Option<Metrics> {

@@ -165,10 +165,11 @@ fn read(database: Database) -> Result<Opened, Wrong> {
         _ => return Err(Wrong::Damaged("it does not say its version".into())),
     }
     let table = read.open_table(MESSAGES).map_err(|error| Wrong::Damaged(error.to_string()))?;
+    let now = record::wall_clock();
     let (mut messages, mut numbers) = (Vec::new(), Vec::new());
     for entry in table.iter().map_err(damaged)? {
         let (number, record) = entry.map_err(damaged)?;
-        match record::decode(record.value()) {
+        match record::decode(record.value(), now) {
             Ok((id, message, options)) => {
                 numbers.push(number.value());
                 messages.push(Restored { id, message: message.into_owned(), options });

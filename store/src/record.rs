@@ -3,22 +3,27 @@
 //! ```text
 //! offset  bytes
 //! 0       1      version: 1
-//! 1       1      flags: 1 text, 2 a limit of resends, others 0
+//! 1       1      flags: 1 text, 2 a limit of resends, 4 the lane of control, 8 a time to live, others 0
 //! 2       8      the message's id
 //! 10      0 | 4  the limit of resends
+//!         0 | 8  when it expires: microseconds since 1970, by the clock on the wall
 //!         …      the payload
 //! ```
 //! Numbers are little-endian. A record with an unknown flag or a text that is not UTF-8 is damaged; one with a higher
 //! version is newer.
 
-use steadfast_core::{Delivery, Message, MessageId, SendOptions};
+use std::time::{Duration, SystemTime};
+
+use steadfast_core::{Lane, Message, MessageId, SendOptions};
 
 /// The version that is written.
 pub const VERSION: u8 = 1;
 
 const TEXT: u8 = 1;
 const RESENDS: u8 = 2;
-const KNOWN: u8 = TEXT | RESENDS;
+const CONTROL: u8 = 4;
+const EXPIRES: u8 = 8;
+const KNOWN: u8 = TEXT | RESENDS | CONTROL | EXPIRES;
 
 /// Why a record cannot be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,8 +34,8 @@ pub enum RecordError {
     Damaged,
 }
 
-/// Writes a message behind what is in `out`.
-pub fn encode(id: MessageId, message: &Message<'_>, options: &SendOptions, out: &mut Vec<u8>) {
+/// Writes a message behind what is in `out`; `now` is in microseconds since 1970.
+pub fn encode(id: MessageId, message: &Message<'_>, options: &SendOptions, now: u64, out: &mut Vec<u8>) {
     let mut flags = 0;
     if message.is_text() {
         flags |= TEXT;
@@ -38,20 +43,30 @@ pub fn encode(id: MessageId, message: &Message<'_>, options: &SendOptions, out: 
     if options.max_resends.is_some() {
         flags |= RESENDS;
     }
+    if options.lane == Lane::Control {
+        flags |= CONTROL;
+    }
+    if options.ttl.is_some() {
+        flags |= EXPIRES;
+    }
     out.reserve(LONGEST_HEAD + message.len());
     out.extend([VERSION, flags]);
     out.extend(id.0.to_le_bytes());
     if let Some(resends) = options.max_resends {
         out.extend(resends.to_le_bytes());
     }
+    if let Some(ttl) = options.ttl {
+        let micros = u64::try_from(ttl.as_micros()).unwrap_or(u64::MAX);
+        out.extend(now.saturating_add(micros).to_le_bytes());
+    }
     out.extend(message.as_bytes());
 }
 
-/// Reads a message.
+/// Reads a message, with what is left of its time to live `now`.
 ///
 /// # Errors
 /// It is of a newer version, or damaged.
-pub fn decode(record: &[u8]) -> Result<(MessageId, Message<'_>, SendOptions), RecordError> {
+pub fn decode(record: &[u8], now: u64) -> Result<(MessageId, Message<'_>, SendOptions), RecordError> {
     let mut rest = record;
     let [version, flags] = take(&mut rest)?;
     match version {
@@ -63,9 +78,15 @@ pub fn decode(record: &[u8]) -> Result<(MessageId, Message<'_>, SendOptions), Re
         return Err(RecordError::Damaged);
     }
     let id = MessageId(u64::from_le_bytes(take(&mut rest)?));
-    let mut options = SendOptions::new(Delivery::AtLeastOnce);
+    let mut options = SendOptions::durable();
+    if flags & CONTROL != 0 {
+        options = options.control();
+    }
     if flags & RESENDS != 0 {
         options = options.max_resends(u32::from_le_bytes(take(&mut rest)?));
+    }
+    if flags & EXPIRES != 0 {
+        options = options.ttl(Duration::from_micros(u64::from_le_bytes(take(&mut rest)?).saturating_sub(now)));
     }
     let message = if flags & TEXT == 0 {
         Message::binary(rest)
@@ -81,4 +102,10 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], RecordError> {
     Ok(*head)
 }
 
-const LONGEST_HEAD: usize = 2 + 8 + 4;
+/// The time on the wall, in microseconds since 1970.
+pub(crate) fn wall_clock() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+const LONGEST_HEAD: usize = 2 + 8 + 4 + 8;

@@ -107,6 +107,12 @@ impl Store {
         mem::take(&mut self.restored)
     }
 
+    /// What was stored when the store was opened, unless it was [taken](Self::restored).
+    #[must_use]
+    pub fn peek(&self) -> &[Restored] {
+        &self.restored
+    }
+
     /// The highest id that was stored when the store was found. New ones are to go on behind it.
     #[must_use]
     pub const fn highest(&self) -> Option<MessageId> {

@@ -101,7 +101,7 @@ impl Writer {
                 }
                 Task::Persist { id, message, options } => {
                     let mut bytes = Vec::new();
-                    record::encode(id, &message, &options, &mut bytes);
+                    record::encode(id, &message, &options, record::wall_clock(), &mut bytes);
                     batch.records.push((self.next, bytes));
                     batch.answers.push((id, Ok(())));
                     self.index.insert(id, self.next);

@@ -28,6 +28,10 @@ impl Machine for Broken {
         self.session.state()
     }
 
+    fn restart(&mut self, seed: u64) -> bool {
+        self.session.restart(seed)
+    }
+
     fn metrics(&self) -> Option<Metrics> {
         let mut metrics = self.session.metrics();
         metrics.pings += u64::from(self.lies);

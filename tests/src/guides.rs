@@ -12,6 +12,7 @@ macro_rules! guides {
 guides! {
     ComingFrom: "coming-from.md",
     Dialing: "dialing.md",
+    Durable: "durable.md",
     SeveralEndpoints: "endpoints.md",
     Mio: "mio.md",
     Proxies: "proxies.md",

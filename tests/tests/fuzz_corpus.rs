@@ -49,6 +49,11 @@ fn the_corpus_of_the_location_target_shows_no_secret_and_smuggles_nothing_in() {
     replay("location", fuzz_body::location);
 }
 
+#[test]
+fn the_corpus_of_the_stored_target_is_read_as_it_is_written() {
+    replay("stored", fuzz_body::stored);
+}
+
 /// Runs a target's body over its committed inputs.
 fn replay(target: &str, body: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);

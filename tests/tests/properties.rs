@@ -99,6 +99,8 @@ fn options() -> impl Strategy<Value = SendOptions> {
             ttl,
             lane,
             key,
+            // There is no store.
+            durable: false,
         },
     )
 }

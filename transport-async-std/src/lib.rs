@@ -56,6 +56,7 @@
 //!
 //! # Features
 //! - `async-tungstenite`: another engine, [`EngineKind::AsyncTungstenite`](EngineKind).
+//! - `store`: [`Builder`] takes a [`Store`](store::Store), in which durable messages outlive the process.
 //! - `trace`: [`Builder`] can record what a session is told.
 //! - `tls`, a default: `wss://` with rustls on ring, and the platform's roots. Its parts can be chosen one by one: `ring` or
 //!   `aws-lc-rs`, `roots-platform` or `roots-bundled`, and `dangerous`.
@@ -73,6 +74,8 @@ mod voice;
 
 pub use steadfast_core as core;
 pub use steadfast_core::wire::handshake::{Accepted, Rejected};
+#[cfg(feature = "store")]
+pub use steadfast_transport::store;
 #[cfg(feature = "_tls")]
 pub use steadfast_transport::tls;
 pub use steadfast_transport::{
@@ -82,6 +85,6 @@ pub use steadfast_transport::{
 };
 
 pub use crate::client::{
-    Client, ClientBuilder, Close, ConnectError, Connecting, MessageSink, Messages, Notices, Permit, Receipt, Receive,
-    Reserve, Sending, StateChange, StateWatch, WaitFor,
+    Acceptance, Client, ClientBuilder, Close, ConnectError, Connecting, MessageSink, Messages, Notices, Permit,
+    Receipt, Receive, Reserve, Sending, StateChange, StateWatch, WaitFor,
 };

@@ -64,11 +64,23 @@ impl State {
         #[cfg(not(feature = "trace"))]
         let pump = Pump::new(id, endpoints, config, seed, voice);
         let mailbox = Arc::new(Mailbox::new(bell.rope(Rung::MAIL)));
-        let shared = pump::Shared::new(Sockets::new(bell), &mailbox);
+        #[cfg_attr(not(feature = "store"), expect(unused_mut, reason = "what is restored is told at once"))]
+        let mut shared = pump::Shared::new(Sockets::new(bell), &mailbox);
+        #[cfg(feature = "store")]
+        let (mut pump, mut next_id) = (pump, 1);
+        #[cfg(feature = "store")]
+        if let Some(store) = parts.store {
+            next_id = store.highest().map_or(1, |highest| highest.0.saturating_add(1));
+            for event in pump.keep_in(store, &mailbox) {
+                pump.turn(&mut shared, Timestamp::ZERO).apply(event);
+            }
+        }
+        #[cfg(not(feature = "store"))]
+        let next_id = 1;
         Self {
             life: Life::Alive(Box::new(Machinery { pump, shared, mailbox, commands: Vec::new() })),
             requests: Vec::new(),
-            next_id: 1,
+            next_id,
             rung: false,
             armed: None,
             asked: None,
@@ -231,9 +243,13 @@ impl State {
                     break;
                 }
                 for command in commands.drain(..) {
-                    if let Command::Resolved(answer) = command {
-                        let _ = shared.answered(&answer.name);
-                        pump.turn(shared, now).resolved(&answer);
+                    match command {
+                        Command::Resolved(answer) => {
+                            let _ = shared.answered(&answer.name);
+                            pump.turn(shared, now).resolved(&answer);
+                        }
+                        Command::Stored(_, answers) => pump.turn(shared, now).stored(answers),
+                        Command::Event(..) | Command::ResumeReads(_) | Command::Remove(_) | Command::Inspect(..) => {}
                     }
                 }
             }

@@ -221,6 +221,9 @@ impl Voice {
         {
             return;
         }
+        if let Notice::Accepted { id } = notice {
+            self.account.accept(*id, &mut self.wakes);
+        }
         if let Some((id, outcome)) = self.told.outcome(notice)
             && !self.account.settle(id, outcome, &mut self.wakes)
             && let Notice::Refused { message, why, .. } = notice

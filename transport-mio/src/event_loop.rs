@@ -71,6 +71,22 @@ impl<A: Application> EventLoop<A> {
         }
     }
 
+    /// Adds a session whose durable messages are kept in this store, and starts it; see [`Driver::add_stored`].
+    #[cfg(feature = "store")]
+    pub fn add_stored(
+        &mut self,
+        endpoints: impl Into<Endpoints>,
+        config: Config,
+        seed: u64,
+        store: steadfast_transport::store::Store,
+        application: A,
+    ) -> SessionId {
+        match self.driver.add_stored(endpoints, config, seed, store, application) {
+            Ok(session) => session,
+            Err(_) => unreachable!("there are more tokens than memory for sessions"),
+        }
+    }
+
     /// Adds a session that is recorded, and starts it; see [`Driver::add_recorded`].
     #[cfg(feature = "trace")]
     pub fn add_recorded(

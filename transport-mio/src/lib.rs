@@ -69,6 +69,7 @@
 //!
 //! # Features
 //! - `tungstenite`: the other engine.
+//! - `store`: [`Builder`] takes a [`Store`](store::Store), in which durable messages outlive the process.
 //! - `trace`: [`Builder`] and [`Driver`] can record what a session is told.
 //!
 //! - `tls`, a default: `wss://` with rustls on ring, and the platform's roots; see [`tls`]. Its parts can be chosen one by one:
@@ -81,6 +82,8 @@ mod net;
 
 pub use steadfast_core as core;
 pub use steadfast_core::wire::handshake::{Accepted, Rejected};
+#[cfg(feature = "store")]
+pub use steadfast_transport::store;
 #[cfg(feature = "_tls")]
 pub use steadfast_transport::tls;
 pub use steadfast_transport::{

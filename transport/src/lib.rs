@@ -16,6 +16,8 @@ mod testing;
 pub mod tls;
 
 pub use steadfast_core as core;
+#[cfg(feature = "store")]
+pub use steadfast_store as store;
 
 pub use crate::{
     dial::{Answer, Resolver},

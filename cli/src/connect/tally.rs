@@ -33,6 +33,8 @@ impl Tally {
                     Verdict::Written => (&mut self.written, None),
                     Verdict::InDoubt => (&mut self.in_doubt, Some(String::from("in doubt"))),
                     Verdict::Dropped(why) => (&mut self.dropped, Some(format!("dropped ({why:?})"))),
+                    // Nothing of what it sends is durable.
+                    Verdict::Kept => return,
                 };
                 *count += 1;
                 if let (Some(why), Some(message)) = (why, message) {

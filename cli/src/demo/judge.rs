@@ -97,7 +97,8 @@ impl Evidence {
                 Verdict::Confirmed => &mut judgement.confirmed,
                 Verdict::Written => &mut judgement.written,
                 Verdict::InDoubt => &mut judgement.in_doubt,
-                Verdict::Dropped(_) => &mut judgement.dropped,
+                // What is kept is no longer this process's.
+                Verdict::Dropped(_) | Verdict::Kept => &mut judgement.dropped,
             } += 1;
         }
     }

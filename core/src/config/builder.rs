@@ -64,6 +64,7 @@ impl ConfigBuilder {
         credentials: Option<Credentials>,
         background: Background,
         endpoints: Endpoints,
+        store: bool,
     }
 
     /// Sets [`Backoff::max_attempts`].

@@ -108,6 +108,9 @@ pub struct Settings {
     pub background: Background,
     /// How the session chooses where there are several endpoints. There is one.
     pub endpoints: Endpoints,
+    /// Whether the driver stores messages: what [`durable`](crate::SendOptions::durable) ones need. Needs confirmation, and
+    /// an answer timeout. Off; the transports turn it on when they are given a store.
+    pub store: bool,
 }
 
 /// How delivery is confirmed.
@@ -251,6 +254,7 @@ impl Default for Settings {
             credentials: None,
             background: Background::default(),
             endpoints: Endpoints::default(),
+            store: false,
         }
     }
 }

@@ -45,10 +45,18 @@ pub(super) fn settings(settings: &Settings) -> Checked {
     if let Some(wanted) = &settings.credentials {
         credentials(wanted, settings.ready)?;
     }
-    match settings.background {
-        Background::Keep => Ok(()),
-        Background::Close { after } => span("background.close.after", after, NOTHING, DAY),
+    if let Background::Close { after } = settings.background {
+        span("background.close.after", after, NOTHING, DAY)?;
     }
+    store(settings)
+}
+
+/// What outlives the process is sent until it is confirmed.
+fn store(settings: &Settings) -> Checked {
+    if settings.store && !settings.confirms() {
+        return Err(ConfigError::new("store", &true, &"false without confirm.enabled and answer_timeout"));
+    }
+    Ok(())
 }
 
 fn credentials(credentials: &Credentials, ready: Ready) -> Checked {

@@ -1,10 +1,12 @@
 //! What the session tells its driver to do.
 
+use alloc::boxed::Box;
+
 use crate::{
     Timestamp,
     close::CloseFrame,
     lease::{Epoch, FetchReason, Identity},
-    message::{ConnId, Message, MessageId},
+    message::{ConnId, Message, MessageId, SendOptions},
     session::{endpoints::EndpointId, event::PingPayload, notice::Notice},
 };
 
@@ -100,4 +102,25 @@ pub enum Action<'a> {
         /// Which credentials.
         epoch: Epoch,
     },
+    /// Store a message so that it outlives the process, behind those before it, and say
+    /// [`Persisted`](crate::Event::Persisted). Only with a [`store`](crate::config::Settings::store), as is `Forget`.
+    Persist(Box<Persist>),
+    /// Take a message out of the store, if it is there, behind everything that was asked of the store before. There is no
+    /// answer: until it is done, the message comes back after a crash.
+    Forget {
+        /// Which.
+        id: MessageId,
+    },
+}
+
+/// A message to be stored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Persist {
+    /// Its name.
+    pub id: MessageId,
+    /// The message; its payload is shared with the outbox.
+    pub message: Message<'static>,
+    /// What was asked for it, to be [restored](crate::Event::Restored) with it.
+    pub options: SendOptions,
 }

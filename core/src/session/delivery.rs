@@ -15,6 +15,7 @@ use crate::{
         pending::Pending,
         phase::{Intent, Phase},
         settle,
+        store::Forgets,
         timers::Timer,
     },
     time::micros,
@@ -47,11 +48,15 @@ impl Session {
         let pending = self.pending.len();
         match self.admit(id, message.len(), &options) {
             Ok(Admission::Queue { ahead }) => {
-                self.account.accepted += 1;
                 let len = message.len();
+                if options.durable {
+                    self.persist(id, message.clone(), options);
+                } else {
+                    self.account.accepted += 1;
+                }
                 let entry = Entry::new(id, message, &options, || self.boot_time());
                 let direct = self.pending.len() == pending;
-                let sent = if self.passes(len) {
+                let sent = if !options.durable && self.passes(len) {
                     self.pass(entry, len, direct)
                 } else {
                     self.outbox.push(entry, ahead);
@@ -86,7 +91,7 @@ impl Session {
     fn drop_at_once(&mut self, id: MessageId, message: Message<'static>) {
         self.account.accepted += 1;
         let verdict = Verdict::Dropped(Dropped::NoRoom);
-        settle(&mut self.account, &mut self.pending, Settled { id, verdict, message });
+        settle(&mut self.account, &mut self.pending, Settled { id, verdict, message, stored: None });
     }
 
     /// Whether a message of this length goes out as soon as it is accepted: then it never waits.
@@ -129,7 +134,7 @@ impl Session {
     }
 
     #[cold]
-    fn refuse(&mut self, id: MessageId, message: Message<'static>, why: Refusal) {
+    pub(super) fn refuse(&mut self, id: MessageId, message: Message<'static>, why: Refusal) {
         self.account.refused += 1;
         self.notify(Notice::Refused { id, message: Box::new(message), why });
     }
@@ -149,6 +154,9 @@ impl Session {
         }
         if options.ttl.is_some_and(|ttl| micros(ttl) == 0) {
             return Err(Refusal::Expired);
+        }
+        if options.durable && !self.can_store(options) {
+            return Err(Refusal::CannotStore);
         }
         let open = self.open_link().map(|link| (link.conn, link.ready));
         if let Some(bound) = options.bound_to {
@@ -170,6 +178,8 @@ impl Session {
         if !self.outbox.has_room(need, bounds) {
             match bounds.when_full {
                 WhenFull::Refuse => return Err(Refusal::Full),
+                // It would have to be stored to be accepted.
+                WhenFull::DropNewest if options.durable => return Err(Refusal::Full),
                 WhenFull::DropNewest => return Ok(Admission::DropAtOnce),
                 WhenFull::DropOldest => {
                     let (account, pending) = (&mut self.account, &mut self.pending);
@@ -353,7 +363,11 @@ impl Session {
 
     fn settle_front(&mut self, end: u64, verdict: Verdict) {
         let mut run: Option<(MessageId, u32)> = None;
-        while let Some(id) = self.outbox.settle_front(end) {
+        let mut forgets = Forgets::default();
+        while let Some((id, stored)) = self.outbox.settle_front(end) {
+            if stored {
+                forgets.push(id);
+            }
             match &mut run {
                 Some((first, count)) if first.0.checked_add(u64::from(*count)) == Some(id.0) => *count += 1,
                 run => {
@@ -365,6 +379,7 @@ impl Session {
         }
         if let Some(last) = run {
             self.tell_verdicts(last, verdict);
+            self.pending.extend(forgets.into_pending());
             self.judge_write();
             self.judge_low_mark();
             self.pump(false);
@@ -375,7 +390,7 @@ impl Session {
 
     /// The same verdict for a run of messages whose ids rise by one.
     fn tell_verdicts(&mut self, (first, count): (MessageId, u32), verdict: Verdict) {
-        self.account.verdicts.count(verdict, u64::from(count));
+        self.account.count(verdict, u64::from(count));
         self.pending.push_back(Pending::Verdicts { first, count, verdict });
     }
 
@@ -435,7 +450,7 @@ impl Session {
     }
 
     #[inline]
-    fn judge_high_mark(&mut self) {
+    pub(super) fn judge_high_mark(&mut self) {
         let bounds = &self.config.outbox;
         let mark = u64::from(bounds.high_watermark);
         if !self.above

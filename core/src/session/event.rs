@@ -8,6 +8,7 @@ use crate::{
     config::Heartbeat,
     lease::{Epoch, FetchError, Identity, Lease},
     message::{ConnId, Message, MessageId, SendOptions},
+    session::notice::StoreError,
     stage::Stage,
 };
 
@@ -179,6 +180,27 @@ pub enum Event<'a> {
     },
     /// Whether people see the application. A hint, never a must.
     Visibility(Visibility),
+    /// The store's answer to an [`Action::Persist`](crate::Action::Persist). One about a message that the session does not
+    /// wait for (it was taken back, or the session stopped) is ignored.
+    Persisted {
+        /// Which message.
+        id: MessageId,
+        /// `Ok` once nothing short of the loss of the disk can undo it. After an error it must not come back from the store.
+        result: Result<(), StoreError>,
+    },
+    /// The store has held this since an earlier process. Told before [`Start`](Self::Start), in the order in which the
+    /// messages were handed to the store: at the next start they go ahead of everything new, whatever the bounds. Once the
+    /// session runs, or without a [`store`](crate::config::Settings::store), it is ignored, and stays in the store.
+    ///
+    /// It may have been sent before, and counts as sent once. What is new must not have its name.
+    Restored {
+        /// Its name.
+        id: MessageId,
+        /// The message.
+        message: Message<'static>,
+        /// What was asked for it. What is left of its time to live runs from here.
+        options: SendOptions,
+    },
 }
 
 /// Whether people see the application.
@@ -247,7 +269,9 @@ impl Event<'_> {
             | Self::Credentials { .. }
             | Self::RefreshCredentials
             | Self::SwitchIdentity { .. }
-            | Self::Visibility(_) => None,
+            | Self::Visibility(_)
+            | Self::Persisted { .. }
+            | Self::Restored { .. } => None,
         }
     }
 
@@ -281,6 +305,8 @@ impl Event<'_> {
             Self::RefreshCredentials => Event::RefreshCredentials,
             Self::SwitchIdentity { identity } => Event::SwitchIdentity { identity },
             Self::Visibility(visibility) => Event::Visibility(visibility),
+            Self::Persisted { id, result } => Event::Persisted { id, result },
+            Self::Restored { id, message, options } => Event::Restored { id, message, options },
         }
     }
 }

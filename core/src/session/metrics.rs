@@ -81,6 +81,9 @@ pub struct Verdicts {
     pub in_doubt: u64,
     /// [`Verdict::Dropped`].
     pub dropped: u64,
+    /// [`Verdict::Kept`].
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub kept: u64,
 }
 
 impl Metrics {
@@ -101,16 +104,34 @@ impl Verdicts {
     /// All of them: the messages settled.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.confirmed + self.written + self.in_doubt + self.dropped
+        self.confirmed + self.written + self.in_doubt + self.dropped + self.kept
+    }
+}
+
+/// The same as they are counted. What is kept is counted where durable messages are: few sessions have any.
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
+pub(super) struct Counted {
+    confirmed: u64,
+    written: u64,
+    in_doubt: u64,
+    dropped: u64,
+}
+
+impl Account {
+    pub(super) fn count(&mut self, verdict: Verdict, messages: u64) {
+        match verdict {
+            Verdict::Confirmed => self.verdicts.confirmed += messages,
+            Verdict::Written => self.verdicts.written += messages,
+            Verdict::InDoubt => self.verdicts.in_doubt += messages,
+            Verdict::Dropped(_) => self.verdicts.dropped += messages,
+            Verdict::Kept => {}
+        }
     }
 
-    pub(super) const fn count(&mut self, verdict: Verdict, messages: u64) {
-        match verdict {
-            Verdict::Confirmed => self.confirmed += messages,
-            Verdict::Written => self.written += messages,
-            Verdict::InDoubt => self.in_doubt += messages,
-            Verdict::Dropped(_) => self.dropped += messages,
-        }
+    fn verdicts(&self) -> Verdicts {
+        let Counted { confirmed, written, in_doubt, dropped } = self.verdicts;
+        Verdicts { confirmed, written, in_doubt, dropped, kept: 0 }
     }
 }
 
@@ -129,7 +150,7 @@ pub(super) struct Account {
     pub(super) resent: u64,
     pub(super) accepted: u64,
     pub(super) refused: u64,
-    pub(super) verdicts: Verdicts,
+    pub(super) verdicts: Counted,
     pub(super) pings: u64,
     pub(super) missed: u64,
     pub(super) rtt: Rtt,
@@ -152,7 +173,7 @@ impl Account {
             resent: 0,
             accepted: 0,
             refused: 0,
-            verdicts: Verdicts::default(),
+            verdicts: Counted::default(),
             pings: 0,
             missed: 0,
             rtt: Rtt::default(),
@@ -198,7 +219,7 @@ impl Account {
             resent: self.resent,
             accepted: self.accepted,
             refused: self.refused,
-            verdicts: self.verdicts,
+            verdicts: self.verdicts(),
             pings: self.pings,
             missed: self.missed,
             outbox_messages: u32::try_from(messages).unwrap_or(u32::MAX),

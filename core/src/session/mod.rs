@@ -26,6 +26,7 @@ mod retry;
 pub(crate) mod rtt;
 mod signals;
 pub(crate) mod state;
+mod store;
 mod timers;
 mod transitions;
 
@@ -35,9 +36,9 @@ use self::{
     event::Event,
     extras::Extras,
     link::Link,
-    metrics::{Account, Metrics},
-    notice::Notice,
-    outbox::{Outbox, Settled},
+    metrics::{Account, Metrics, Verdicts},
+    notice::{Notice, Verdict},
+    outbox::{Outbox, Settled, Stored},
     pending::{Actions, Pending},
     phase::{Intent, Phase, Sight},
     retry::Retry,
@@ -220,6 +221,8 @@ impl Session {
             Event::RefreshCredentials => self.refresh_asked(),
             Event::SwitchIdentity { identity } => self.switch_identity(identity),
             Event::Visibility(visibility) => self.visibility(visibility),
+            Event::Persisted { id, result } => self.persisted(id, result),
+            Event::Restored { id, message, options } => self.restored(id, message, options),
             Event::Received { .. }
             | Event::Send { .. }
             | Event::Flushed { .. }
@@ -299,9 +302,10 @@ impl Session {
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         let counts = self.extras.as_ref().map(|extras| extras.credentials.counts).unwrap_or_default();
-        let metrics =
-            self.account.snapshot(self.phase.kind(), self.now, self.outbox.len(), self.outbox.bytes(), counts);
-        Metrics { failovers: self.failovers(), ..metrics }
+        let (messages, bytes) = (self.outbox.len(), self.outbox.bytes());
+        let metrics = self.account.snapshot(self.phase.kind(), self.now, messages, bytes, counts);
+        let verdicts = Verdicts { kept: self.outbox.kept_ever(), ..metrics.verdicts };
+        Metrics { failovers: self.failovers(), verdicts, ..metrics }
     }
 
     /// When the driver's timer is to fire: what the last [`Action::SetTimer`](crate::Action::SetTimer) said. For drivers that
@@ -373,9 +377,20 @@ impl Session {
 
 /// Counts a verdict that leaves something to decide, and tells it with the message.
 fn settle(account: &mut Account, pending: &mut VecDeque<Pending>, settled: Settled) {
-    let Settled { id, verdict, message } = settled;
-    account.verdicts.count(verdict, 1);
-    pending.push_back(Pending::Notify(Notice::Verdict { id, verdict, message: Some(Box::new(message)) }));
+    let Settled { id, verdict, message, stored } = settled;
+    if stored == Some(Stored::Asked) {
+        // It was not accepted yet, and will not be.
+        account.refused += 1;
+        let why = store::refusal(verdict);
+        pending.push_back(Pending::Notify(Notice::Refused { id, message: Box::new(message), why }));
+    } else {
+        account.count(verdict, 1);
+        let message = (verdict != Verdict::Kept).then(|| Box::new(message));
+        pending.push_back(Pending::Notify(Notice::Verdict { id, verdict, message }));
+    }
+    if stored.is_some() && verdict != Verdict::Kept {
+        pending.push_back(Pending::Forget { first: id, count: 1 });
+    }
 }
 
 /// A heartbeat is checked wherever it comes from: an interval of zero would be due for ever.

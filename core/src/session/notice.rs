@@ -32,6 +32,13 @@ pub enum Notice {
         /// The message itself, where the verdict leaves something to decide: with `InDoubt` and `Dropped`.
         message: Option<Box<Message<'static>>>,
     },
+    /// A durable message is stored: from here on it is owed a verdict, by this process or by one that comes after it. Told
+    /// again at the [`Start`](crate::Event::Start) that takes it up after it was [`Kept`](Verdict::Kept) or
+    /// [restored](crate::Event::Restored).
+    Accepted {
+        /// Its name.
+        id: MessageId,
+    },
     /// A message was not accepted, and comes back. No verdict follows.
     Refused {
         /// Its name.
@@ -148,6 +155,9 @@ pub enum Verdict {
     InDoubt,
     /// It was not sent, and will not be.
     Dropped(Dropped),
+    /// Durable, and the session stopped before anything else became of it: it stays in the store, and the next
+    /// [`Start`](crate::Event::Start), of this session or of one that is restored, goes on with it.
+    Kept,
 }
 
 /// Why an accepted message was not sent.
@@ -194,6 +204,15 @@ pub enum Refusal {
     CannotConfirm,
     /// The session is stopping or has stopped.
     Stopped,
+    /// Durable, which needs a [`store`](crate::config::Settings::store), at-least-once delivery, no key, and no connection that
+    /// it is bound to.
+    CannotStore,
+    /// Durable, and it could not be stored.
+    NotStored(StoreError),
+    /// Durable, and taken back before it was stored.
+    Cancelled,
+    /// Durable, and the session acts for another identity since before it was stored.
+    IdentityChanged,
     /// Its [`ttl`](crate::SendOptions::ttl) is less than a microsecond: it would have expired before it could go.
     Expired,
 }

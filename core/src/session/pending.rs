@@ -10,7 +10,7 @@ use crate::{
     lease::{Epoch, FetchReason, Identity},
     message::{ConnId, Message, MessageId},
     session::{
-        action::Action,
+        action::{Action, Persist},
         endpoints::EndpointId,
         event::PingPayload,
         notice::{Notice, Verdict},
@@ -70,6 +70,12 @@ pub(super) enum Pending {
         conn: ConnId,
         epoch: Epoch,
     },
+    Persist(Box<Persist>),
+    /// So many whose ids rise by one.
+    Forget {
+        first: MessageId,
+        count: u32,
+    },
 }
 
 /// What is to be fetched: rare, and so not where it would make every action larger.
@@ -97,14 +103,16 @@ impl Pending {
             | Self::Deliver { .. }
             | Self::Verdicts { .. }
             | Self::FetchCredentials(_)
-            | Self::Notify(_) => None,
+            | Self::Notify(_)
+            | Self::Persist(_)
+            | Self::Forget { .. } => None,
         }
     }
 
     /// How many actions it stands for.
     const fn actions(&self) -> usize {
         match self {
-            Self::Verdicts { count, .. } => *count as usize,
+            Self::Verdicts { count, .. } | Self::Forget { count, .. } => *count as usize,
             Self::Connect { .. }
             | Self::Send { .. }
             | Self::Ping { .. }
@@ -116,7 +124,8 @@ impl Pending {
             | Self::Deliver { .. }
             | Self::FetchCredentials(_)
             | Self::Present { .. }
-            | Self::Notify(_) => 1,
+            | Self::Notify(_)
+            | Self::Persist(_) => 1,
         }
     }
 
@@ -125,6 +134,7 @@ impl Pending {
         match self {
             Self::Deliver { conn, message } => Some(Action::Deliver { conn: *conn, message: message.borrowed() }),
             Self::Verdicts { first, verdict, .. } => Some(verdict_on(MessageId(first.0 + index as u64), *verdict)),
+            Self::Forget { first, .. } => Some(Action::Forget { id: MessageId(first.0 + index as u64) }),
             other => resolve(other.clone(), outbox, heartbeat),
         }
     }
@@ -196,12 +206,14 @@ impl<'a> Actions<'a> {
     #[inline]
     fn next_pending(&mut self) -> Option<Action<'a>> {
         loop {
-            if let Pending::Verdicts { first, count, verdict } = self.pending.front_mut()?
-                && *count > 1
-            {
-                let id = *first;
-                (first.0, *count) = (id.0 + 1, *count - 1);
-                return Some(verdict_on(id, *verdict));
+            match self.pending.front_mut()? {
+                Pending::Verdicts { first, count, verdict } if *count > 1 => {
+                    return Some(verdict_on(next_of(first, count), *verdict));
+                }
+                Pending::Forget { first, count } if *count > 1 => {
+                    return Some(Action::Forget { id: next_of(first, count) });
+                }
+                _ => {}
             }
             let pending = self.pending.pop_front()?;
             self.old = self.old.saturating_sub(1);
@@ -217,6 +229,15 @@ impl<'a> Actions<'a> {
 fn send(conn: ConnId, sequence: u64, outbox: &Outbox) -> Option<Action<'_>> {
     let entry = outbox.by_sequence(sequence)?;
     Some(Action::Send { conn, id: entry.id, message: &entry.message })
+}
+
+/// Takes the first of a run of more than one.
+#[inline]
+const fn next_of(first: &mut MessageId, count: &mut u32) -> MessageId {
+    let id = *first;
+    first.0 += 1;
+    *count -= 1;
+    id
 }
 
 /// A verdict without its message.
@@ -250,6 +271,8 @@ fn resolve<'a>(pending: Pending, outbox: &'a Outbox, heartbeat: &'a Heartbeat) -
             Action::FetchCredentials { epoch, reason, identity }
         }
         Pending::Present { conn, epoch } => Action::Present { conn, epoch },
+        Pending::Persist(persist) => Action::Persist(persist),
+        Pending::Forget { first, .. } => Action::Forget { id: first },
     })
 }
 
@@ -258,13 +281,15 @@ fn resolve<'a>(pending: Pending, outbox: &'a Outbox, heartbeat: &'a Heartbeat) -
 pub(super) fn checked<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<VecDeque<Pending>, D::Error> {
     let pending: VecDeque<Pending> = serde::Deserialize::deserialize(deserializer)?;
     let is_run = |pending: &Pending| match pending {
-        Pending::Verdicts { first, count, .. } => *count > 0 && first.0.checked_add(u64::from(*count)).is_some(),
+        Pending::Verdicts { first, count, .. } | Pending::Forget { first, count } => {
+            *count > 0 && first.0.checked_add(u64::from(*count)).is_some()
+        }
         _ => true,
     };
     if pending.iter().all(is_run) {
         Ok(pending)
     } else {
-        Err(serde::de::Error::custom("verdicts: expected at least one, on ids below 2^64"))
+        Err(serde::de::Error::custom("verdicts, forget: expected at least one, on ids below 2^64"))
     }
 }
 
@@ -301,6 +326,7 @@ impl Pending {
             | Self::Notify(Notice::Refused { message, .. } | Notice::Verdict { message: Some(message), .. }) => {
                 Some(message)
             }
+            Self::Persist(persist) => Some(&mut persist.message),
             Self::Connect { .. }
             | Self::Send { .. }
             | Self::Ping { .. }
@@ -312,6 +338,7 @@ impl Pending {
             | Self::Verdicts { .. }
             | Self::FetchCredentials(_)
             | Self::Present { .. }
+            | Self::Forget { .. }
             | Self::Notify(_) => None,
         }
     }

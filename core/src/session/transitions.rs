@@ -46,6 +46,7 @@ impl Session {
                 self.retry = Retry::default();
                 self.begin_endpoints_row();
                 self.was_open = false;
+                self.take_up_kept();
                 self.begin_outage(self.now);
                 if self.offline {
                     let offline = Phase::Offline { not_before: self.now, attempt: 1, cause: None };

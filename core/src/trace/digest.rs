@@ -4,7 +4,7 @@ use core::fmt;
 
 use serde::Serialize;
 
-use crate::{Action, ConnId, Message, MessageId, Notice, Refusal, Verdict};
+use crate::{Action, ConnId, Message, MessageId, Notice, Refusal, SendOptions, Verdict};
 
 /// The 64-bit FNV-1a hash (Fowler, Noll, Vo): simple enough to be computed by any tool that reads a trace.
 #[derive(Clone, Copy)]
@@ -105,6 +105,11 @@ enum Canonical<'a> {
         why: Refusal,
         payload: Shape,
     },
+    Persist {
+        id: MessageId,
+        payload: Shape,
+        options: SendOptions,
+    },
     #[serde(untagged)]
     Other(&'a Action<'a>),
 }
@@ -121,6 +126,9 @@ impl<'a> Canonical<'a> {
             Action::Notify(Notice::Refused { id, message, why }) => {
                 Self::Refused { id: *id, why: *why, payload: Shape::of(message) }
             }
+            Action::Persist(persist) => {
+                Self::Persist { id: persist.id, payload: Shape::of(&persist.message), options: persist.options }
+            }
             Action::Connect { .. }
             | Action::Ping { .. }
             | Action::Heartbeat { .. }
@@ -130,6 +138,7 @@ impl<'a> Canonical<'a> {
             | Action::CancelTimer
             | Action::FetchCredentials { .. }
             | Action::Present { .. }
+            | Action::Forget { .. }
             | Action::Notify(_) => Self::Other(action),
         }
     }

@@ -61,6 +61,7 @@ pub(super) struct EventLine<E> {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum Bare {
     Send { id: MessageId, message: Omitted, options: SendOptions },
+    Restored { id: MessageId, message: Omitted, options: SendOptions },
     Received { conn: ConnId, message: Omitted },
 }
 
@@ -211,6 +212,9 @@ impl Bare {
             Event::Send { id, message, options } => {
                 Some(Self::Send { id: *id, message: Omitted::of(message), options: *options })
             }
+            Event::Restored { id, message, options } => {
+                Some(Self::Restored { id: *id, message: Omitted::of(message), options: *options })
+            }
             Event::Received { conn, message } => Some(Self::Received { conn: *conn, message: Omitted::of(message) }),
             _ => None,
         }
@@ -220,6 +224,9 @@ impl Bare {
     fn filled(&self, heartbeat: &Heartbeat) -> Event<'static> {
         match self {
             Self::Send { id, message, options } => Event::Send { id: *id, message: message.blank(), options: *options },
+            Self::Restored { id, message, options } => {
+                Event::Restored { id: *id, message: message.blank(), options: *options }
+            }
             Self::Received { conn, message } => {
                 let event = Event::Received { conn: *conn, message: message.blank() };
                 if is_answer(&event, heartbeat) {
@@ -233,7 +240,9 @@ impl Bare {
 
     const fn omitted(&self) -> &Remains {
         match self {
-            Self::Send { message, .. } | Self::Received { message, .. } => &message.omitted,
+            Self::Send { message, .. } | Self::Restored { message, .. } | Self::Received { message, .. } => {
+                &message.omitted
+            }
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Actions that borrow nothing.
 
-use alloc::string::String;
+use alloc::{boxed::Box, string::String};
 use core::fmt;
 
 use crate::{
-    Action, CloseFrame, ConnId, EndpointId, Epoch, FetchReason, Identity, Message, MessageId, Notice, PingPayload,
-    Timestamp,
+    Action, CloseFrame, ConnId, EndpointId, Epoch, FetchReason, Identity, Message, MessageId, Notice, Persist,
+    PingPayload, Timestamp,
 };
 
 /// An [`Action`] that borrows nothing, for logs and tests.
@@ -24,6 +24,8 @@ pub enum OwnedAction {
     Notify(Notice),
     FetchCredentials { epoch: Epoch, reason: FetchReason, identity: Option<Identity> },
     Present { conn: ConnId, epoch: Epoch },
+    Persist(Box<Persist>),
+    Forget { id: MessageId },
 }
 
 impl From<Action<'_>> for OwnedAction {
@@ -43,6 +45,8 @@ impl From<Action<'_>> for OwnedAction {
             Action::Notify(notice) => Self::Notify(notice),
             Action::FetchCredentials { epoch, reason, identity } => Self::FetchCredentials { epoch, reason, identity },
             Action::Present { conn, epoch } => Self::Present { conn, epoch },
+            Action::Persist(persist) => Self::Persist(persist),
+            Action::Forget { id } => Self::Forget { id },
         }
     }
 }
@@ -72,6 +76,8 @@ impl fmt::Display for OwnedAction {
             Self::Notify(notice) => write!(f, "notify: {notice:?}"),
             Self::FetchCredentials { epoch, reason, .. } => write!(f, "fetch credentials ({epoch}): {reason}"),
             Self::Present { conn, epoch } => write!(f, "present the credentials of {epoch} on {conn}"),
+            Self::Persist(persist) => write!(f, "store {}: {:?}", persist.id, persist.message),
+            Self::Forget { id } => write!(f, "forget {id}"),
         }
     }
 }

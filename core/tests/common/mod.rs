@@ -24,6 +24,8 @@ pub enum Act {
     Notify(Notice),
     Fetch(u64, FetchReason),
     Present(u64, u64),
+    Persist(u64),
+    Forget(u64),
 }
 
 pub struct Rig {
@@ -230,6 +232,8 @@ pub fn own(action: Action<'_>) -> Act {
         Action::Notify(notice) => Act::Notify(notice),
         Action::FetchCredentials { epoch, reason, .. } => Act::Fetch(epoch.0, reason),
         Action::Present { conn, epoch } => Act::Present(conn.0, epoch.0),
+        Action::Persist(persist) => Act::Persist(persist.id.0),
+        Action::Forget { id } => Act::Forget(id.0),
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) struct Tally {
     written: u64,
     in_doubt: u64,
     dropped: u64,
+    kept: u64,
 }
 
 impl Tally {
@@ -30,6 +31,7 @@ impl Tally {
             Verdict::Written => self.written += 1,
             Verdict::InDoubt => self.in_doubt += 1,
             Verdict::Dropped(_) => self.dropped += 1,
+            Verdict::Kept => self.kept += 1,
         }
     }
 }
@@ -55,6 +57,7 @@ impl Checker {
             ("verdicts.written", verdicts.written, seen.written),
             ("verdicts.in_doubt", verdicts.in_doubt, seen.in_doubt),
             ("verdicts.dropped", verdicts.dropped, seen.dropped),
+            ("verdicts.kept", verdicts.kept, seen.kept),
             ("outbox_messages", metrics.outbox_messages.into(), depth),
             ("outbox_bytes", metrics.outbox_bytes, bytes),
         ];

@@ -128,6 +128,16 @@ clauses! {
     WatermarksTurn = "watermarks take turns",
     /// A long outage is told once, when it is one.
     OutageTold = "long outages are told",
+    /// A durable message is handed to the store when it is offered, and to the driver only when it is stored.
+    StoredFirst = "stored before it is sent",
+    /// A durable message is said to be accepted when it is stored, and taken up from the store; never before.
+    AcceptedTrue = "accepted when it is stored",
+    /// What was accepted is in the store until it is settled, whenever the process dies, and is taken up by the next one.
+    DurableKept = "what is durable is never lost",
+    /// What was stored, or is to be, is forgotten once, with its verdict or its refusal; what is kept is not.
+    ForgottenOnce = "forgotten once it is settled",
+    /// Durable messages arrive for the first time in the order in which they were handed to the store, over all crashes.
+    DurableOrder = "durable messages keep their order across crashes",
     /// The metrics agree with what was seen.
     MetricsTrue = "metrics are true",
     /// One fetch of credentials at a time, each with a higher epoch.

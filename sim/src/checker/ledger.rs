@@ -80,6 +80,8 @@ pub(super) struct Ledger {
     /// How many of the line of control were handed over since the last of the line of data.
     pub(super) controls: u32,
     handovers: u64,
+    /// Handed to the store, which has not answered: each holds up its lane.
+    pub(super) asked: BTreeSet<MessageId>,
     /// Handed over on the live connection and not settled: how many, and their bytes.
     pub(super) unconfirmed: (u64, u64),
     pub(super) offer: Option<Offer>,
@@ -141,6 +143,21 @@ impl Ledger {
         self.wait(id);
     }
 
+    /// It was taken up from a store, and may have been sent so often: then it goes before what was not.
+    pub(super) fn sent_before(&mut self, id: MessageId, times: u32) {
+        let Some(mut owed) = self.owed.remove(&id) else { return };
+        if times > 0 {
+            self.wait_no_more(id, &owed);
+            self.handovers += 1;
+            (owed.line, owed.place, owed.handover) = (Line::Again, self.handovers, self.handovers);
+            owed.sent_before = times;
+            self.owed.insert(id, owed);
+            self.wait(id);
+        } else {
+            self.owed.insert(id, owed);
+        }
+    }
+
     /// Takes its place among those that wait.
     fn wait(&mut self, id: MessageId) {
         let owed = &self.owed[&id];
@@ -188,7 +205,8 @@ impl Ledger {
     /// What must be handed over next, if anything may be.
     pub(super) fn next(&self, ready: bool, burst: u32) -> Option<MessageId> {
         let first = |line: Line| self.lines[line as usize].first_key_value().map(|(_, id)| *id);
-        let (control, data) = (first(Line::Control), first(Line::Data));
+        let free = |id: &MessageId| !self.asked.contains(id);
+        let (control, data) = (first(Line::Control).filter(free), first(Line::Data).filter(free));
         let lanes = if self.controls >= burst { data.or(control) } else { control.or(data) };
         first(Line::Ahead).or_else(|| first(Line::Again).or(lanes).filter(|_| ready))
     }

@@ -42,6 +42,8 @@ impl Checker {
             Some("it is bound to a connection that is not open")
         } else if options.delivery == Delivery::Volatile && !matches!(self.standing.told, State::Open { .. }) {
             Some("it is volatile, and nothing is open")
+        } else if options.durable && !self.can_store(options) {
+            Some("it cannot be stored")
         } else {
             None
         }
@@ -55,6 +57,9 @@ impl Checker {
     }
 
     pub(super) fn refused(&mut self, id: MessageId, message: &Message<'static>, why: Refusal) {
+        if self.refused_while_stored(id, message, why) {
+            return;
+        }
         let Some(mut offer) = self.ledger.offer.take().filter(|offer| offer.id == id && !offer.refused) else {
             return self.blame(Clause::OneVerdict, || format!("{id} was refused although it was not offered now"));
         };
@@ -86,7 +91,7 @@ impl Checker {
             Refusal::DuplicateId => offer.duplicate,
             Refusal::Full if offer.options.bound_to.is_some() => !self.bound_fits(messages, bytes, len),
             Refusal::Full => {
-                outbox.when_full != WhenFull::DropNewest
+                (outbox.when_full != WhenFull::DropNewest || offer.options.durable)
                     && (messages >= u64::from(outbox.max_messages) || bytes + len > outbox.max_bytes as u64)
             }
             Refusal::TooLarge => len > outbox.max_bytes as u64,
@@ -95,8 +100,14 @@ impl Checker {
             Refusal::CannotConfirm => offer.options.delivery == Delivery::AtLeastOnce && !self.may_confirm(),
             Refusal::Stopped => !self.is_wanted(offer.options),
             Refusal::Expired => offer.options.ttl.is_some_and(|ttl| ttl < Duration::from_micros(1)),
+            Refusal::CannotStore => offer.options.durable && !self.can_store(offer.options),
             _ => true,
         }
+    }
+
+    fn can_store(&self, options: SendOptions) -> bool {
+        let is_free = options.bound_to.is_none() && options.key.is_none();
+        self.settings.store && is_free && options.delivery == Delivery::AtLeastOnce
     }
 
     /// Whether one more message of `len` bytes may be bound to the connection: the first may always.
@@ -123,7 +134,12 @@ impl Checker {
     /// All actions of the event are known: what had to be answered was.
     pub(super) fn sent_all_answers(&mut self) {
         if let Some(offer) = self.ledger.offer.take().filter(|offer| !offer.refused) {
-            self.account.accepted += 1;
+            if offer.options.durable {
+                self.is_being_stored(offer.id);
+            } else {
+                self.is_plain_now(offer.id);
+                self.account.accepted += 1;
+            }
             if offer.duplicate {
                 self.blame(Clause::RefusalTrue, || format!("{} was accepted twice", offer.id));
             }
@@ -163,6 +179,10 @@ impl Checker {
             return self.blame(Clause::SendsOwed, || format!("{id} was sent, but is not owed"));
         };
         let options = owed.options;
+        if options.durable {
+            self.sent_stored(id);
+        }
+        let Some(owed) = self.ledger.owed.get(&id) else { return };
         let twice = owed.handed.is_some();
         let changed = !same(&owed.message, message);
         let repeated = owed.sent_before > 0;
@@ -235,7 +255,8 @@ impl Checker {
     pub(super) fn outbox_is_bounded(&mut self) {
         let outbox = &self.settings.outbox;
         let (messages, bytes) = self.ledger.held(false);
-        if messages > u64::from(outbox.max_messages) || bytes > outbox.max_bytes as u64 {
+        let over = messages > u64::from(outbox.max_messages) || bytes > outbox.max_bytes as u64;
+        if over && !self.is_past_bounds() {
             self.blame(Clause::OutboxBounded, || format!("the outbox holds {messages} messages with {bytes} bytes"));
         }
         let (messages, bytes) = self.ledger.held(true);

@@ -6,6 +6,7 @@ mod clause;
 mod confirming;
 mod credentials;
 mod deadlines;
+mod durable;
 mod endpoints;
 mod flow;
 mod ledger;
@@ -24,8 +25,8 @@ use steadfast_core::{
 
 pub use self::clause::{Clause, Violation};
 use self::{
-    account::Tally, backoff::Row, credentials::Badge, endpoints::Failover, flow::Purse, ledger::Ledger, line::Line,
-    states::Standing,
+    account::Tally, backoff::Row, credentials::Badge, durable::Durable, endpoints::Failover, flow::Purse,
+    ledger::Ledger, line::Line, states::Standing,
 };
 
 /// More violations than this are counted, not kept.
@@ -80,6 +81,7 @@ pub struct Checker {
     failover: Failover,
     account: Tally,
     badge: Badge,
+    durable: Durable,
     /// What came in with this event and was not delivered yet.
     undelivered: Option<Message<'static>>,
     /// Whether the truth is told: what arrived at the server.
@@ -132,6 +134,7 @@ impl Checker {
             failover: Failover::new(&settings.endpoints),
             account: Tally::default(),
             badge: Badge::default(),
+            durable: Durable::default(),
             undelivered: None,
             truth: false,
             found: Vec::new(),
@@ -166,6 +169,8 @@ impl Checker {
                 self.waited_asleep(*gap);
                 self.failover.slept(*gap);
             }
+            Event::Persisted { id, result } => self.store_answered(*id, *result),
+            Event::Restored { id, message, options } => self.store_held(*id, message, *options),
             _ => {
                 if let Some(conn) = event.conn().filter(|conn| self.is_live(*conn)) {
                     self.connection_event(conn, event);
@@ -193,6 +198,8 @@ impl Checker {
             Action::Notify(notice) => self.notice(notice),
             Action::FetchCredentials { epoch, .. } => self.fetch_asked(*epoch),
             Action::Present { conn, epoch } => self.presented(*conn, *epoch),
+            Action::Persist(persist) => self.persist(persist),
+            Action::Forget { id } => self.forgotten(*id),
         }
     }
 
@@ -204,6 +211,7 @@ impl Checker {
         self.outbox_is_bounded();
         self.outbox_flows();
         self.credentials_handled(state);
+        self.durable_handled(state);
         self.deadlines();
         if let Some(line) = &mut self.line {
             line.overdue = line.has_unflushed_ping() && (line.overdue || self.overslept);
@@ -219,9 +227,15 @@ impl Checker {
     /// A message arrived whole at the server: the truth, which the session cannot know.
     pub fn arrived(&mut self, conn: ConnId, id: MessageId) {
         self.truth = true;
+        self.durable_arrived(id);
         if self.ledger.arrived(conn, id) {
             self.blame(Clause::VerdictTrue, || format!("{id} arrived on {conn} although it was said to be dropped"));
         }
+    }
+
+    /// The heartbeat that a new session has.
+    pub(crate) fn heartbeat_at_first(&self) -> steadfast_core::config::Heartbeat {
+        self.settings.heartbeat.clone()
     }
 
     /// Expects that everything accepted was settled.
@@ -286,6 +300,7 @@ impl Checker {
             Notice::State(change) => self.state_told(change.from, &change.to, change.decided),
             Notice::Verdict { id, verdict, message } => self.verdict(*id, *verdict, message.as_deref()),
             Notice::Refused { id, message, why } => self.refused(*id, message, *why),
+            Notice::Accepted { id } => self.told_accepted(*id),
             Notice::NotCancelled { id, why } => self.not_cancelled(*id, *why),
             Notice::PongMissed { missed, .. } => self.missed(*missed),
             Notice::Stable { conn } => {

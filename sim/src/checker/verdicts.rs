@@ -41,13 +41,16 @@ impl Checker {
         if self.during == During::Cancel(id) {
             self.cancel_settled(id, &owed, verdict);
         }
+        if owed.options.durable {
+            self.durable_settled(id, owed, verdict);
+        }
     }
 
     fn cancel_settled(&mut self, id: MessageId, owed: &Owed, verdict: Verdict) {
         let right = match verdict {
             Verdict::Dropped(Dropped::Cancelled) => owed.handed.is_none(),
             Verdict::InDoubt => owed.sent_before > 0,
-            Verdict::Confirmed | Verdict::Written | Verdict::Dropped(_) => false,
+            Verdict::Confirmed | Verdict::Written | Verdict::Dropped(_) | Verdict::Kept => false,
         };
         if !right {
             self.blame(Clause::CancelAnswered, || format!("{id} was cancelled, and got {verdict:?}"));
@@ -108,6 +111,8 @@ impl Checker {
                 line.is_none_or(|line| position >= line.flushed).then_some("it was not flushed")
             }
             Verdict::InDoubt => self.wrong_doubt(owed),
+            Verdict::Kept if !owed.options.durable => Some("it is not durable"),
+            Verdict::Kept => (!self.is_ending()).then_some("the session does not stop"),
             Verdict::Dropped(_) if owed.may_have_arrived() => Some("it may have arrived"),
             Verdict::Dropped(_) => (self.truth && owed.arrived).then_some("it arrived"),
         }

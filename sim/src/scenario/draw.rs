@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use steadfast_core::{
-    CloseCode, Decision, Delivery, EndpointId, IoKind, Key, Lane, Network, SendOptions,
+    CloseCode, Decision, Delivery, EndpointId, IoKind, Key, Lane, Network, SendOptions, StoreError,
     config::{
         Backoff, Breaker, Bucket, CleanClose, Confirm, Endpoints, Failures, Heartbeat, Jitter, Match, Order, Outbox,
         Pace, Rate, Ready, Rule, Schedule, Settings, WhenFull,
@@ -11,7 +11,7 @@ use steadfast_core::{
 };
 
 use super::{Scenario, Step};
-use crate::{Clock, Driver, Fault, Link, Region, ServerModel, Surroundings, Way, rng::Draw};
+use crate::{Clock, Driver, Fault, Link, Region, ServerModel, StoreModel, Surroundings, Way, rng::Draw};
 
 /// One in two, four, ten, in a million.
 pub(super) const HALF: u32 = 500_000;
@@ -22,8 +22,13 @@ pub(super) fn scenario(draw: &mut impl Draw) -> Scenario {
     let seed = draw.below(u64::MAX);
     let config = settings(draw);
     let others = (1..config.endpoints.count).map(|_| region(draw)).collect();
-    let around =
-        Surroundings { link: link(draw), driver: driver(draw), servers: servers(draw), others, source: Vec::new() };
+    let around = Surroundings {
+        link: link(draw),
+        driver: driver(draw),
+        servers: servers(draw),
+        others,
+        ..Surroundings::default()
+    };
     let (ahead, ready_after) = (number(draw, 0, 3), draw.pick(&[0, 0, 5, 300]));
     let count = draw.between(3, 40);
     let mut steps = vec![Step::Start];
@@ -32,6 +37,7 @@ pub(super) fn scenario(draw: &mut impl Draw) -> Scenario {
     let mut scenario =
         Scenario { seed, config, around, ahead, ready_after, steps, settle: Some(Duration::from_mins(20)) };
     super::draw_credentials::add(draw, &mut scenario);
+    add_store(draw, &mut scenario);
     scenario
 }
 
@@ -334,6 +340,38 @@ fn step(draw: &mut impl Draw) -> Step {
             _ => Step::Start,
         },
     }
+}
+
+/// Now and then there is a store, and the process dies.
+fn add_store(draw: &mut impl Draw, scenario: &mut Scenario) {
+    let Scenario { config, around, steps, .. } = scenario;
+    let confirms = config.confirm.enabled && config.answer_timeout.is_some();
+    if !(draw.chance(QUARTER) && confirms && config.credentials.is_none()) {
+        return;
+    }
+    config.store = true;
+    around.store = store(draw);
+    for _ in 0..draw.between(2, 20) {
+        let at = usize::try_from(draw.between(1, steps.len() as u64)).unwrap_or(1);
+        steps.insert(at, durable_step(draw));
+    }
+}
+
+fn durable_step(draw: &mut impl Draw) -> Step {
+    match draw.below(10) {
+        0..=4 => Step::SendDurable {
+            count: number(draw, 1, 60),
+            every: draw.millis(0, 50),
+            bytes: draw.pick(&[0, 20, 200, 5_000]),
+        },
+        5..=6 => Step::Store(store(draw)),
+        _ => Step::Crash,
+    }
+}
+
+fn store(draw: &mut impl Draw) -> StoreModel {
+    let fails = draw.pick(&[None, None, None, Some(StoreError::Full), Some(StoreError::Failed)]);
+    StoreModel { latency: Duration::from_millis(draw.pick(&[0, 1, 5, 100, 5_000])), fails }
 }
 
 /// Short waits and long ones alike.

@@ -19,7 +19,9 @@ use steadfast_core::{
 
 pub use self::report::{Arrived, Report, Tally};
 use self::script::Script;
-use crate::{Clause, Clock, Command, Fault, Grant, Link, Machine, ServerModel, Surroundings, World, rng::Rng, span};
+use crate::{
+    Clause, Clock, Command, Fault, Grant, Link, Machine, ServerModel, StoreModel, Surroundings, World, rng::Rng, span,
+};
 
 /// How long the closing of a session may take beyond its own close timeout.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -129,6 +131,21 @@ pub enum Step {
         #[serde(default)]
         keys: u32,
     },
+    /// The application sends durable messages, as [`Send`](Self::Send) does; needs a
+    /// [store](steadfast_core::config::Settings::store).
+    SendDurable {
+        /// How many.
+        count: u32,
+        /// From one to the next.
+        #[serde(with = "span", default)]
+        every: Duration,
+        /// How large each is.
+        bytes: u32,
+    },
+    /// The store behaves like this from now on.
+    Store(StoreModel),
+    /// The process dies, and begins again with what its store holds.
+    Crash,
     /// The application takes back the message this far back; 0: the last one.
     Cancel {
         /// How far.

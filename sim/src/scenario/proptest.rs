@@ -36,7 +36,7 @@ fn around() -> impl Strategy<Value = Surroundings> {
         driver,
         servers,
         others,
-        source: Vec::new(),
+        ..Surroundings::default()
     })
 }
 

@@ -48,6 +48,8 @@ pub struct Tally {
     pub in_doubt: u64,
     /// [`Verdict::Dropped`].
     pub dropped: u64,
+    /// [`Verdict::Kept`].
+    pub kept: u64,
     /// Messages delivered to the application.
     pub delivered: u64,
     /// Connections that opened.
@@ -61,6 +63,7 @@ impl Tally {
             Verdict::Written => self.written += 1,
             Verdict::InDoubt => self.in_doubt += 1,
             Verdict::Dropped(_) => self.dropped += 1,
+            Verdict::Kept => self.kept += 1,
         }
     }
 }

@@ -8,7 +8,9 @@ use steadfast_core::{
 };
 
 use super::{Scenario, Step, Tally};
-use crate::{App, ClientId, Command, Commands, Driver, Fault, Heard, Link, Machine, REJECTED, ServerModel, World};
+use crate::{
+    App, ClientId, Command, Commands, Driver, Fault, Heard, Link, Machine, REJECTED, ServerModel, StoreModel, World,
+};
 
 /// The script's own wake; batches have their number, and being ready has this with the connection's.
 const NEXT: u64 = 0;
@@ -109,6 +111,14 @@ impl<'a> Script<'a> {
                 commands.tell(Event::Stop { frame, drain: *drain });
             }
             Step::ReconnectNow => commands.tell(Event::ReconnectNow),
+            Step::SendDurable { count, every, bytes } => {
+                let options = SendOptions::durable();
+                let batch =
+                    Batch { left: *count, every: *every, bytes: *bytes, text: true, options, bound: false, keys: 0 };
+                self.batch(now, batch, commands);
+            }
+            Step::Store(store) => commands.push(Command::Store(*store)),
+            Step::Crash => commands.push(Command::Crash),
             Step::Send { count, every, bytes, text, delivery, max_resends, bound } => {
                 let options = SendOptions { max_resends: *max_resends, ..SendOptions::new(*delivery) };
                 let (left, every, bytes, text, bound) = (*count, *every, *bytes, *text, *bound);
@@ -228,6 +238,7 @@ impl<'a> Script<'a> {
             Command::Heal,
             Command::Serve(vec![ServerModel::Echo]),
             Command::Link(Link::default()),
+            Command::Store(StoreModel::default()),
             Command::Driver(driver),
             Command::Source(Vec::new()),
             Command::Tell(Event::Visibility(Visibility::Foreground)),

@@ -16,6 +16,7 @@ impl<M: Machine> Client<M> {
     /// The time of `what` has come. What the session is to hear of it is put before it.
     pub(super) fn arrive(&mut self, what: What, hub: &mut Hub) {
         match what {
+            What::Stored => self.stored(hub),
             What::Timer => {
                 if self.timer.looked_at == Some(hub.now) {
                     self.timer.looked_at = None;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use steadfast_core::{
-    Action, Cause, ConnId, EndpointId, Epoch, Event, Message, MessageId, Timestamp,
+    Action, Cause, ConnId, EndpointId, Epoch, Event, Message, MessageId, Persist, State, Timestamp,
     config::{Heartbeat, Placement, Settings},
 };
 
@@ -16,11 +16,15 @@ use super::{
     pipe::UpWhat,
     queue::What,
     server_side,
+    shelf::{Ask, Shelf},
 };
 use crate::{
     App, Arrival, Checker, ClientId, Clock, Commands, Driver, Heard, Link, Machine, Region, ServerModel, Surroundings,
     digest::Digest, rng::Draw, source::Source, span,
 };
+
+/// How long a store that failed is left alone.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The metrics are compared once in so many events.
 const METRICS_EVERY: u64 = 1_024;
@@ -83,6 +87,9 @@ pub(super) struct Client<M> {
     pub(super) placement: Option<Placement>,
     /// How many connections each endpoint has met.
     connects: BTreeMap<EndpointId, usize>,
+    shelf: Shelf,
+    /// How often the process died.
+    lives: u64,
 }
 
 impl<M: Machine> Client<M> {
@@ -109,6 +116,8 @@ impl<M: Machine> Client<M> {
             asleep: None,
             behind: Duration::ZERO,
             connects: BTreeMap::new(),
+            shelf: Shelf::default(),
+            lives: 0,
         }
     }
 
@@ -199,7 +208,9 @@ impl<M: Machine> Client<M> {
         if let Some(checker) = &mut self.facts.checker {
             checker.event(now, &event);
         }
-        let Self { machine, facts, digest, around, conns, timer, inbox, commands, id, connects, placement, .. } = self;
+        let Self {
+            machine, facts, digest, around, conns, timer, inbox, commands, id, connects, placement, shelf, ..
+        } = self;
         let client = ClientId(*id);
         machine.handle(now, event, &mut |action| {
             hub.actions += 1;
@@ -237,6 +248,10 @@ impl<M: Machine> Client<M> {
                 }
                 Action::Ping { conn, payload } => hand_over(conns, conn, UpWhat::Ping(payload), &around.driver),
                 Action::Heartbeat { conn, .. } => hand_over(conns, conn, UpWhat::Heartbeat, &around.driver),
+                Action::Persist(persist) => {
+                    ask(shelf, Ask::Persist(persist), around, hub, client.0);
+                }
+                Action::Forget { id } => ask(shelf, Ask::Forget(id), around, hub, client.0),
                 Action::Close { conn, frame } => hand_over(conns, conn, UpWhat::Close(frame), &around.driver),
                 Action::FetchCredentials { epoch, identity, .. } => {
                     if let Some(after) = facts.source.fetch(&around.source, hub.now, epoch, identity) {
@@ -323,6 +338,46 @@ impl<M: Machine> Client<M> {
         hub.queue.push(hub.now + span, self.id, What::Awake);
     }
 
+    /// A transaction of the store ends.
+    pub(super) fn stored(&mut self, hub: &mut Hub) {
+        let (answers, begins) = self.shelf.end(self.around.store.fails);
+        // What was to be forgotten, and nothing else, is not tried again at once.
+        let pause = if self.around.store.fails.is_some() && answers.is_empty() { RETRY_AFTER } else { Duration::ZERO };
+        for answer in answers {
+            self.tell(Told::Event(answer));
+        }
+        if begins {
+            hub.queue.push(hub.now + self.around.store.latency.max(pause), self.id, What::Stored);
+        }
+    }
+
+    /// The process dies, and begins again.
+    pub(super) fn crash(&mut self, hub: &mut Hub) {
+        let starts =
+            self.inbox.iter().chain(self.asleep.iter().flatten()).any(|told| matches!(told, Told::Event(Event::Start)));
+        let was_started = starts || self.machine.state() != State::Idle;
+        if !self.machine.restart(self.lives + 1) {
+            return;
+        }
+        self.lives += 1;
+        let stored = self.shelf.crash(hub.chance(500_000));
+        if let Some(checker) = &mut self.facts.checker {
+            checker.crashed(stored.iter().map(|persist| persist.id));
+            self.facts.heartbeat = checker.heartbeat_at_first();
+        }
+        let restored =
+            stored.iter().cloned().map(|Persist { id, message, options }| Event::Restored { id, message, options });
+        self.inbox = restored.map(Told::Event).collect();
+        if was_started {
+            self.inbox.push_back(Told::Event(Event::Start));
+        }
+        hub.queue.crash(self.id);
+        self.conns.clear();
+        self.behind = Duration::ZERO;
+        (self.asleep, self.last_dead, self.timer) = (None, None, Timer::default());
+        self.connects.clear();
+    }
+
     /// The next connection is met by the first of the servers.
     pub(super) fn forget_schedule(&mut self, endpoint: Option<EndpointId>) {
         self.connects.retain(|met, _| endpoint.is_some_and(|endpoint| *met != endpoint));
@@ -333,6 +388,13 @@ impl<M: Machine> Client<M> {
             Heartbeat::Text { pong, .. } => Some(Message::text(pong.clone())),
             _ => None,
         }
+    }
+}
+
+/// The store is asked for something.
+fn ask(shelf: &mut Shelf, what: Ask, around: &Surroundings, hub: &mut Hub, client: u32) {
+    if shelf.ask(what) {
+        hub.queue.push(hub.now + around.store.latency, client, What::Stored);
     }
 }
 

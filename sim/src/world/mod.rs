@@ -9,6 +9,7 @@ mod obey;
 mod pipe;
 mod queue;
 mod server_side;
+mod shelf;
 
 use std::{fmt, time::Duration};
 
@@ -20,7 +21,9 @@ use self::{
     hub::Hub,
     queue::Queue,
 };
-use crate::{App, Arrival, Checker, ClientId, Command, Driver, Grant, Link, Machine, ServerModel, Service, rng::Rng};
+use crate::{
+    App, Arrival, Checker, ClientId, Command, Driver, Grant, Link, Machine, ServerModel, Service, StoreModel, rng::Rng,
+};
 
 /// What a session is surrounded by.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -38,6 +41,8 @@ pub struct Surroundings {
     /// What its fetches of credentials are met by: the first by the first, and so on; the last stands for all that follow.
     /// Empty: [`Grant::default`].
     pub source: Vec<Grant>,
+    /// What its durable messages are kept in.
+    pub store: StoreModel,
 }
 
 /// One of several endpoints, and the way to it.

@@ -43,6 +43,8 @@ impl<M: Machine> Client<M> {
                 self.facts.source.forget_schedule();
             }
             Command::Revoke => self.revoke(hub),
+            Command::Store(store) => self.around.store = store,
+            Command::Crash => self.crash(hub),
         }
     }
 

@@ -9,6 +9,8 @@ use steadfast_core::{ConnId, Epoch, Timestamp};
 pub(super) enum What {
     /// The client's timer may be due.
     Timer,
+    /// A transaction of its store ends.
+    Stored,
     /// The application asked to be woken.
     Alarm(u64),
     /// The process wakes up.
@@ -93,6 +95,11 @@ impl Queue {
         self.seq += 1;
         let rank = u8::from(what == What::Timer);
         self.heap.push(Reverse(Entry { at, rank, seq: self.seq, client, what }));
+    }
+
+    /// The client's process is gone, and with it everything that was to come to it; what the application asked for stays.
+    pub(super) fn crash(&mut self, client: u32) {
+        self.heap.retain(|Reverse(entry)| entry.client != client || matches!(entry.what, What::Alarm(_)));
     }
 
     /// The time of the next thing.

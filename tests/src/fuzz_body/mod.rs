@@ -14,10 +14,11 @@ pub mod plain_frames;
 mod plain_inflate;
 mod proxy;
 mod session;
+mod stored;
 pub mod tungstenite_peer;
 mod wire;
 
 pub use self::{
     deflate::deflate, differential::differential, frame::frame, handshake::handshake, location::location,
-    message::message, proxy::proxy, session::session, wire::wire,
+    message::message, proxy::proxy, session::session, stored::stored, wire::wire,
 };

@@ -25,7 +25,7 @@ pub use self::{
     connecting::{ConnectError, Connecting},
     messages::{Messages, Receive},
     notices::Notices,
-    receipt::Receipt,
+    receipt::{Acceptance, Receipt},
     sending::{Permit, Reserve, Sending},
     sink::MessageSink,
     states::{StateChange, StateWatch, WaitFor},

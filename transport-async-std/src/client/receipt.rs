@@ -9,7 +9,7 @@ use std::{
 };
 
 use steadfast_core::MessageId;
-use steadfast_transport::client::Outcome;
+use steadfast_transport::{client::Outcome, pump::SendError};
 
 use crate::{bell::Seat, shared::Shared};
 
@@ -32,10 +32,35 @@ impl Receipt {
         self.id
     }
 
+    /// Comes to `Ok` once the message is accepted: a [durable](steadfast_core::SendOptions::durable) one when it is stored, so
+    /// that nothing but the loss of the disk can lose it from here on. Of any other the session says nothing before the
+    /// outcome. Comes to the message and the reason if it was refused: the disk is full, say.
+    pub fn accepted(&mut self) -> Acceptance<'_> {
+        Acceptance(self)
+    }
+
     /// The outcome, if it is known.
     #[must_use]
     pub fn try_get(&self) -> Option<Outcome> {
         self.shared.lock().voice().account.outcome(self.id).cloned()
+    }
+}
+
+/// Whether a message was accepted; see [`Receipt::accepted`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are polled"]
+pub struct Acceptance<'a>(&'a mut Receipt);
+
+impl Future for Acceptance<'_> {
+    type Output = Result<(), SendError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Receipt { shared, id, seat } = &mut *self.0;
+        let mut state = shared.lock();
+        shared.catch_up(&mut state, (seat, context), |state| {
+            let voice = state.voice();
+            voice.account.poll_acceptance(*id, context.waker(), &mut voice.wakes)
+        })
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::{sync::Arc, thread};
 
-use steadfast_transport::client::{BuildError, Guard, Parts, Receiver, Sender, Shared, Voice};
+use steadfast_transport::{
+    client::{BuildError, Guard, Parts, Receiver, Sender, Shared, Voice},
+    pump::Pump,
+};
 
-use crate::{client::Client, event_loop::EventLoop};
+use crate::{client::Client, driver::Made, event_loop::EventLoop};
 
 impl Client {
     pub(super) fn spawn(parts: Parts) -> Result<Self, BuildError> {
@@ -14,18 +17,33 @@ impl Client {
         let close_timeout = config.close_timeout;
 
         let mut event_loop = EventLoop::new()?;
+        #[cfg(feature = "store")]
+        if let Some(store) = &parts.store {
+            shared.ledger.enter_restored(store.peek().iter().map(|restored| (restored.id, restored.message.len())));
+        }
         let voice = Voice::new(Arc::clone(&shared));
-        #[cfg(feature = "trace")]
-        let session = match parts.recording {
-            Some(recording) => {
-                let options = steadfast_core::trace::Options::default().payloads(recording.payloads);
-                let recorder = steadfast_core::trace::Recorder::new(config, seed, options);
-                event_loop.add_recorded(endpoints, recorder, recording.to, voice)
-            }
-            None => event_loop.add(endpoints, config, seed, voice),
-        };
-        #[cfg(not(feature = "trace"))]
-        let session = event_loop.add(endpoints, config, seed, voice);
+        let added = event_loop.driver_mut().insert(voice, |id, voice, mailbox| {
+            #[cfg(feature = "trace")]
+            let made = Made::new(match parts.recording {
+                Some(recording) => {
+                    let options = steadfast_core::trace::Options::default().payloads(recording.payloads);
+                    let recorder = steadfast_core::trace::Recorder::new(config, seed, options);
+                    Pump::recorded(id, endpoints, recorder, recording.to, voice)
+                }
+                None => Pump::new(id, endpoints, config, seed, voice),
+            });
+            #[cfg(not(feature = "trace"))]
+            let made = Made::new(Pump::new(id, endpoints, config, seed, voice));
+            #[cfg(feature = "store")]
+            let made = match parts.store {
+                Some(store) => made.stored(store, mailbox),
+                None => made,
+            };
+            #[cfg(not(feature = "store"))]
+            let _ = mailbox;
+            made
+        });
+        let session = added.expect("a loop without sessions has room for one");
         let remote = event_loop.remote(session).expect("the session was added just now");
         shared.inbox.connect(remote.clone());
         let epoch = event_loop.epoch();

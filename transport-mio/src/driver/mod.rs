@@ -66,6 +66,24 @@ struct Slot<A> {
     queued: bool,
 }
 
+/// A session to be added, and what it is told before it starts.
+pub(crate) struct Made<A> {
+    pump: Pump<A, Socket>,
+    restored: Vec<Event<'static>>,
+}
+
+impl<A: Application> Made<A> {
+    pub(crate) const fn new(pump: Pump<A, Socket>) -> Self {
+        Self { pump, restored: Vec::new() }
+    }
+
+    #[cfg(feature = "store")]
+    pub(crate) fn stored(mut self, store: steadfast_transport::store::Store, mailbox: &Arc<Mailbox>) -> Self {
+        self.restored = self.pump.keep_in(store, mailbox).collect();
+        self
+    }
+}
+
 /// Rings for a poll that sleeps.
 struct Bell(Arc<Waker>);
 
@@ -111,7 +129,28 @@ impl<A: Application> Driver<A> {
         application: A,
     ) -> Result<SessionId, OutOfTokens<A>> {
         let endpoints = endpoints.into();
-        self.insert(application, |id, application| Pump::new(id, endpoints, config, seed, application))
+        self.insert(application, |id, application, _| Made::new(Pump::new(id, endpoints, config, seed, application)))
+    }
+
+    /// Adds a session whose durable messages are kept in this store, and starts it: with what the store holds. The
+    /// configuration must have a [store](steadfast_core::config::Settings::store). The store is closed when the session is
+    /// removed, which waits for the disk.
+    ///
+    /// # Errors
+    /// All tokens are taken.
+    #[cfg(feature = "store")]
+    pub fn add_stored(
+        &mut self,
+        endpoints: impl Into<Endpoints>,
+        config: Config,
+        seed: u64,
+        store: steadfast_transport::store::Store,
+        application: A,
+    ) -> Result<SessionId, OutOfTokens<A>> {
+        let endpoints = endpoints.into();
+        self.insert(application, |id, application, mailbox| {
+            Made::new(Pump::new(id, endpoints, config, seed, application)).stored(store, mailbox)
+        })
     }
 
     /// Adds a session that is recorded, and starts it. The recording's lines are written to `to` on the loop's thread,
@@ -133,13 +172,15 @@ impl<A: Application> Driver<A> {
         application: A,
     ) -> Result<SessionId, OutOfTokens<A>> {
         let endpoints = endpoints.into();
-        self.insert(application, |id, application| Pump::recorded(id, endpoints, recorder, to, application))
+        self.insert(application, |id, application, _| {
+            Made::new(Pump::recorded(id, endpoints, recorder, to, application))
+        })
     }
 
-    fn insert(
+    pub(crate) fn insert(
         &mut self,
         application: A,
-        make: impl FnOnce(SessionId, A) -> Pump<A, Socket>,
+        make: impl FnOnce(SessionId, A, &Arc<Mailbox>) -> Made<A>,
     ) -> Result<SessionId, OutOfTokens<A>> {
         if self.slots.len() >= self.tokens.len() {
             return Err(OutOfTokens(application));
@@ -147,7 +188,11 @@ impl<A: Application> Driver<A> {
         self.serial += 1;
         let entry = self.slots.vacant_entry();
         let id = SessionId { slot: entry.key(), serial: self.serial };
-        entry.insert(Slot { pump: make(id, application), armed: None, queued: false });
+        let Made { pump, restored } = make(id, application, &self.mailbox);
+        entry.insert(Slot { pump, armed: None, queued: false });
+        for event in restored {
+            self.tell(id, event);
+        }
         self.tell(id, Event::Start);
         Ok(id)
     }
@@ -338,6 +383,12 @@ impl<A: Application> Driver<A> {
     fn carry_out(&mut self, command: Command) {
         match command {
             Command::Event(session, event) => self.tell(session, event),
+            Command::Stored(session, answers) => {
+                if let Some(index) = self.index(session) {
+                    self.turn(index).stored(answers);
+                    self.queue(index);
+                }
+            }
             Command::ResumeReads(session) => self.resume_reads(session),
             Command::Remove(session) => {
                 self.remove(session);

@@ -7,52 +7,18 @@ use std::{
 };
 
 use steadfast_core::{
-    Message, MessageId, Refusal, Verdict,
+    MessageId, Refusal, Verdict,
     config::{Outbox, WhenFull},
 };
 
-use crate::client::{
-    line::{Line, Ticket},
-    wakes::Wakes,
+use crate::{
+    client::{
+        line::{Line, Ticket},
+        outcome::Outcome,
+        wakes::Wakes,
+    },
+    pump::SendError,
 };
-
-/// How a message ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Outcome {
-    /// It was accepted, and this is its one verdict.
-    Settled {
-        /// The verdict.
-        verdict: Verdict,
-        /// The message, where the verdict leaves something to decide: with `InDoubt` and `Dropped`. (`None` if the
-        /// client went before its session had seen the message.)
-        message: Option<Message<'static>>,
-    },
-    /// The session did not accept it.
-    Refused {
-        /// Why.
-        why: Refusal,
-        /// The message.
-        message: Message<'static>,
-    },
-}
-
-impl Outcome {
-    /// The verdict, if the message was accepted.
-    #[must_use]
-    pub const fn verdict(&self) -> Option<Verdict> {
-        match self {
-            Self::Settled { verdict, .. } => Some(*verdict),
-            Self::Refused { .. } => None,
-        }
-    }
-
-    /// Whether the server's endpoint is known to have read it.
-    #[must_use]
-    pub const fn is_confirmed(&self) -> bool {
-        matches!(self, Self::Settled { verdict: Verdict::Confirmed, .. })
-    }
-}
 
 /// What was handed in and is not settled, what became of what is, and who waits for room. Plain state: whoever shares it
 /// puts a lock around it.
@@ -85,7 +51,9 @@ enum Entry {
         bytes: usize,
         /// Whether somebody holds the receipt.
         watched: bool,
-        /// Who waits for the outcome.
+        /// Whether it is durable, and stored.
+        accepted: bool,
+        /// Who waits for that, or for the outcome.
         waker: Option<Waker>,
     },
     /// The outcome waits to be fetched.
@@ -141,13 +109,25 @@ impl Account {
     pub fn enter(&mut self, id: MessageId, bytes: usize) {
         self.entered.add(bytes);
         let few = self.entered.messages as usize * 4 + FEW;
-        self.entries.push(id.0, Entry::Open { bytes, watched: true, waker: None }, few);
+        self.entries.push(id.0, Entry::Open { bytes, watched: true, accepted: false, waker: None }, few);
     }
 
     /// Enters a message that was handed in, and for which nobody has a receipt: for those who [recount](Self::recount).
     #[inline]
     pub const fn enter_unwatched(&mut self, bytes: usize) {
         self.entered.add(bytes);
+    }
+
+    /// Enters what a store held before there was a session, and for which nobody has a receipt.
+    pub fn enter_restored(&mut self, messages: impl IntoIterator<Item = (MessageId, usize)>) {
+        // Those that the ring has no place for are found by their names only if they come in the order of those.
+        let messages: BTreeMap<_, _> = messages.into_iter().collect();
+        for (id, bytes) in messages {
+            self.entered.add(bytes);
+            let few = self.entered.messages as usize * 4 + FEW;
+            let entry = Entry::Open { bytes, watched: false, accepted: true, waker: None };
+            self.entries.push(id.0, entry, few);
+        }
     }
 
     /// What was handed in and is not settled, by the session's own count.
@@ -266,11 +246,37 @@ impl Account {
         self.grant(wakes);
     }
 
+    /// A durable message is stored.
+    pub fn accept(&mut self, id: MessageId, wakes: &mut Wakes) {
+        if let Some(Entry::Open { accepted, waker, .. }) = self.entries.get_mut(id.0) {
+            *accepted = true;
+            wakes.extend(waker.take());
+        }
+    }
+
+    /// Whether a message was accepted, as far as that is known: a durable one once it is stored, any other by its outcome.
+    #[must_use]
+    pub fn acceptance(&self, id: MessageId) -> Option<Result<(), SendError>> {
+        match self.entries.get(id.0)? {
+            Entry::Open { accepted, .. } => accepted.then_some(Ok(())),
+            Entry::Known(outcome) => Some(outcome.acceptance()),
+            Entry::Gone => None,
+        }
+    }
+
+    /// Whether a message was accepted, or the promise to wake this task when it is known.
+    pub fn poll_acceptance(&mut self, id: MessageId, task: &Waker, wakes: &mut Wakes) -> Poll<Result<(), SendError>> {
+        match self.acceptance(id) {
+            Some(acceptance) => Poll::Ready(acceptance),
+            None => self.poll_outcome(id, task, wakes).map(|outcome| outcome.acceptance()),
+        }
+    }
+
     /// The outcome of a message is known; whether anybody had a receipt for it from the beginning.
     #[inline]
     pub fn settle(&mut self, id: MessageId, outcome: Outcome, wakes: &mut Wakes) -> bool {
         let Some(entry) = self.entries.get_mut(id.0) else { return false };
-        let Entry::Open { bytes, watched, waker } = entry else { return false };
+        let Entry::Open { bytes, watched, waker, .. } = entry else { return false };
         let bytes = *bytes;
         wakes.extend(waker.take());
         if *watched {

@@ -38,6 +38,8 @@ pub struct Builder<C> {
     seed: Option<u64>,
     incoming: Option<Incoming>,
     subscribers: Arc<Subscribers>,
+    #[cfg(feature = "store")]
+    store: Option<steadfast_store::Store>,
     #[cfg(feature = "trace")]
     recording: Option<Recording>,
     client: PhantomData<fn() -> C>,
@@ -59,6 +61,9 @@ pub struct Parts {
     pub incoming: Option<Incoming>,
     /// Who subscribed before there was a client.
     pub subscribers: Arc<Subscribers>,
+    /// Where durable messages are kept.
+    #[cfg(feature = "store")]
+    pub store: Option<steadfast_store::Store>,
     /// Where to write down what the session is told.
     #[cfg(feature = "trace")]
     pub recording: Option<Recording>,
@@ -79,7 +84,7 @@ pub struct Recording {
 pub enum BuildError {
     /// The endpoint cannot be.
     Endpoint(EndpointError),
-    /// The configuration does not go with the endpoints.
+    /// The configuration does not go with the endpoints, or with a store.
     Config(ConfigError),
     /// The operating system refused a poll, a thread or random numbers.
     Io(io::Error),
@@ -96,6 +101,8 @@ impl<C: Built> Builder<C> {
             seed: None,
             incoming: Some(Incoming::default()),
             subscribers: Arc::default(),
+            #[cfg(feature = "store")]
+            store: None,
             #[cfg(feature = "trace")]
             recording: None,
             client: PhantomData,
@@ -221,6 +228,16 @@ impl<C: Built> Builder<C> {
         self.subscribers.subscribe().into()
     }
 
+    /// Keeps [durable](steadfast_core::SendOptions::durable) messages in this store. What it holds already is sent first, in its
+    /// order; new messages are named behind it. The store is this client's alone, and closed with it: the last thing that
+    /// the client does is to wait for the disk.
+    #[cfg(feature = "store")]
+    #[must_use]
+    pub fn store(mut self, store: steadfast_store::Store) -> Self {
+        self.store = Some(store);
+        self
+    }
+
     /// Writes down what the session is told, as JSON lines from which
     /// [`Trace`](steadfast_core::trace::Trace) replays it. The lines are written where the client is driven, as things
     /// happen; if writing fails, the recording ends and the client goes on.
@@ -258,14 +275,20 @@ impl<C: Built> Builder<C> {
     /// A URL, header or subprotocol that cannot be, more priorities than endpoints, nobody to trust by default for `wss://`,
     /// or the operating system has no random numbers.
     pub fn into_parts(self) -> Result<Parts, BuildError> {
+        #[cfg(feature = "store")]
+        let config = if self.store.is_some() { with_store(self.config)? } else { self.config };
+        #[cfg(not(feature = "store"))]
+        let config = self.config;
         let endpoints = self.endpoints?.into_iter().map(prepared).collect::<Result<Vec<_>, _>>()?;
         let endpoints = Endpoints::new(endpoints)?;
         Ok(Parts {
-            config: self.config.for_endpoints(endpoints.len())?,
+            config: config.for_endpoints(endpoints.len())?,
             endpoints,
             seed: self.seed.map_or_else(random_seed, Ok)?,
             incoming: self.incoming,
             subscribers: self.subscribers,
+            #[cfg(feature = "store")]
+            store: self.store,
             #[cfg(feature = "trace")]
             recording: self.recording,
         })
@@ -357,6 +380,15 @@ fn prepared(endpoint: Endpoint) -> Result<Endpoint, EndpointError> {
 #[expect(clippy::unnecessary_wraps, reason = "with TLS there may be no roots")]
 const fn prepared(endpoint: Endpoint) -> Result<Endpoint, EndpointError> {
     Ok(endpoint)
+}
+
+/// The same configuration for a session with a store.
+#[cfg(feature = "store")]
+fn with_store(config: Config) -> Result<Config, ConfigError> {
+    if config.store {
+        return Ok(config);
+    }
+    Config::new(steadfast_core::config::Settings { store: true, ..config.settings().clone() })
 }
 
 fn random_seed() -> io::Result<u64> {

@@ -8,10 +8,9 @@ use std::{
 
 use steadfast_core::{MessageId, Refusal, Verdict, config::Outbox};
 
-use crate::client::{
-    FOREVER,
-    account::{Account, Outcome},
-    wakes::Wakes,
+use crate::{
+    client::{FOREVER, account::Account, outcome::Outcome, wakes::Wakes},
+    pump::SendError,
 };
 
 /// What was handed in and is not settled, and what became of it.
@@ -85,6 +84,21 @@ impl Ledger {
         self.change(|account, nobody| {
             account.settle(id, outcome, nobody);
         });
+    }
+
+    /// Enters what a store held before there was a session.
+    pub fn enter_restored(&self, messages: impl IntoIterator<Item = (MessageId, usize)>) {
+        self.lock().account.enter_restored(messages);
+    }
+
+    /// A durable message is stored.
+    pub fn accept(&self, id: MessageId) {
+        self.change(|account, nobody| account.accept(id, nobody));
+    }
+
+    /// Waits until it is known whether a message was accepted.
+    pub fn acceptance(&self, id: MessageId, until: Option<Instant>) -> Option<Result<(), SendError>> {
+        self.wait(until, |account| account.acceptance(id).is_some()).account.acceptance(id)
     }
 
     /// The loop is gone, and this is the verdict of what it left unsettled.

@@ -7,6 +7,7 @@ mod inbox;
 mod ledger;
 mod line;
 mod notices;
+mod outcome;
 mod receiver;
 mod sender;
 mod voice;
@@ -21,13 +22,14 @@ use steadfast_core::{Message, MessageId, State, Verdict};
 #[cfg(feature = "trace")]
 pub use self::builder::Recording;
 pub use self::{
-    account::{Account, Outcome},
+    account::Account,
     backlog::{Backlog, Incoming, SlowReader},
     builder::{BuildError, Builder, Built, Parts},
     inbox::{Inbox, Queue},
     ledger::Ledger,
     line::Ticket,
     notices::{Noticed, Notices, Subscribers},
+    outcome::Outcome,
     receiver::{ReceiveError, Receiver},
     sender::{Receipt, Sender},
     voice::{Guard, Shared, Told, Voice},
@@ -40,8 +42,8 @@ pub use self::{
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Report {
-    /// The messages that were neither confirmed nor written by the time the session stopped, in the order of their
-    /// verdicts.
+    /// The messages that were neither confirmed nor written nor kept in a store by the time the session stopped, in the
+    /// order of their verdicts.
     pub unsettled: Vec<Unsettled>,
     /// The last state: `Stopped`, with its cause. Another if the client was started again while it drained, and did not
     /// stop.

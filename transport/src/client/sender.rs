@@ -9,7 +9,7 @@ use std::{
 use steadfast_core::{ConnId, Message, MessageId, Refusal, SendOptions};
 
 use crate::{
-    client::{account::Outcome, ledger::Ledger},
+    client::{ledger::Ledger, outcome::Outcome},
     pump::{Remote, SendError},
 };
 
@@ -137,6 +137,19 @@ impl Receipt {
     #[must_use]
     pub const fn id(&self) -> MessageId {
         self.id
+    }
+
+    /// Waits until the message is accepted: a [durable](SendOptions::durable) one once it is stored, so that nothing but the loss
+    /// of the disk can lose it from here on. Of any other the session says nothing before the outcome.
+    ///
+    /// # Errors
+    /// The message, and why it was not accepted: the disk is full, say.
+    pub fn wait_accepted(&self) -> Result<(), SendError> {
+        loop {
+            if let Some(acceptance) = self.ledger.acceptance(self.id, None) {
+                return acceptance;
+            }
+        }
     }
 
     /// Waits for the outcome. It comes for certain: at the latest when the client stops or is dropped.

@@ -11,7 +11,7 @@ use steadfast_core::{
 };
 
 use crate::{
-    client::{Report, Unsettled, account::Outcome, inbox::Inbox, ledger::Ledger, notices::Subscribers, watch::Watched},
+    client::{Report, Unsettled, inbox::Inbox, ledger::Ledger, notices::Subscribers, outcome::Outcome, watch::Watched},
     failure::Failure,
     pump::{Application, Reads, Requests},
 };
@@ -106,7 +106,9 @@ impl Shared {
     }
 
     fn settle(&self, notice: &Notice) {
-        if let Notice::Verdict { .. } | Notice::Refused { .. } = notice {
+        if let Notice::Accepted { id } = notice {
+            self.ledger.accept(*id);
+        } else if let Notice::Verdict { .. } | Notice::Refused { .. } = notice {
             let outcome = self.told().outcome(notice);
             if let Some((id, outcome)) = outcome {
                 self.ledger.settle(id, outcome);

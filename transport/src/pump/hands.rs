@@ -9,6 +9,7 @@ use crate::{
     pump::{
         application::{Application, Reads, Requests},
         eyes::Eyes,
+        keeper::Kept,
         link::{Ending, Link},
     },
 };
@@ -19,6 +20,7 @@ pub(super) struct Hands<'a, A, N: Net> {
     pub(super) link: &'a mut Link<N::Socket>,
     pub(super) timer: &'a mut Option<Timestamp>,
     pub(super) pause: &'a mut bool,
+    pub(super) kept: &'a mut Kept,
     pub(super) endpoints: &'a Endpoints,
     /// How often each of several endpoints was gone to.
     pub(super) visits: &'a mut Vec<u32>,
@@ -102,6 +104,13 @@ impl<A: Application, N: Net> Hands<'_, A, N> {
             }
             // So there are none to present.
             Action::Present { .. } => {}
+            Action::Persist(persist) => {
+                let id = persist.id;
+                if let Err(error) = self.kept.persist(*persist) {
+                    self.requests.events.push_back(Event::Persisted { id, result: Err(error) });
+                }
+            }
+            Action::Forget { id } => self.kept.forget(id),
             Action::SetTimer { at } => *self.timer = Some(at),
             Action::CancelTimer => *self.timer = None,
             Action::Send { .. } | Action::Deliver { .. } | Action::Notify(_) => {

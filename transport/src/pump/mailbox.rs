@@ -11,7 +11,8 @@ use std::{
 };
 
 use steadfast_core::{
-    CloseFrame, ConnId, Event, Message, MessageId, Network, Refusal, SendOptions, Session, config::Heartbeat,
+    CloseFrame, ConnId, Event, Message, MessageId, Network, Refusal, SendOptions, Session, StoreError,
+    config::Heartbeat,
 };
 
 use crate::{dial::Answer, pump::SessionId};
@@ -66,6 +67,8 @@ pub enum Command {
     Remove(SessionId),
     /// Look at the session.
     Inspect(SessionId, Box<dyn FnOnce(&Session) + Send>),
+    /// What became of messages that were to be stored.
+    Stored(SessionId, Vec<(MessageId, Result<(), StoreError>)>),
     /// A name was resolved.
     Resolved(Answer),
 }

@@ -9,6 +9,7 @@ mod backlog;
 mod eyes;
 mod gate;
 mod hands;
+mod keeper;
 mod link;
 mod machine;
 mod mailbox;
@@ -18,15 +19,19 @@ mod turn;
 
 use std::{
     fmt,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use steadfast_core::{Event, Message, MessageId, SendOptions, Session, Timestamp, config::Config, dial::cookies::Jar};
 
-use self::{application::next_id, eyes::Eyes, gate::Place, link::Link, machine::Machine};
+use self::{application::next_id, eyes::Eyes, gate::Place, keeper::Kept, link::Link, machine::Machine};
 pub use self::{
     application::{Application, Reads, Requests},
     gate::Connects,
+    keeper::Keeper,
     mailbox::{Command, Mailbox, Remote, SendError},
     shared::Shared,
     turn::Turn,
@@ -66,6 +71,8 @@ pub struct Pump<A, S> {
     pause: bool,
     /// Whoever watches.
     eyes: Eyes,
+    /// What keeps its durable messages.
+    kept: Kept,
 }
 
 impl<A: Application, S: Socket> Pump<A, S> {
@@ -108,7 +115,36 @@ impl<A: Application, S: Socket> Pump<A, S> {
             timer: None,
             pause: false,
             eyes,
+            kept: Kept::default(),
         }
+    }
+
+    /// Has its durable messages kept by this, which answers through the driver's mailbox. New messages are named from
+    /// `first_id` on. The configuration must have a [store](steadfast_core::config::Settings::store).
+    pub fn keep_with(&mut self, keeper: Box<dyn Keeper>, first_id: MessageId) {
+        self.kept = Kept(Some(keeper));
+        self.ids.store(first_id.0, Ordering::Relaxed);
+    }
+
+    /// Has its durable messages kept in this store; gives back what that held before, to be told to the session
+    /// ([`Event::Restored`]) before it starts.
+    #[cfg(feature = "store")]
+    #[must_use = "what is not told to the session is not sent"]
+    pub fn keep_in(
+        &mut self,
+        mut store: steadfast_store::Store,
+        mailbox: &Arc<Mailbox>,
+    ) -> impl Iterator<Item = Event<'static>> + use<A, S> {
+        let (session, mailbox) = (self.id, Arc::clone(mailbox));
+        store.on_answers(move |answers| mailbox.post(Command::Stored(session, answers.to_vec())));
+        let restored = store.restored();
+        let first_id = MessageId(store.highest().map_or(1, |highest| highest.0.saturating_add(1)));
+        self.keep_with(Box::new(store), first_id);
+        restored.into_iter().map(|steadfast_store::Restored { id, message, options }| Event::Restored {
+            id,
+            message,
+            options,
+        })
     }
 
     /// Its turn.

@@ -3,7 +3,7 @@
 use std::{mem, time::Duration};
 
 use steadfast_core::{
-    Cause, ConnId, Event, Message, Stage, Timestamp,
+    Cause, ConnId, Event, Message, MessageId, Stage, StoreError, Timestamp,
     wire::{Buffer, handshake::Rejected},
 };
 
@@ -51,6 +51,13 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
                 machine.handle_any(event, &mut hands);
             }
             self.follow();
+        }
+    }
+
+    /// The store has answered.
+    pub fn stored(&mut self, answers: Vec<(MessageId, Result<(), StoreError>)>) {
+        for (id, result) in answers {
+            self.apply(Event::Persisted { id, result });
         }
     }
 
@@ -106,11 +113,12 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     /// What decides, and what carries it out.
     #[inline]
     fn hands(&mut self) -> (&mut Machine, Hands<'_, A, N>) {
-        let Pump { machine, application, link, ids, timer, pause, id, endpoints, visits, eyes, .. } = &mut *self.pump;
+        let Pump { machine, application, link, ids, timer, pause, id, endpoints, visits, eyes, kept, .. } =
+            &mut *self.pump;
         let Shared { net, events, .. } = &mut *self.shared;
         let now = self.now;
         let requests = Requests { session: *id, now, ids, events };
-        let hands = Hands { application, link, timer, pause, endpoints, visits, net, requests, eyes };
+        let hands = Hands { application, link, timer, pause, kept, endpoints, visits, net, requests, eyes };
         (machine, hands)
     }
 

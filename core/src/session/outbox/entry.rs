@@ -36,6 +36,18 @@ pub(super) struct Rare {
     /// When it has waited too long, on the clock that runs through a suspend.
     pub(super) expires: Option<Timestamp>,
     pub(super) key: Option<Key>,
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(super) stored: Option<Stored>,
+}
+
+/// Whether a durable message is stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub(in crate::session) enum Stored {
+    /// The store has not answered yet: it is not accepted, and waits in its place.
+    Asked,
+    /// It is accepted, and has to be forgotten.
+    Done,
 }
 
 /// Where an entry is.
@@ -59,6 +71,7 @@ pub(in crate::session) struct Settled {
     pub(in crate::session) id: MessageId,
     pub(in crate::session) verdict: Verdict,
     pub(in crate::session) message: Message<'static>,
+    pub(in crate::session) stored: Option<Stored>,
 }
 
 impl Entry {
@@ -70,7 +83,8 @@ impl Entry {
         options: &SendOptions,
         accepted: impl FnOnce() -> Timestamp,
     ) -> Self {
-        let is_rare = options.max_resends.is_some() || options.ttl.is_some() || options.key.is_some();
+        let is_rare =
+            options.max_resends.is_some() || options.ttl.is_some() || options.key.is_some() || options.durable;
         Self {
             id,
             message,
@@ -84,7 +98,13 @@ impl Entry {
     }
 
     pub(super) fn settled(self, verdict: Verdict) -> Settled {
-        Settled { id: self.id, verdict, message: self.message }
+        Settled { stored: self.stored(), id: self.id, verdict, message: self.message }
+    }
+
+    /// Whether it is durable, and how far it is with that.
+    #[inline]
+    pub(in crate::session) fn stored(&self) -> Option<Stored> {
+        self.rare.as_ref()?.stored
     }
 
     /// As it is settled for a reason of ours: in doubt if it may have been sent, dropped otherwise.
@@ -158,7 +178,8 @@ impl Rare {
     fn of(options: &SendOptions, accepted: Timestamp) -> Self {
         // What would expire at the end of time does not.
         let expires = options.ttl.map(|ttl| accepted + ttl).filter(|&at| at != Timestamp::MAX);
-        Self { max_resends: options.max_resends, expires, key: options.key }
+        let stored = options.durable.then_some(Stored::Asked);
+        Self { max_resends: options.max_resends, expires, key: options.key, stored }
     }
 }
 

@@ -7,6 +7,7 @@
 //! anywhere, or be replaced, without a search and without moving another: no operation takes longer in a deep outbox than
 //! the logarithm of its depth, apart from those that settle every message.
 
+mod durable;
 mod entry;
 mod index;
 mod room;
@@ -18,12 +19,13 @@ use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use core::time::Duration;
 
 use self::{
+    durable::Durable,
     entry::Place,
     index::Index,
     slots::{List, Slots},
 };
 pub(super) use self::{
-    entry::{Entry, Settled},
+    entry::{Entry, Settled, Stored},
     room::Need,
     slots::Slot,
 };
@@ -74,12 +76,21 @@ struct More {
     /// How long the process was suspended while deadlines may have been kept.
     slept: Duration,
     index: Index,
+    /// `None` unless something is durable.
+    durable: Option<Box<Durable>>,
 }
 
 impl Default for More {
     fn default() -> Self {
-        let index = Index::default();
-        Self { lists: [List::EMPTY; 3], bound: (0, 0), aside: (0, 0), control: (0, 0), slept: Duration::ZERO, index }
+        Self {
+            lists: [List::EMPTY; 3],
+            bound: (0, 0),
+            aside: (0, 0),
+            control: (0, 0),
+            slept: Duration::ZERO,
+            index: Index::default(),
+            durable: None,
+        }
     }
 }
 
@@ -227,7 +238,7 @@ impl Outbox {
     #[inline]
     pub(super) fn next_to_hand(&self, window: &config::Confirm, ready: bool, burst: u32) -> Option<Slot> {
         let slot = match &self.more {
-            Some(more) if more.aside.0 > 0 => self.next_of_all(more, ready, burst)?,
+            Some(more) if more.aside.0 > 0 || more.durable.is_some() => self.next_of_all(more, ready, burst)?,
             _ => self.data.front().filter(|_| ready)?,
         };
         let fits = self.handed.len() < window.max_messages as usize
@@ -238,8 +249,10 @@ impl Outbox {
     #[cold]
     #[inline(never)]
     fn next_of_all(&self, more: &More, ready: bool, burst: u32) -> Option<Slot> {
+        // What is not stored yet holds up its lane.
+        let free = |slot: &Slot| more.durable.is_none() || !self.is_held_up(*slot);
         let front = |place: Place| more.lists[place as usize].front();
-        let (control, data) = (front(Place::Control), self.data.front());
+        let (control, data) = (front(Place::Control).filter(free), self.data.front().filter(free));
         let lanes = if self.controls >= burst { data.or(control) } else { control.or(data) };
         front(Place::Ahead).or_else(|| front(Place::Again).or(lanes).filter(|_| ready))
     }
@@ -326,9 +339,9 @@ impl Outbox {
         self.first + self.flushed as u64
     }
 
-    /// Settles the front message if its sequence number is below `end`, and names it.
+    /// Settles the front message if its sequence number is below `end`; names it, and says whether it is stored.
     #[inline]
-    pub(super) fn settle_front(&mut self, end: u64) -> Option<MessageId> {
+    pub(super) fn settle_front(&mut self, end: u64) -> Option<(MessageId, bool)> {
         if self.first >= end {
             return None;
         }
@@ -337,13 +350,17 @@ impl Outbox {
         self.flushed = self.flushed.saturating_sub(1);
         let entry = self.slots.get(slot);
         let (id, len, bound, fleeting) = (entry.id, entry.message.len(), entry.bound, entry.is_fleeting());
+        let stored = entry.stored().is_some();
         self.handed_bytes -= len;
         self.discount(len, bound, fleeting);
         self.slots.clear(slot);
         if self.more.is_some() {
             self.index_left(id);
         }
-        Some(id)
+        if stored {
+            self.stored_left();
+        }
+        Some((id, stored))
     }
 
     /// The connection is over. What was handed over as `untouched` (a sequence number) or later is as if never sent.
@@ -481,8 +498,9 @@ impl Outbox {
         entry
     }
 
-    /// Settles everything, in order: what may have left is in doubt, the rest was dropped.
+    /// Settles everything, in order: what is stored is kept, what may have left is in doubt, the rest was dropped.
     pub(super) fn settle_all(&mut self, mut settle: impl FnMut(Settled)) {
+        self.keep_stored(&mut settle);
         self.first = self.next_sequence();
         self.flushed = 0;
         self.handed_bytes = 0;
@@ -502,7 +520,7 @@ impl Outbox {
         if self.quiet && self.is_empty() {
             self.slots.forget_all();
             self.handed = VecDeque::new();
-            self.more = None;
+            self.more.take_if(|more| more.durable.as_ref().is_none_or(|durable| durable.is_empty()));
         }
         self.quiet = true;
     }
@@ -510,7 +528,9 @@ impl Outbox {
     /// Every message, for a copy without payloads.
     #[cfg(feature = "trace")]
     pub(super) fn messages_mut(&mut self) -> impl Iterator<Item = &mut crate::Message<'static>> {
-        self.slots.entries_mut().map(|entry| &mut entry.message)
+        let durable = self.more.as_mut().and_then(|more| more.durable.as_mut());
+        let kept = durable.into_iter().flat_map(|durable| durable.kept_mut());
+        self.slots.entries_mut().chain(kept).map(|entry| &mut entry.message)
     }
 
     /// A message has come in.
@@ -523,6 +543,9 @@ impl Outbox {
             *bound = (bound.0 + 1, bound.1 + len);
         }
         self.fleeting += u32::from(entry.is_fleeting());
+        if entry.rare.is_some() {
+            self.durable_came(entry);
+        }
     }
 
     /// A message has left.
@@ -539,6 +562,9 @@ impl Outbox {
     /// A message has left, and is not looked for any more.
     fn account_for(&mut self, entry: &Entry) {
         self.discount(entry.message.len(), entry.bound, entry.is_fleeting());
+        if entry.rare.is_some() {
+            self.durable_left(entry);
+        }
         self.index_left(entry.id);
     }
 

@@ -65,7 +65,7 @@ impl Outbox {
             let mut next = self.front(place);
             while let Some(slot) = next.filter(|_| !self.has_room(need, bounds)) {
                 next = self.slots.behind(slot);
-                if !self.slots.get(slot).bound && need.replaces != Some(slot) {
+                if !self.slots.get(slot).bound && !self.is_held_up(slot) && need.replaces != Some(slot) {
                     settle(self.remove(slot).settled(Verdict::Dropped(Dropped::Displaced)));
                 }
             }
@@ -83,6 +83,8 @@ impl Outbox {
         if need.lane == Lane::Control {
             (spare, spare_bytes) = (spare + control.0, spare_bytes + control.1);
         }
+        let (asked, asked_bytes) = self.not_to_be_displaced(need.lane);
+        (spare, spare_bytes) = (spare - asked, spare_bytes - asked_bytes);
         if let Some(old) = need.replaces {
             (spare, spare_bytes) = (spare - 1, spare_bytes - self.size(old));
         }

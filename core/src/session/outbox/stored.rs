@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Entry, Outbox, Place};
+use super::{Entry, Outbox, Place, Stored};
 use crate::message::MessageId;
 
 /// Entries by where they are, in order.
@@ -18,6 +18,10 @@ struct Form<E> {
     #[serde(default = "Vec::new")]
     control: Vec<E>,
     data: Vec<E>,
+    #[serde(default = "Vec::new")]
+    kept: Vec<E>,
+    #[serde(default)]
+    kept_ever: u64,
     flushed: usize,
     first: u64,
     #[serde(default)]
@@ -40,6 +44,8 @@ impl serde::Serialize for Outbox {
             again: list(Place::Again),
             control: list(Place::Control),
             data: list(Place::Data),
+            kept: self.kept(),
+            kept_ever: self.kept_ever(),
             flushed: self.flushed as usize,
             first: self.first,
             controls: self.controls,
@@ -69,7 +75,27 @@ impl Form<Entry> {
         if self.again.iter().any(Entry::is_fleeting) || self.ahead.iter().any(|entry| !entry.bound) {
             return Err("outbox: expected each message where its options put it");
         }
-        let Self { handed, ahead, again, control, data, flushed, first, controls, slept, highest, quiet } = self;
+        if self.handed.iter().any(|entry| entry.stored() == Some(Stored::Asked)) {
+            return Err("outbox: expected nothing to be handed over before it is stored");
+        }
+        if self.kept.iter().any(|entry| entry.stored() != Some(Stored::Done)) {
+            return Err("outbox: expected what is kept to be stored");
+        }
+        let Self {
+            handed,
+            ahead,
+            again,
+            control,
+            data,
+            kept,
+            kept_ever,
+            flushed,
+            first,
+            controls,
+            slept,
+            highest,
+            quiet,
+        } = self;
         let mut outbox = Outbox { controls, first, ..Outbox::new() };
         for (place, entries) in [(Place::Control, &control), (Place::Data, &data)] {
             if entries.iter().any(|entry| entry.waits_in() != place) {
@@ -85,6 +111,12 @@ impl Form<Entry> {
             for entry in entries {
                 outbox.restore(entry, place);
             }
+        }
+        if kept_ever > 0 {
+            outbox.set_kept_ever(kept_ever);
+        }
+        for entry in kept {
+            outbox.keep(entry);
         }
         outbox.flushed = u32::try_from(flushed).map_err(|_| "outbox: expected fewer messages")?;
         if let Some(id) = highest {

@@ -149,6 +149,8 @@ impl Driver {
             | Action::Abort { .. }
             | Action::Deliver { .. }
             | Action::Present { .. }
+            | Action::Persist(_)
+            | Action::Forget { .. }
             | Action::Notify(_) => {}
         }
     }

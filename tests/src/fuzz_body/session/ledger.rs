@@ -87,7 +87,11 @@ impl Ledger {
                 let comes_back = matches!(verdict, Verdict::InDoubt | Verdict::Dropped(_));
                 assert_eq!(message.is_some(), comes_back, "{id}: {verdict:?}");
             }
-            Action::CancelTimer | Action::FetchCredentials { .. } | Action::Notify(_) => {}
+            Action::CancelTimer
+            | Action::FetchCredentials { .. }
+            | Action::Persist(_)
+            | Action::Forget { .. }
+            | Action::Notify(_) => {}
         }
     }
 

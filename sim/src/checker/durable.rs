@@ -1,0 +1,216 @@
+//! Clauses about what is durable: stored first, accepted then, never lost, forgotten once, in order across crashes.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use steadfast_core::{Message, MessageId, Persist, Refusal, SendOptions, State, StoreError, Verdict};
+
+use super::{
+    Checker, During,
+    clause::Clause,
+    ledger::{Cancel, Owed},
+    same,
+};
+
+/// What is known of durable messages.
+#[derive(Debug, Default)]
+pub(super) struct Durable {
+    /// What the store has answered with this event, until the session has told it.
+    answered: Option<(MessageId, Result<(), StoreError>)>,
+    /// Accepted, and not settled.
+    accepted: BTreeSet<MessageId>,
+    /// Those of them that came from the store, and so past the bounds.
+    taken_up: BTreeSet<MessageId>,
+    /// What the store keeps while the session is at rest.
+    kept: VecDeque<Kept>,
+    /// Settled with this event, and not forgotten yet.
+    ending: BTreeSet<MessageId>,
+    /// In which order messages were handed to the store, over all lives of the process.
+    order: BTreeMap<MessageId, u64>,
+    places: u64,
+    /// The last of them that arrived for the first time, by lane.
+    newest: BTreeMap<bool, u64>,
+    arrived: BTreeSet<MessageId>,
+}
+
+/// A message that the store keeps.
+#[derive(Debug)]
+struct Kept {
+    id: MessageId,
+    message: Message<'static>,
+    options: SendOptions,
+    sent_before: u32,
+}
+
+impl Durable {
+    /// What outlives the process.
+    fn after_crash(self) -> Self {
+        Self { order: self.order, places: self.places, newest: self.newest, arrived: self.arrived, ..Self::default() }
+    }
+}
+
+impl Checker {
+    /// The store has answered.
+    pub(super) fn store_answered(&mut self, id: MessageId, result: Result<(), StoreError>) {
+        if self.ledger.asked.contains(&id) {
+            self.durable.answered = Some((id, result));
+        }
+    }
+
+    /// The store held this before.
+    pub(super) fn store_held(&mut self, id: MessageId, message: &Message<'static>, options: SendOptions) {
+        if self.settings.store && matches!(self.standing.told, State::Idle | State::Stopped { .. }) {
+            self.durable.kept.push_back(Kept { id, message: message.clone(), options, sent_before: 1 });
+        }
+    }
+
+    pub(super) fn persist(&mut self, persist: &Persist) {
+        let id = persist.id;
+        let is_offered = self.ledger.offer.as_ref().is_some_and(|offer| {
+            offer.id == id && offer.options == persist.options && same(&offer.message, &persist.message)
+        });
+        if !is_offered || !persist.options.durable || !self.ledger.asked.insert(id) {
+            self.blame(Clause::StoredFirst, || format!("{id} was to be stored, and is not offered as such"));
+        }
+        self.durable.places += 1;
+        self.durable.order.insert(id, self.durable.places);
+        self.durable.arrived.remove(&id);
+    }
+
+    /// A message that is not durable has this name now.
+    pub(super) fn is_plain_now(&mut self, id: MessageId) {
+        self.durable.order.remove(&id);
+    }
+
+    /// A durable message was offered and not refused: it is on its way to the store.
+    pub(super) fn is_being_stored(&mut self, id: MessageId) {
+        if !self.ledger.asked.contains(&id) {
+            self.blame(Clause::StoredFirst, || format!("{id} is durable, and nobody asked the store to keep it"));
+        }
+    }
+
+    pub(super) fn told_accepted(&mut self, id: MessageId) {
+        self.account.accepted += 1;
+        if self.durable.answered == Some((id, Ok(()))) {
+            self.durable.answered = None;
+            self.ledger.asked.remove(&id);
+            self.durable.accepted.insert(id);
+        } else if let Some(kept) = self.durable.kept.pop_front_if(|kept| kept.id == id) {
+            self.ledger.accept(id, &kept.message, kept.options, false, self.boot_time());
+            self.ledger.sent_before(id, kept.sent_before);
+            self.durable.accepted.insert(id);
+            self.durable.taken_up.insert(id);
+        } else {
+            self.blame(Clause::AcceptedTrue, || format!("{id} was said to be accepted, and is not stored"));
+        }
+    }
+
+    /// A refusal of a message that was handed to the store; whether it is one.
+    pub(super) fn refused_while_stored(&mut self, id: MessageId, message: &Message<'static>, why: Refusal) -> bool {
+        let is_offered = self.ledger.offer.as_ref().is_some_and(|offer| offer.id == id);
+        if is_offered || !self.ledger.asked.remove(&id) {
+            return false;
+        }
+        self.account.refused += 1;
+        self.durable.order.remove(&id);
+        let owed = self.ledger.remove(id);
+        if !owed.is_some_and(|owed| same(&owed.message, message)) {
+            self.blame(Clause::ComesBack, || format!("{id} was not stored, and came back as another message"));
+        }
+        let fits = match why {
+            Refusal::NotStored(error) => self.durable.answered.take() == Some((id, Err(error))),
+            Refusal::Cancelled => self.during == During::Cancel(id),
+            Refusal::Stopped => self.is_ending(),
+            Refusal::CannotConfirm => !self.may_confirm(),
+            _ => true,
+        };
+        if !fits {
+            self.blame(Clause::RefusalTrue, || format!("{id} was refused as {why:?} while it was stored"));
+        }
+        if self.during == During::Cancel(id) {
+            self.ledger.cancel = Some((id, Cancel::Answered));
+        }
+        if !matches!(why, Refusal::NotStored(_)) {
+            self.durable.ending.insert(id);
+        }
+        true
+    }
+
+    pub(super) fn durable_settled(&mut self, id: MessageId, owed: Owed, verdict: Verdict) {
+        self.durable.taken_up.remove(&id);
+        if !self.durable.accepted.remove(&id) {
+            self.blame(Clause::AcceptedTrue, || format!("{id} got {verdict:?} before it was accepted"));
+        }
+        if verdict == Verdict::Kept {
+            let sent_before = owed.sent_before + u32::from(owed.handed.is_some());
+            let Owed { message, options, .. } = owed;
+            self.durable.kept.push_back(Kept { id, message, options, sent_before });
+        } else {
+            self.durable.ending.insert(id);
+            if verdict != Verdict::Confirmed {
+                // If the process dies before it is forgotten, it comes back, and then has no place to keep.
+                self.durable.order.remove(&id);
+            }
+        }
+    }
+
+    pub(super) fn forgotten(&mut self, id: MessageId) {
+        if !self.durable.ending.remove(&id) {
+            self.blame(Clause::ForgottenOnce, || format!("{id} was forgotten, and was not settled just now"));
+        }
+    }
+
+    pub(super) fn sent_stored(&mut self, id: MessageId) {
+        if self.ledger.asked.contains(&id) {
+            self.blame(Clause::StoredFirst, || format!("{id} was sent before it was stored"));
+        }
+    }
+
+    /// Whether the outbox holds what came past its bounds.
+    pub(super) fn is_past_bounds(&self) -> bool {
+        !self.durable.taken_up.is_empty()
+    }
+
+    pub(super) fn durable_handled(&mut self, state: &State) {
+        if let Some((id, answer)) = self.durable.answered.take() {
+            self.blame(Clause::AcceptedTrue, || format!("the store said {answer:?} to {id}, and nobody was told"));
+        }
+        for id in std::mem::take(&mut self.durable.ending) {
+            self.blame(Clause::ForgottenOnce, || format!("{id} was settled, and not forgotten"));
+        }
+        if !matches!(state, State::Idle | State::Stopped { .. }) {
+            for kept in std::mem::take(&mut self.durable.kept) {
+                self.blame(Clause::DurableKept, || format!("{} was in the store, and was not taken up", kept.id));
+            }
+        }
+    }
+
+    /// A message arrived at the server, perhaps not for the first time.
+    pub(super) fn durable_arrived(&mut self, id: MessageId) {
+        let Some(&place) = self.durable.order.get(&id) else { return };
+        if !self.durable.arrived.insert(id) {
+            return;
+        }
+        let control = false;
+        let newest = self.durable.newest.entry(control).or_default();
+        if place < *newest {
+            self.blame(Clause::DurableOrder, || format!("{id} arrived after what was handed to the store behind it"));
+        } else {
+            *newest = place;
+        }
+    }
+
+    /// The process died, and begins again with what its store holds: a new session, of which nothing is known.
+    pub fn crashed(&mut self, stored: impl IntoIterator<Item = MessageId>) {
+        let stored: BTreeSet<MessageId> = stored.into_iter().collect();
+        let durable = std::mem::take(&mut self.durable);
+        let owed: Vec<MessageId> =
+            durable.accepted.iter().copied().chain(durable.kept.iter().map(|kept| kept.id)).collect();
+        for id in owed.into_iter().filter(|id| !stored.contains(id)) {
+            self.blame(Clause::DurableKept, || format!("{id} was accepted, and is not in the store after a crash"));
+        }
+        let fresh = Self::new(&self.settings);
+        let old = std::mem::replace(self, fresh);
+        (self.found, self.counts, self.truth) = (old.found, old.counts, old.truth);
+        self.durable = durable.after_crash();
+    }
+}
