@@ -7,7 +7,7 @@
 # environment below the target directory. Prints the failures, then how many cases ended in which way, and last one line
 # `N passed, N failed`. OK and INFORMATIONAL pass, everything else fails (NON-STRICT, UNIMPLEMENTED and UNCLEAN, too), and
 # so does a case that did not run. The exit code is 0 if none failed, or, with --expect, if exactly N passed: 299 are known
-# to pass on the engine tungstenite (296 OK, 3 INFORMATIONAL), which shows that the suite and this script can be believed.
+# to pass on the engines of that kind (296 OK, 3 INFORMATIONAL), which shows that the suite and this script can be believed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

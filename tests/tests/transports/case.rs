@@ -45,10 +45,6 @@ macro_rules! over_everything {
         over_everything! { @native_tcp $($scenario)* }
         over_everything! { @foreign_tcp $($scenario)* }
     };
-    (only on the native engine: $($scenario:ident),* $(,)?) => {
-        over_everything! { @native_tcp $($scenario)* }
-        over_everything! { @native_tls $($scenario)* }
-    };
     (@native_tcp $($scenario:ident)*) => {
         over_everything! { @case mio_native_tcp Mio Native false: $($scenario)* }
         over_everything! { @case async_std_native_tcp AsyncStd Native false: $($scenario)* }

@@ -11,17 +11,12 @@ use steadfast_sim::mock::{Cut, Proxy};
 use crate::case::{Case, config};
 
 over_everything!(
+    a_message_can_be_answered_though_what_follows_it_breaks_the_protocol,
     a_server_that_dies_in_the_middle_of_a_frame_is_lost_and_nothing_of_it_is_delivered,
     a_peer_that_is_half_open_is_noticed_by_the_heartbeat,
     a_dead_way_out_is_noticed_though_the_way_in_lives,
     a_dead_way_in_is_noticed,
 );
-
-mod only_engine {
-    use super::a_message_can_be_answered_though_what_follows_it_breaks_the_protocol;
-
-    over_everything!(only on the native engine: a_message_can_be_answered_though_what_follows_it_breaks_the_protocol);
-}
 
 fn a_server_that_dies_in_the_middle_of_a_frame_is_lost_and_nothing_of_it_is_delivered(case: Case) {
     let server = case.by_hand();
@@ -38,7 +33,6 @@ fn a_server_that_dies_in_the_middle_of_a_frame_is_lost_and_nothing_of_it_is_deli
 }
 
 fn a_message_can_be_answered_though_what_follows_it_breaks_the_protocol(case: Case) {
-    // tungstenite has read on by the time that anybody could answer.
     // RFC 6455 §5.2: a reserved bit, a reserved opcode; §5.4: the continuation of nothing.
     for first in [0xc1, 0x83, 0x80] {
         let server = case.by_hand();

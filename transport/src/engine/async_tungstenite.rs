@@ -18,11 +18,14 @@ use futures_sink::Sink;
 use steadfast_core::{CloseCode, CloseFrame, Message, PingPayload, wire::Buffer};
 use tungstenite::{Message as Inner, protocol::Role};
 
-use super::{Incoming, foreign};
+use super::{Incoming, foreign, foreign::Doom};
 use crate::failure::Failure;
 
 /// A WebSocket of async-tungstenite's, open.
-pub(super) struct AsyncTungstenite(WebSocketStream<Pipe>);
+pub(super) struct AsyncTungstenite {
+    socket: WebSocketStream<Pipe>,
+    doom: Option<Doom>,
+}
 
 /// What async-tungstenite takes for a socket.
 #[derive(Debug, Default)]
@@ -39,16 +42,21 @@ impl AsyncTungstenite {
         let limits = foreign::limits(max_message_bytes);
         let opening = pin!(WebSocketStream::from_raw_socket(Pipe::default(), Role::Client, Some(limits)));
         match opening.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(socket) => Self(socket),
+            Poll::Ready(socket) => Self { socket, doom: None },
             Poll::Pending => unreachable!("there is no handshake to wait for"),
         }
     }
 
     pub(super) fn next(&mut self, input: &mut &[u8], out: &mut Buffer) -> Option<Incoming<'static>> {
-        self.0.get_mut().put(input);
+        if let Some(Doom { code, text }) = self.doom.take() {
+            // Tells the server what it did (RFC 6455 §7.1.7).
+            self.close(&CloseFrame::new(code, ""), out);
+            return Some(Incoming::Failed(Box::new(Failure::Engine { code, text })));
+        }
+        self.socket.get_mut().put(input);
         *input = &[];
-        let incoming = self.read(out);
-        let pipe = self.0.get_mut();
+        let incoming = self.read();
+        let pipe = self.socket.get_mut();
         // A server that pings and reads nothing must not fill the memory with its pongs. RFC 6455 §5.5.3 asks only
         // for the latest of them, and that one is as stuck as the others.
         if out.len() > foreign::MAX_BACKLOG && !matches!(incoming, Some(Incoming::Closed(_) | Incoming::Failed(_))) {
@@ -58,12 +66,12 @@ impl AsyncTungstenite {
         incoming
     }
 
-    fn read(&mut self, out: &mut Buffer) -> Option<Incoming<'static>> {
+    fn read(&mut self) -> Option<Incoming<'static>> {
         loop {
-            match Pin::new(&mut self.0).poll_next(&mut Context::from_waker(Waker::noop())) {
+            match Pin::new(&mut self.socket).poll_next(&mut Context::from_waker(Waker::noop())) {
                 Poll::Ready(Some(Ok(Inner::Text(text)))) => match foreign::text_of(text) {
                     Some(text) => return Some(Incoming::Message(Message::text(text))),
-                    None => return Some(self.fail(CloseCode::INVALID_PAYLOAD, "text that is not UTF-8", out)),
+                    None => return Some(self.doom(CloseCode::INVALID_PAYLOAD, "text that is not UTF-8")),
                 },
                 Poll::Ready(Some(Ok(Inner::Binary(bytes)))) => return Some(Incoming::Message(Message::binary(bytes))),
                 Poll::Ready(Some(Ok(Inner::Pong(payload)))) => {
@@ -79,7 +87,7 @@ impl AsyncTungstenite {
                     self.flush();
                     return Some(Incoming::Closed(foreign::close_frame(frame)));
                 }
-                Poll::Ready(Some(Err(error))) => return Some(self.fail(foreign::code_of(&error), &error, out)),
+                Poll::Ready(Some(Err(error))) => return Some(self.doom(foreign::code_of(&error), &error)),
                 Poll::Ready(None) | Poll::Pending => return None,
             }
         }
@@ -98,21 +106,25 @@ impl AsyncTungstenite {
     }
 
     fn write(&mut self, message: Inner, out: &mut Buffer) -> bool {
-        let written = Pin::new(&mut self.0).start_send(message).is_ok();
+        let written = Pin::new(&mut self.socket).start_send(message).is_ok();
         self.flush();
-        self.0.get_mut().take(out);
+        self.socket.get_mut().take(out);
         written
     }
 
     /// Nothing in the pipe makes it wait, and what it has to say of an end is said when it reads.
     fn flush(&mut self) {
-        let _ = Pin::new(&mut self.0).poll_flush(&mut Context::from_waker(Waker::noop()));
+        let _ = Pin::new(&mut self.socket).poll_flush(&mut Context::from_waker(Waker::noop()));
     }
 
-    /// Tells the server what it did (RFC 6455 §7.1.7).
-    fn fail(&mut self, code: CloseCode, why: impl fmt::Display, out: &mut Buffer) -> Incoming<'static> {
-        self.close(&CloseFrame::new(code, ""), out);
-        Incoming::Failed(Box::new(Failure::Engine { code, text: why.to_string() }))
+    /// Whether it has come to what ends the connection, which it says [next](Self::next).
+    pub(super) const fn is_doomed(&self) -> bool {
+        self.doom.is_some()
+    }
+
+    fn doom(&mut self, code: CloseCode, why: impl fmt::Display) -> Incoming<'static> {
+        self.doom = Some(Doom { code, text: why.to_string() });
+        Incoming::Nothing
     }
 }
 

@@ -14,6 +14,14 @@ use tungstenite::{
     },
 };
 
+/// What such an engine has found that ends the connection, and has not said yet: the driver may have something to see to
+/// before.
+#[derive(Debug)]
+pub(super) struct Doom {
+    pub(super) code: CloseCode,
+    pub(super) text: String,
+}
+
 /// It writes at once, so that nothing of ours waits in it.
 pub(super) fn limits(max_message_bytes: usize) -> WebSocketConfig {
     WebSocketConfig::default()

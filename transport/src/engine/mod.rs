@@ -212,7 +212,11 @@ impl Engine {
     pub(crate) fn is_doomed(&self, input: &[u8]) -> bool {
         match &self.phase {
             Phase::Open(Socket::Native(socket)) => socket.is_doomed(input),
-            _ => false,
+            #[cfg(feature = "tungstenite")]
+            Phase::Open(Socket::Tungstenite(socket)) => socket.is_doomed(),
+            #[cfg(feature = "async-tungstenite")]
+            Phase::Open(Socket::AsyncTungstenite(socket)) => socket.is_doomed(),
+            Phase::Upgrading(_) | Phase::Over => false,
         }
     }
 

@@ -11,11 +11,14 @@ use tungstenite::{
     protocol::{Role, WebSocketContext},
 };
 
-use super::{Incoming, foreign};
+use super::{Incoming, foreign, foreign::Doom};
 use crate::failure::Failure;
 
 /// A WebSocket of tungstenite's, open.
-pub(super) struct Tungstenite(WebSocketContext);
+pub(super) struct Tungstenite {
+    socket: WebSocketContext,
+    doom: Option<Doom>,
+}
 
 /// What tungstenite takes for a socket. It never blocks on writing, so its own write buffer stays empty, and what it
 /// has to answer is in `out` as soon as it was asked to read on.
@@ -26,20 +29,26 @@ struct Pipe<'a, 'i> {
 
 impl Tungstenite {
     pub(super) fn new(max_message_bytes: usize) -> Self {
-        Self(WebSocketContext::new(Role::Client, Some(foreign::limits(max_message_bytes))))
+        let socket = WebSocketContext::new(Role::Client, Some(foreign::limits(max_message_bytes)));
+        Self { socket, doom: None }
     }
 
     pub(super) fn next(&mut self, input: &mut &[u8], out: &mut Buffer) -> Option<Incoming<'static>> {
+        if let Some(Doom { code, text }) = self.doom.take() {
+            // Tells the server what it did (RFC 6455 §7.1.7).
+            self.close(&CloseFrame::new(code, ""), out);
+            return Some(Incoming::Failed(Box::new(Failure::Engine { code, text })));
+        }
         loop {
             // A server that pings and reads nothing must not fill the memory with its pongs. RFC 6455 §5.5.3 asks only
             // for the latest of them, and that one is as stuck as the others.
             let mut nowhere = Buffer::new();
             let to = if out.len() > foreign::MAX_BACKLOG { &mut nowhere } else { &mut *out };
             let mut pipe = Pipe { input: &mut *input, out: to };
-            match self.0.read(&mut pipe) {
+            match self.socket.read(&mut pipe) {
                 Ok(Inner::Text(text)) => match foreign::text_of(text) {
                     Some(text) => return Some(Incoming::Message(Message::text(text))),
-                    None => return Some(self.fail(CloseCode::INVALID_PAYLOAD, "text that is not UTF-8", out)),
+                    None => return Some(self.doom(CloseCode::INVALID_PAYLOAD, "text that is not UTF-8")),
                 },
                 Ok(Inner::Binary(bytes)) => return Some(Incoming::Message(Message::binary(bytes))),
                 Ok(Inner::Pong(payload)) => {
@@ -52,11 +61,11 @@ impl Tungstenite {
                 Ok(Inner::Ping(_) | Inner::Frame(_)) => {}
                 Ok(Inner::Close(frame)) => {
                     // The reply to it.
-                    let _ = self.0.flush(&mut Pipe { input, out });
+                    let _ = self.socket.flush(&mut Pipe { input, out });
                     return Some(Incoming::Closed(foreign::close_frame(frame)));
                 }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                Err(error) => return Some(self.fail(foreign::code_of(&error), &error, out)),
+                Err(error) => return Some(self.doom(foreign::code_of(&error), &error)),
             }
         }
     }
@@ -71,17 +80,21 @@ impl Tungstenite {
 
     pub(super) fn close(&mut self, frame: &CloseFrame, out: &mut Buffer) {
         let frame = foreign::inner_close_frame(frame);
-        let _ = self.0.close(&mut Pipe { input: &mut &[][..], out }, Some(frame));
+        let _ = self.socket.close(&mut Pipe { input: &mut &[][..], out }, Some(frame));
     }
 
     fn write(&mut self, message: Inner, out: &mut Buffer) -> bool {
-        self.0.write(&mut Pipe { input: &mut &[][..], out }, message).is_ok()
+        self.socket.write(&mut Pipe { input: &mut &[][..], out }, message).is_ok()
     }
 
-    /// Tells the server what it did (RFC 6455 §7.1.7).
-    fn fail(&mut self, code: CloseCode, why: impl fmt::Display, out: &mut Buffer) -> Incoming<'static> {
-        self.close(&CloseFrame::new(code, ""), out);
-        Incoming::Failed(Box::new(Failure::Engine { code, text: why.to_string() }))
+    /// Whether it has come to what ends the connection, which it says [next](Self::next).
+    pub(super) const fn is_doomed(&self) -> bool {
+        self.doom.is_some()
+    }
+
+    fn doom(&mut self, code: CloseCode, why: impl fmt::Display) -> Incoming<'static> {
+        self.doom = Some(Doom { code, text: why.to_string() });
+        Incoming::Nothing
     }
 }
 
