@@ -116,10 +116,10 @@ impl Vault {
 
     /// Whether a secret fits wherever it may have to go.
     fn fits(&self, secret: &Secret) -> Result<(), Misfit> {
-        let requests = self.endpoints.as_slice().iter().filter_map(|endpoint| {
+        let mut requests = self.endpoints.as_slice().iter().filter_map(|endpoint| {
             endpoint.credentials_wanted().map(|credentials| credentials.place.put(endpoint.request().clone(), secret))
         });
-        requests.map(|placed| placed.map(drop)).collect()
+        requests.try_for_each(|placed| placed.map(drop))
     }
 
     /// What the session says of credentials.
