@@ -12,8 +12,7 @@ use std::{
 
 use steadfast_core::{
     CloseFrame, ConnId, Epoch, Event, Identity, Message, MessageId, Network, Refusal, SendOptions, Session, StoreError,
-    Visibility,
-    config::Heartbeat,
+    Visibility, config::Heartbeat,
 };
 
 use crate::{

@@ -120,8 +120,7 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
         let now = self.now;
         let requests = Requests { session: *id, now, ids, events, vault: vault.as_deref_mut() };
         let mailbox = resolver.mailbox();
-        let hands =
-            Hands { application, link, timer, pause, kept, endpoints, visits, net, mailbox, requests, eyes };
+        let hands = Hands { application, link, timer, pause, kept, endpoints, visits, net, mailbox, requests, eyes };
         (machine, hands)
     }
 
