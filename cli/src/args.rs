@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use steadfast_core::{Delivery, config::parse_duration};
 use steadfast_mio::EngineKind;
 
-use crate::{chaos::Profile, dialing::DialingArgs};
+use crate::{chaos::Profile, credentials::CredentialArgs, dialing::DialingArgs};
 
 /// A WebSocket client that holds on: it reconnects, sends again what was not confirmed, and accounts for every message.
 #[derive(Debug, Parser)]
@@ -105,6 +105,8 @@ pub(crate) struct ConnectArgs {
     /// Serve figures for Prometheus over HTTP on this address, at /metrics; port 0 takes a free one, which is shown
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub(crate) metrics: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) credentials: CredentialArgs,
     #[command(flatten)]
     pub(crate) dialing: DialingArgs,
 }

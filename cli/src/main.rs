@@ -9,6 +9,7 @@ mod certificate;
 mod chaos;
 mod client;
 mod connect;
+mod credentials;
 mod demo;
 mod dialing;
 mod echo;

@@ -392,6 +392,12 @@ impl SendOptions {
         Self { delivery, bound_to: None, max_resends: None, ttl: None, lane: Lane::Data, key: None, durable: false }
     }
 
+    /// Whether it asks for what few do.
+    #[inline]
+    pub(crate) const fn is_rare(&self) -> bool {
+        self.max_resends.is_some() || self.ttl.is_some() || self.key.is_some() || self.durable
+    }
+
     /// For this connection only; see [`bound_to`](Self::bound_to).
     #[must_use]
     pub const fn bound_to(self, conn: ConnId) -> Self {

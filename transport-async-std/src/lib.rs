@@ -79,7 +79,8 @@ pub use steadfast_transport::store;
 #[cfg(feature = "_tls")]
 pub use steadfast_transport::tls;
 pub use steadfast_transport::{
-    Endpoint, EndpointError, Endpoints, EngineKind, Failure, SocketOptions, WireOptions,
+    Credentials, Endpoint, EndpointError, Endpoints, EngineKind, Failure, Place, Secret, SocketOptions, SourceError,
+    Token, Wanted, WireOptions,
     client::{BuildError, Builder, Incoming, Noticed, Outcome, ReceiveError, Report, SlowReader, Unsettled},
     pump::SendError,
 };

@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use steadfast_transport::{Address, Net, SocketOptions};
+use steadfast_transport::{Address, Net, SocketOptions, Task};
 
 use crate::{
     bell::{Bell, Rung},
@@ -63,6 +63,11 @@ impl Net for Sockets {
         if let Stage::Up(stream) = &socket.stream {
             stream.reset_when_dropped();
         }
+    }
+
+    fn spawn(&mut self, task: Task) -> Result<(), Task> {
+        runtime::spawn(task);
+        Ok(())
     }
 }
 

@@ -249,6 +249,8 @@ impl State {
                             pump.turn(shared, now).resolved(&answer);
                         }
                         Command::Stored(_, answers) => pump.turn(shared, now).stored(answers),
+                        Command::Fetched(fetched) => pump.turn(shared, now).fetched(*fetched),
+                        // Handles ask in another way here.
                         Command::Event(..) | Command::ResumeReads(_) | Command::Remove(_) | Command::Inspect(..) => {}
                     }
                 }

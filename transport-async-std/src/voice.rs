@@ -6,11 +6,11 @@ use std::{
 };
 
 use steadfast_core::{
-    ConnId, Message, MessageId, Notice, Refusal, State, StateKind, Timestamp, Verdict, wire::handshake::Accepted,
+    ConnId, Epoch, Message, MessageId, Notice, Refusal, State, StateKind, Timestamp, Verdict, wire::handshake::Accepted,
 };
 use steadfast_transport::{
     Failure,
-    client::{Account, Backlog, Incoming, Place, ReceiveError, Subscribers, Ticket, Told, Waiters, Wakes},
+    client::{Account, Backlog, Failures, Incoming, Place, ReceiveError, Subscribers, Ticket, Told, Waiters, Wakes},
     pump::{Application, Reads, Requests, SendError},
 };
 
@@ -34,8 +34,7 @@ pub(crate) struct Voice {
     pub(crate) closings: Closings,
     subscribers: Arc<Subscribers>,
     pub(crate) told: Told,
-    /// What was wrong with the connection that is about to be over.
-    failure: Option<Arc<Failure>>,
+    failures: Failures,
     /// What was refused of the messages without a receipt.
     pub(crate) refusals: Refusals,
     /// Whom to wake when the lock is given back.
@@ -75,7 +74,7 @@ impl Voice {
             closings: Closings::default(),
             subscribers,
             told: Told::default(),
-            failure: None,
+            failures: Failures::default(),
             refusals: Refusals::default(),
             wakes: Wakes::default(),
         }
@@ -263,10 +262,7 @@ impl Application for Voice {
             self.wakes.absorb(self.subscribers.tell(at, &notice, None));
             return;
         }
-        let failure = match &notice {
-            Notice::State(transition) if transition.to.conn().is_none() => self.failure.take(),
-            _ => None,
-        };
+        let failure = self.failures.of(&notice);
         self.wakes.absorb(self.subscribers.tell(at, &notice, failure.as_ref()));
         if let Notice::State(transition) = notice {
             // First the doors: whoever sees the state finds them as it says.
@@ -296,7 +292,13 @@ impl Application for Voice {
     fn failed(&mut self, _conn: ConnId, failure: &Failure, _requests: &mut Requests<'_>) {
         let failure = Arc::new(failure.clone());
         self.told.failure = Some(Arc::clone(&failure));
-        self.failure = Some(failure);
+        self.failures.connection(failure);
+    }
+
+    fn fetch_failed(&mut self, _epoch: Epoch, failure: &Failure, _requests: &mut Requests<'_>) {
+        let failure = Arc::new(failure.clone());
+        self.told.failure = Some(Arc::clone(&failure));
+        self.failures.fetch(failure);
     }
 }
 

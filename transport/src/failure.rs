@@ -6,7 +6,7 @@ use std::{
 };
 
 use steadfast_core::{
-    Cause, CloseCode, DnsKind, IoKind, ProxyKind, Stage, TlsKind,
+    Cause, CloseCode, CredentialsKind, DnsKind, IoKind, ProxyKind, Stage, TlsKind,
     dial::redirect::RedirectError,
     wire::{
         Violation,
@@ -75,6 +75,13 @@ pub enum Failure {
         /// Why not.
         error: RedirectError,
     },
+    /// There are no credentials, or they cannot be presented.
+    Credentials {
+        /// What kind of failure it is.
+        kind: CredentialsKind,
+        /// What their source says, or what is wrong with what it brought; never what that is.
+        text: String,
+    },
     /// The name could not be resolved.
     Dns {
         /// What kind of failure it is.
@@ -112,6 +119,10 @@ impl Failure {
         Self::Tls { kind: failure.kind(), text: failure.text().to_owned() }
     }
 
+    pub(crate) fn credentials(kind: CredentialsKind, why: &dyn fmt::Display) -> Self {
+        Self::Credentials { kind, text: why.to_string() }
+    }
+
     /// A stream that ended without a close frame.
     pub(crate) fn end_of_stream() -> Self {
         Self::Io { kind: IoKind::Eof, text: String::from("the stream ended without a close frame") }
@@ -128,6 +139,7 @@ impl Failure {
             Self::Dial { stage, kind, .. } => Cause::Dial { stage: *stage, kind: *kind },
             Self::Proxy { kind, .. } => Cause::Proxy(*kind),
             Self::Tls { kind, .. } => Cause::Tls(*kind),
+            Self::Credentials { kind, .. } => Cause::Credentials(*kind),
             Self::Dns { kind, .. } => Cause::Dns(*kind),
         }
     }
@@ -142,6 +154,7 @@ impl fmt::Display for Failure {
             Self::Dial { stage, text, .. } => write!(f, "{stage}: {text}"),
             Self::Proxy { text, .. } => write!(f, "proxy: {text}"),
             Self::Tls { text, .. } => write!(f, "TLS: {text}"),
+            Self::Credentials { text, .. } => write!(f, "credentials: {text}"),
             Self::Redirect { rejected, error } => write!(f, "status {}: {error}", rejected.status()),
             Self::Engine { text, .. } | Self::Io { text, .. } | Self::Dns { text, .. } => f.write_str(text),
         }
@@ -160,6 +173,7 @@ impl error::Error for Failure {
             | Self::Dial { .. }
             | Self::Proxy { .. }
             | Self::Tls { .. }
+            | Self::Credentials { .. }
             | Self::Dns { .. } => None,
         }
     }

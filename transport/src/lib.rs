@@ -4,6 +4,7 @@
 
 mod cause;
 pub mod client;
+mod credentials;
 mod dial;
 mod endpoint;
 mod engine;
@@ -20,9 +21,10 @@ pub use steadfast_core as core;
 pub use steadfast_store as store;
 
 pub use crate::{
+    credentials::{Credentials, Fetched, Place, Secret, SourceError, Token, Wanted},
     dial::{Answer, Resolver},
     endpoint::{Endpoint, EndpointError, Endpoints},
     engine::{EngineKind, WireOptions},
     failure::Failure,
-    net::{Address, Net, Ready, Socket, SocketOptions, refuse_itself},
+    net::{Address, Net, Ready, Socket, SocketOptions, Task, refuse_itself},
 };

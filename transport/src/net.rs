@@ -5,6 +5,7 @@ use std::{
     io::{self, IoSlice},
     net::SocketAddr,
     path::Path,
+    pin::Pin,
     sync::Arc,
     time::Duration,
 };
@@ -28,7 +29,18 @@ pub trait Net {
     /// Closes a socket with a reset. What the operating system still holds is discarded: it must not reach the server
     /// after the next connection has sent it again.
     fn abort(&mut self, socket: Self::Socket);
+
+    /// Has the runtime see to a task beside the sessions, if there is a runtime.
+    ///
+    /// # Errors
+    /// There is none, and the task comes back.
+    fn spawn(&mut self, task: Task) -> Result<(), Task> {
+        Err(task)
+    }
 }
+
+/// Something that a runtime sees to until its end.
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A stream of bytes that never blocks.
 ///

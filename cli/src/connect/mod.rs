@@ -168,7 +168,7 @@ fn endpoint(args: &ConnectArgs, url: &str) -> Result<Endpoint, Failure> {
     for name in &args.subprotocols {
         endpoint = endpoint.subprotocol(name).map_err(Failure::input)?;
     }
-    Ok(endpoint)
+    args.credentials.apply(endpoint)
 }
 
 fn read_config(path: &std::path::Path) -> Result<Config, Failure> {

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod connect;
+mod credentials;
 mod demo;
 mod dialing;
 mod metrics;

@@ -48,19 +48,16 @@ impl Session {
         let pending = self.pending.len();
         match self.admit(id, message.len(), &options) {
             Ok(Admission::Queue { ahead }) => {
-                let len = message.len();
-                if options.durable {
+                let (len, direct) = (message.len(), self.pending.len() == pending);
+                let sent = if options.durable {
                     self.persist(id, message.clone(), options);
+                    self.queue(id, message, &options, ahead, false)
+                } else if self.passes(len) {
+                    self.account.accepted += 1;
+                    self.pass(id, message, &options, len, direct)
                 } else {
                     self.account.accepted += 1;
-                }
-                let entry = Entry::new(id, message, &options, || self.boot_time());
-                let direct = self.pending.len() == pending;
-                let sent = if !options.durable && self.passes(len) {
-                    self.pass(entry, len, direct)
-                } else {
-                    self.outbox.push(entry, ahead);
-                    self.pump(direct)
+                    self.queue(id, message, &options, ahead, direct)
                 };
                 self.look_at_marks(options.ttl.is_some());
                 return sent;
@@ -94,22 +91,50 @@ impl Session {
         settle(&mut self.account, &mut self.pending, Settled { id, verdict, message, stored: None });
     }
 
+    /// A message is accepted that may have to wait.
+    #[inline(never)]
+    fn queue(
+        &mut self,
+        id: MessageId,
+        message: Message<'static>,
+        options: &SendOptions,
+        ahead: bool,
+        direct: bool,
+    ) -> Option<(ConnId, u64)> {
+        let entry = Entry::new(id, message, options, || self.boot_time());
+        self.outbox.push(entry, ahead);
+        self.pump(direct)
+    }
+
     /// Whether a message of this length goes out as soon as it is accepted: then it never waits.
     #[inline]
     fn passes(&mut self, len: usize) -> bool {
-        if !(matches!(&self.phase, Phase::Open(link) if link.ready) && self.outbox.passes(len, &self.config.confirm)) {
-            return false;
-        }
+        matches!(&self.phase, Phase::Open(link) if link.ready)
+            && self.outbox.passes(len, &self.config.confirm)
+            && (self.config.rate.is_none() || self.rate_allows(len))
+    }
+
+    /// Whether the rate allows a message of this length now; then it is counted.
+    #[cold]
+    #[inline(never)]
+    fn rate_allows(&mut self, len: usize) -> bool {
         let (now, rate) = (self.now, self.config.rate);
         rate.is_none_or(|rate| self.extras().rate.take(now, len, &rate).is_ok())
     }
 
     /// Hands over a message that passes.
     #[inline]
-    fn pass(&mut self, entry: Entry, len: usize, direct: bool) -> Option<(ConnId, u64)> {
+    fn pass(
+        &mut self,
+        id: MessageId,
+        message: Message<'static>,
+        options: &SendOptions,
+        len: usize,
+        direct: bool,
+    ) -> Option<(ConnId, u64)> {
         let Phase::Open(link) = &self.phase else { return None };
-        let conn = link.conn;
-        let sequence = self.outbox.pass(entry);
+        let (conn, now) = (link.conn, self.now);
+        let sequence = self.outbox.pass(id, message, options, now);
         self.account.messages_sent += 1;
         self.account.bytes_sent += len as u64;
         if !direct {

@@ -7,7 +7,10 @@ use std::{
 
 use futures_util::StreamExt as _;
 
-use steadfast_core::{Cause, Message, Notice, SendOptions, State, StateKind, StopCause, Timestamp, config::Config};
+use steadfast_core::{
+    Cause, ConnId, Identity, Message, Notice, SendOptions, State, StateKind, StopCause, Timestamp, Visibility,
+    config::Config,
+};
 use steadfast_mio::{Endpoints, Failure, Noticed, Notices, Outcome, Report, SendError};
 
 use crate::case::{SOON, Transport};
@@ -147,6 +150,54 @@ impl Client {
         match self {
             Self::Mio(client, _) => client.reconnect_now(),
             Self::AsyncStd(client, _) => client.reconnect_now(),
+        }
+    }
+
+    /// The connection that is open, waited for.
+    pub(crate) fn conn(&self) -> ConnId {
+        self.wait_for(StateKind::Open).conn().expect("an open state names its connection")
+    }
+
+    pub(crate) fn ready(&self, conn: ConnId) {
+        match self {
+            Self::Mio(client, _) => client.ready(conn),
+            Self::AsyncStd(client, _) => client.ready(conn),
+        }
+    }
+
+    pub(crate) fn credentials_rejected(&self, conn: ConnId) {
+        match self {
+            Self::Mio(client, _) => client.credentials_rejected(conn),
+            Self::AsyncStd(client, _) => client.credentials_rejected(conn),
+        }
+    }
+
+    pub(crate) fn refresh_credentials(&self) {
+        match self {
+            Self::Mio(client, _) => client.refresh_credentials(),
+            Self::AsyncStd(client, _) => client.refresh_credentials(),
+        }
+    }
+
+    pub(crate) fn switch_identity(&self, identity: Identity) {
+        match self {
+            Self::Mio(client, _) => client.switch_identity(identity),
+            Self::AsyncStd(client, _) => client.switch_identity(identity),
+        }
+    }
+
+    pub(crate) fn visibility(&self, visibility: Visibility) {
+        match self {
+            Self::Mio(client, _) => client.visibility(visibility),
+            Self::AsyncStd(client, _) => client.visibility(visibility),
+        }
+    }
+
+    /// As it shows itself.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Mio(client, notices) => format!("{client:?} {notices:?} {:?}", client.sender()),
+            Self::AsyncStd(client, notices) => format!("{client:?} {notices:?}"),
         }
     }
 

@@ -7,6 +7,7 @@ mod certificates;
 mod client;
 mod closing;
 mod connecting;
+mod credentials;
 mod dying;
 mod echo;
 mod failover;

@@ -12,7 +12,8 @@ mod states;
 use std::{fmt, sync::Arc, time::Duration};
 
 use steadfast_core::{
-    CloseFrame, ConnId, Event, Message, MessageId, Metrics, Network, SendOptions, Session, Timestamp, config::Heartbeat,
+    CloseFrame, ConnId, Event, Identity, Message, MessageId, Metrics, Network, SendOptions, Session, Timestamp,
+    Visibility, config::Heartbeat,
 };
 use steadfast_transport::{
     Endpoint, Failure,
@@ -266,6 +267,29 @@ impl Client {
     /// Says that what this connection needs was sent ahead: the outbox may follow.
     pub fn ready(&self, conn: ConnId) {
         self.0.shared.ask(Event::Ready { conn });
+    }
+
+    /// Has newer credentials fetched: now, if there is a connection or an attempt, else before the next.
+    pub fn refresh_credentials(&self) {
+        self.lock().ask(Event::RefreshCredentials);
+    }
+
+    /// Says that the server rejected the credentials in a message, on this connection.
+    pub fn credentials_rejected(&self, conn: ConnId) {
+        self.lock().ask(Event::CredentialsRejected { conn });
+    }
+
+    /// Acts for somebody else from now on. Everything sent before is settled and never goes out after this; what is sent
+    /// from here on waits for a connection with the new identity's credentials. See
+    /// [`Event::SwitchIdentity`](steadfast_core::Event::SwitchIdentity).
+    pub fn switch_identity(&self, identity: Identity) {
+        self.lock().ask(Event::SwitchIdentity { identity });
+    }
+
+    /// Says whether people see the application; what follows from that is
+    /// [configured](steadfast_core::config::Settings::background).
+    pub fn visibility(&self, visibility: Visibility) {
+        self.lock().ask(Event::Visibility(visibility));
     }
 
     /// Passes on what is known of the network.

@@ -10,8 +10,8 @@ use std::{
 };
 
 use steadfast_core::{
-    CloseFrame, ConnId, Message, MessageId, Metrics, Network, SendOptions, Session, StateKind, Timestamp,
-    config::Heartbeat,
+    CloseFrame, ConnId, Identity, Message, MessageId, Metrics, Network, SendOptions, Session, StateKind, Timestamp,
+    Visibility, config::Heartbeat,
 };
 
 use steadfast_transport::{
@@ -227,6 +227,29 @@ impl Client {
     /// Says that what this connection needs was sent ahead: the outbox may follow.
     pub fn ready(&self, conn: ConnId) {
         self.remote.ready(conn);
+    }
+
+    /// Has newer credentials fetched: now, if there is a connection or an attempt, else before the next.
+    pub fn refresh_credentials(&self) {
+        self.remote.refresh_credentials();
+    }
+
+    /// Says that the server rejected the credentials in a message, on this connection.
+    pub fn credentials_rejected(&self, conn: ConnId) {
+        self.remote.credentials_rejected(conn);
+    }
+
+    /// Acts for somebody else from now on. Everything sent before is settled and never goes out after this; what is sent
+    /// from here on waits for a connection with the new identity's credentials. See
+    /// [`Event::SwitchIdentity`](steadfast_core::Event::SwitchIdentity).
+    pub fn switch_identity(&self, identity: Identity) {
+        self.remote.switch_identity(identity);
+    }
+
+    /// Says whether people see the application; what follows from that is
+    /// [configured](steadfast_core::config::Settings::background).
+    pub fn visibility(&self, visibility: Visibility) {
+        self.remote.visibility(visibility);
     }
 
     /// Passes on what is known of the network.

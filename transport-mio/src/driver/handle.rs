@@ -6,10 +6,11 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         mpsc::{self, Receiver},
     },
+    time::Duration,
 };
 
 use mio::Waker;
-use steadfast_core::config::Config;
+use steadfast_core::{Network, Visibility, config::Config};
 use steadfast_transport::{
     Endpoints,
     pump::{Application, Remote},
@@ -116,6 +117,22 @@ impl<A: Application> LoopHandle<A> {
             self.inbox.wake();
         }
         Ok(())
+    }
+
+    /// Passes on to all sessions what is known of the network.
+    pub fn network(&self, network: Network) {
+        // Once the loop is gone there is nobody to tell.
+        let _ = self.run(move |driver| driver.network(network));
+    }
+
+    /// Tells all sessions that the process was suspended for this long.
+    pub fn resumed(&self, gap: Duration) {
+        let _ = self.run(move |driver| driver.resumed(gap));
+    }
+
+    /// Tells all sessions whether people see the application.
+    pub fn visibility(&self, visibility: Visibility) {
+        let _ = self.run(move |driver| driver.visibility(visibility));
     }
 
     /// Ends the loop's poll if it sleeps: [`EventLoop::run_once`](crate::EventLoop::run_once) returns.

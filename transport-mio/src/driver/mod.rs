@@ -16,7 +16,8 @@ use std::{
 use mio::{Registry, Waker};
 use slab::Slab;
 use steadfast_core::{
-    CloseCode, CloseFrame, Event, Message, MessageId, SendOptions, Session, Timestamp, config::Config,
+    CloseCode, CloseFrame, Event, Message, MessageId, Network, SendOptions, Session, Timestamp, Visibility,
+    config::Config,
 };
 use steadfast_transport::{
     Endpoints, Ready,
@@ -398,6 +399,12 @@ impl<A: Application> Driver<A> {
                     look(session);
                 }
             }
+            Command::Fetched(fetched) => {
+                if let Some(index) = self.index(fetched.session()) {
+                    self.turn(index).fetched(*fetched);
+                    self.queue(index);
+                }
+            }
             Command::Resolved(answer) => {
                 for index in self.shared.answered(&answer.name) {
                     // The slot may have another session by now, or none.
@@ -407,6 +414,28 @@ impl<A: Application> Driver<A> {
                     }
                 }
             }
+        }
+    }
+
+    /// Passes on to all sessions what is known of the network.
+    pub fn network(&mut self, network: Network) {
+        self.tell_all(&Event::Network(network));
+    }
+
+    /// Tells all sessions that the process was suspended for this long.
+    pub fn resumed(&mut self, gap: Duration) {
+        self.tell_all(&Event::Resumed { gap });
+    }
+
+    /// Tells all sessions whether people see the application.
+    pub fn visibility(&mut self, visibility: Visibility) {
+        self.tell_all(&Event::Visibility(visibility));
+    }
+
+    fn tell_all(&mut self, event: &Event<'static>) {
+        let sessions: Vec<SessionId> = self.sessions().collect();
+        for session in sessions {
+            self.tell(session, event.clone());
         }
     }
 

@@ -12,6 +12,7 @@ use crate::{
         backlog::Incoming,
         notices::{Notices, Subscribers},
     },
+    credentials::Credentials,
     endpoint::{Endpoint, EndpointError, Endpoints},
     engine::EngineKind,
 };
@@ -192,6 +193,13 @@ impl<C: Built> Builder<C> {
         self.map(move |endpoint| Ok(endpoint.keep_cookies(keep)))
     }
 
+    /// Has connections carry tokens, which are fetched when the session wants them; see [`Endpoint::credentials`]. The
+    /// [configuration](Self::config) is completed for it.
+    #[must_use]
+    pub fn credentials(self, credentials: Credentials) -> Self {
+        self.map(move |endpoint| endpoint.credentials(credentials.clone()))
+    }
+
     /// Sets the session's configuration.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
@@ -282,7 +290,7 @@ impl<C: Built> Builder<C> {
         let endpoints = self.endpoints?.into_iter().map(prepared).collect::<Result<Vec<_>, _>>()?;
         let endpoints = Endpoints::new(endpoints)?;
         Ok(Parts {
-            config: config.for_endpoints(endpoints.len())?,
+            config: endpoints.configure(config.for_endpoints(endpoints.len())?),
             endpoints,
             seed: self.seed.map_or_else(random_seed, Ok)?,
             incoming: self.incoming,

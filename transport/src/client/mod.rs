@@ -32,7 +32,7 @@ pub use self::{
     outcome::Outcome,
     receiver::{ReceiveError, Receiver},
     sender::{Receipt, Sender},
-    voice::{Guard, Shared, Told, Voice},
+    voice::{Failures, Guard, Shared, Told, Voice},
     waiters::{Place, Waiters},
     wakes::Wakes,
     watch::{StateWatch, Watched},

@@ -25,8 +25,8 @@ pub struct Noticed {
     pub at: Timestamp,
     /// What.
     pub notice: Notice,
-    /// With the state in which a connection, or an attempt, is over: what exactly was wrong with it, if the driver saw
-    /// it. A close frame and a timeout say all there is to say in the state's [`Cause`](steadfast_core::Cause).
+    /// With the state in which a connection, or an attempt, is over, and with
+    /// [`CredentialsFailed`](Notice::CredentialsFailed): what exactly was wrong with it, if the driver saw it. A close frame and a timeout say all there is to say in the state's [`Cause`](steadfast_core::Cause).
     pub failure: Option<Arc<Failure>>,
 }
 

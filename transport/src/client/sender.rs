@@ -105,6 +105,11 @@ impl Sender {
         self.remote.ready(conn);
     }
 
+    /// Says that the server rejected the credentials in a message.
+    pub fn credentials_rejected(&self, conn: ConnId) {
+        self.remote.credentials_rejected(conn);
+    }
+
     /// How many messages were accepted and are not settled, and their bytes.
     #[must_use]
     pub fn unsettled(&self) -> (u32, usize) {

@@ -6,8 +6,8 @@ use std::{
 };
 
 use steadfast_core::{
-    ConnId, Dropped, Message, MessageId, Notice, State, StateKind, Timestamp, Verdict, config::Config,
-    wire::handshake::Accepted,
+    Cause, ConnId, CredentialsKind, Dropped, Epoch, Message, MessageId, Notice, State, StateKind, StopCause, Timestamp,
+    Verdict, config::Config, wire::handshake::Accepted,
 };
 
 use crate::{
@@ -30,6 +30,15 @@ pub struct Shared {
     told: Mutex<Told>,
 }
 
+/// What exactly was wrong, until the session says what follows from it.
+#[derive(Debug, Default)]
+pub struct Failures {
+    /// With the connection that is about to be over.
+    connection: Option<Arc<Failure>>,
+    /// With the last fetch of credentials.
+    fetch: Option<Arc<Failure>>,
+}
+
 /// What a session has told that handles ask for later.
 #[derive(Debug, Default)]
 pub struct Told {
@@ -39,6 +48,42 @@ pub struct Told {
     pub failure: Option<Arc<Failure>>,
     /// The messages that end in doubt or dropped, from the moment when somebody wants to know.
     pub unsettled: Option<Vec<Unsettled>>,
+}
+
+impl Failures {
+    /// A connection failed.
+    pub fn connection(&mut self, failure: Arc<Failure>) {
+        self.connection = Some(failure);
+    }
+
+    /// A fetch of credentials failed.
+    pub fn fetch(&mut self, failure: Arc<Failure>) {
+        self.fetch = Some(failure);
+    }
+
+    /// What is told beside this notice.
+    pub fn of(&mut self, notice: &Notice) -> Option<Arc<Failure>> {
+        match notice {
+            Notice::CredentialsFailed { kind: CredentialsKind::Failed | CredentialsKind::Refused, .. } => {
+                self.fetch.clone()
+            }
+            // The session found fault with it by itself, or lost patience.
+            Notice::CredentialsFailed { .. } => {
+                self.fetch = None;
+                None
+            }
+            Notice::State(transition) if transition.to.conn().is_none() => match &transition.to {
+                State::Waiting { cause: Cause::Credentials(kind), .. }
+                | State::Stopped { cause: StopCause::Terminal(Cause::Credentials(kind)) }
+                    if matches!(kind, CredentialsKind::Failed | CredentialsKind::Refused) =>
+                {
+                    self.connection.take().or_else(|| self.fetch.take())
+                }
+                _ => self.connection.take(),
+            },
+            _ => None,
+        }
+    }
 }
 
 impl Told {
@@ -125,15 +170,14 @@ impl Shared {
 #[derive(Debug)]
 pub struct Voice {
     shared: Arc<Shared>,
-    /// What was wrong with the connection that is about to be over.
-    failure: Option<Arc<Failure>>,
+    failures: Failures,
 }
 
 impl Voice {
     /// The voice of the session that these share.
     #[must_use]
-    pub const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, failure: None }
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, failures: Failures::default() }
     }
 }
 
@@ -149,10 +193,7 @@ impl Application for Voice {
     fn notify(&mut self, at: Timestamp, notice: Notice, _requests: &mut Requests<'_>) {
         let shared = &self.shared;
         shared.settle(&notice);
-        let failure = match &notice {
-            Notice::State(transition) if transition.to.conn().is_none() => self.failure.take(),
-            _ => None,
-        };
+        let failure = self.failures.of(&notice);
         // Nobody of whom this wakes a task is on a thread that blocks.
         drop(shared.subscribers.tell(at, &notice, failure.as_ref()));
         if let Notice::State(transition) = notice {
@@ -173,7 +214,13 @@ impl Application for Voice {
     fn failed(&mut self, _conn: ConnId, failure: &Failure, _requests: &mut Requests<'_>) {
         let failure = Arc::new(failure.clone());
         self.shared.told().failure = Some(Arc::clone(&failure));
-        self.failure = Some(failure);
+        self.failures.connection(failure);
+    }
+
+    fn fetch_failed(&mut self, _epoch: Epoch, failure: &Failure, _requests: &mut Requests<'_>) {
+        let failure = Arc::new(failure.clone());
+        self.shared.told().failure = Some(Arc::clone(&failure));
+        self.failures.fetch(failure);
     }
 }
 

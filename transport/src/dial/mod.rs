@@ -19,6 +19,7 @@ use self::tunnel::Tunnelling;
 use crate::tls::Tls;
 use crate::{
     cause,
+    credentials::Known,
     endpoint::Endpoint,
     failure::Failure,
     net::{Address, Net, Socket, SocketOptions},
@@ -37,6 +38,8 @@ pub(crate) struct Dialing<S> {
     sockets: Vec<Connecting<S>>,
     /// What the one that has won the race is good for so far.
     way: Way<S>,
+    /// The secret that the connection is to be made with.
+    pub(crate) known: Option<Known>,
     /// How many redirects led here.
     pub(crate) redirects: u8,
     /// What was wrong with each way so far.
@@ -90,7 +93,7 @@ pub(crate) enum Progress<S> {
 
 impl<S: Socket> Dialing<S> {
     /// An attempt that has not begun; `attempt` is the session's count.
-    pub(crate) fn new(conn: ConnId, endpoint: Endpoint, attempt: u32) -> Self {
+    pub(crate) fn new(conn: ConnId, endpoint: Endpoint, attempt: u32, known: Option<Known>) -> Self {
         let (race, options) = endpoint.dial_settings();
         let dialer = Dialer::new(endpoint.route(), race, attempt);
         Self {
@@ -101,14 +104,15 @@ impl<S: Socket> Dialing<S> {
             begun: false,
             sockets: Vec::new(),
             way: Way::None,
+            known,
             redirects: 0,
             failures: Vec::new(),
         }
     }
 
     /// The same attempt goes on elsewhere, after so many redirects.
-    pub(crate) fn redirected(conn: ConnId, endpoint: Endpoint, redirects: u8) -> Self {
-        Self { redirects, ..Self::new(conn, endpoint, 1) }
+    pub(crate) fn redirected(conn: ConnId, endpoint: Endpoint, redirects: u8, known: Option<Known>) -> Self {
+        Self { redirects, ..Self::new(conn, endpoint, 1, known) }
     }
 
     /// Whether it was [gone on](Self::advance) with at all.

@@ -41,6 +41,11 @@ impl Resolver {
         LOOKUPS.ask(name, &self.mailbox);
     }
 
+    /// The way into the loop.
+    pub(crate) const fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.mailbox
+    }
+
     /// Who waited for this name.
     pub fn answered(&mut self, name: &str) -> Vec<usize> {
         self.waiting.remove(name).unwrap_or_default()

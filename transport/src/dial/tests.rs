@@ -28,7 +28,7 @@ impl Dialed {
         let mailbox = Arc::new(Mailbox::new(Waker::noop().clone()));
         let endpoint = Endpoint::parse(url).expect("a URL");
         Self {
-            dialing: Dialing::new(ConnId(1), endpoint, 1),
+            dialing: Dialing::new(ConnId(1), endpoint, 1, None),
             net: Loop::new(),
             resolver: Resolver::new(mailbox),
             events: VecDeque::new(),

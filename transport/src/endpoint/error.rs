@@ -21,8 +21,8 @@ pub struct EndpointError {
 
 impl EndpointError {
     /// Which part is wrong: `url`, `scheme`, `host`, `port`, `userinfo`, `target`, `fragment`, `host header`, `origin`,
-    /// `header name`, `header value` or `subprotocol`; an environment variable that names a proxy; or `roots`, if there are
-    /// none to trust by default.
+    /// `header name`, `header value`, `query parameter` or `subprotocol`; an environment variable that names a proxy; or
+    /// `roots`, if there are none to trust by default.
     #[must_use]
     pub const fn field(&self) -> &'static str {
         self.field
@@ -52,6 +52,11 @@ impl EndpointError {
     #[cfg(feature = "_tls")]
     pub(super) fn tls(error: &crate::tls::TlsConfigError) -> Self {
         refuse(error.part(), error.found(), error.expected())
+    }
+
+    /// This part, for what was found there.
+    pub(crate) fn refuse(field: &'static str, value: impl fmt::Display, expected: &'static str) -> Self {
+        Self { field, value: value.to_string(), expected, place: None }
     }
 
     /// What an environment variable says is no proxy.
@@ -90,7 +95,7 @@ impl From<RequestError> for EndpointError {
 impl std::error::Error for EndpointError {}
 
 pub(super) fn refuse(field: &'static str, value: impl fmt::Display, expected: &'static str) -> EndpointError {
-    EndpointError { field, value: value.to_string(), expected, place: None }
+    EndpointError::refuse(field, value, expected)
 }
 
 /// What was found, without the quotes that are put around it again.

@@ -10,6 +10,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, net::IpAddr, path::Path, sync
 use steadfast_core::TlsKind;
 use steadfast_core::{
     ProxyKind,
+    config::Config,
     dial::{
         Hop, Peer, Race, Route,
         environment::proxy_for,
@@ -27,6 +28,7 @@ use self::{
 #[cfg(feature = "_tls")]
 use crate::tls::{Tls, TlsConfig};
 use crate::{
+    credentials::{Credentials, Known, Misfit},
     engine::EngineKind,
     failure::Failure,
     net::{Address, SocketOptions},
@@ -68,6 +70,8 @@ struct Parts {
     socket: SocketOptions,
     /// Whether nothing goes over the network in the clear.
     secure_only: bool,
+    /// Where tokens come from, and where they go; `None` where a redirect to another origin has led.
+    credentials: Option<Credentials>,
 }
 
 /// How to get to the server.
@@ -99,6 +103,7 @@ impl Endpoint {
             race: Race::default(),
             socket: SocketOptions::default(),
             secure_only: false,
+            credentials: None,
         })))
     }
 
@@ -109,7 +114,7 @@ impl Endpoint {
     /// names that belong to the handshake itself: `Host`, `Upgrade`, `Connection`, `Content-Length`, `Transfer-Encoding`
     /// and `Sec-WebSocket-…`.
     pub fn header(self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Result<Self, EndpointError> {
-        self.map(|request| request.header(name.as_ref(), value))
+        self.map(|request| request.header(name.as_ref(), value))?.without_conflict()
     }
 
     /// Offers a subprotocol (RFC 6455 §1.9), the most wanted first. The server must then choose one of those offered.
@@ -126,6 +131,38 @@ impl Endpoint {
     /// What is not a host, IPv6 in brackets, and perhaps a port.
     pub fn host_header(self, value: &str) -> Result<Self, EndpointError> {
         self.map(|request| request.host_header(value))
+    }
+
+    /// Has connections carry tokens, which are fetched when the session wants them. They are for this origin alone: where a
+    /// redirect leads to another one, they are left behind. Over `ws://` they go in the clear: see
+    /// [`secure_only`](Self::secure_only).
+    ///
+    /// A session of this endpoint is configured for it: [`configure`](Self::configure).
+    ///
+    /// # Errors
+    /// Its place is taken: a header of that name was added, or the query has such a parameter.
+    pub fn credentials(mut self, credentials: Credentials) -> Result<Self, EndpointError> {
+        Arc::make_mut(&mut self.0).credentials = Some(credentials);
+        self.without_conflict()
+    }
+
+    fn without_conflict(self) -> Result<Self, EndpointError> {
+        let credentials = self.0.credentials.as_ref();
+        match credentials.and_then(|credentials| credentials.place().conflict(self.request())) {
+            Some(error) => Err(error),
+            None => Ok(self),
+        }
+    }
+
+    /// The configuration of a session of this endpoint: if it has [credentials](Self::credentials), the session is told that
+    /// there are such, and how connections present them; all else stays as it is configured. Whoever adds a session does that by
+    /// himself only if it is recorded, before he makes the recorder.
+    #[must_use]
+    pub fn configure(&self, config: Config) -> Config {
+        match &self.0.credentials {
+            Some(credentials) => credentials.configure(&config),
+            None => config,
+        }
     }
 
     /// Chooses what turns bytes into messages and back. The native engine, unless set.
@@ -363,6 +400,7 @@ impl Endpoint {
         let parts = Arc::make_mut(&mut next.0);
         if !redirect.is_same_origin() {
             parts.unix = None;
+            parts.credentials = None;
             #[cfg(feature = "_tls")]
             {
                 parts.tls = parts.tls.as_ref().map(TlsConfig::for_another_origin);
@@ -396,6 +434,25 @@ impl Endpoint {
         &self.0.request
     }
 
+    /// Where tokens come from, and where they go.
+    pub(crate) fn credentials_wanted(&self) -> Option<&Credentials> {
+        self.0.credentials.as_ref()
+    }
+
+    /// This request with a secret in its place, if it is for this origin.
+    pub(crate) fn authorized<'r>(
+        &self,
+        request: Cow<'r, Request>,
+        known: Option<&Known>,
+    ) -> Result<Cow<'r, Request>, Misfit> {
+        match (&self.0.credentials, known) {
+            (Some(credentials), Some(known)) => {
+                credentials.place().put(request.into_owned(), &known.secret).map(Cow::Owned)
+            }
+            (None, _) | (_, None) => Ok(request),
+        }
+    }
+
     fn map(mut self, change: impl FnOnce(Request) -> Result<Request, RequestError>) -> Result<Self, EndpointError> {
         let parts = Arc::make_mut(&mut self.0);
         parts.request = change(parts.request.clone())?;
@@ -410,6 +467,7 @@ impl fmt::Debug for Endpoint {
             .field("request", &self.0.request)
             .field("engine", &self.0.engine)
             .field("unix", &self.0.unix)
+            .field("credentials", &self.0.credentials)
             .finish_non_exhaustive()
     }
 }

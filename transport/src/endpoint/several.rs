@@ -87,8 +87,19 @@ impl Endpoints {
         }
     }
 
+    /// The configuration of a session of these endpoints: if one has credentials, the session is told that there are such;
+    /// see [`Endpoint::configure`].
+    #[must_use]
+    pub fn configure(&self, config: Config) -> Config {
+        match self.as_slice().iter().find(|endpoint| endpoint.credentials_wanted().is_some()) {
+            Some(endpoint) => endpoint.configure(config),
+            None => config,
+        }
+    }
+
     /// The configuration for so many. Priorities of endpoints that there are not mean nothing.
     pub(crate) fn fit(&self, config: Config) -> Config {
+        let config = self.configure(config);
         config.for_endpoints(self.len()).unwrap_or_else(|_| {
             let mut settings = Settings::clone(&config);
             settings.endpoints.priorities.truncate(self.len());

@@ -17,7 +17,7 @@ mod tungstenite;
 use std::{borrow::Cow, fmt, mem};
 
 use steadfast_core::{
-    CloseFrame, Message, PingPayload, Timestamp,
+    CloseFrame, CredentialsKind, Message, PingPayload, Timestamp,
     dial::cookies::Jar,
     wire::{
         Buffer,
@@ -28,6 +28,7 @@ use steadfast_core::{
 pub use self::kind::{EngineKind, WireOptions};
 use self::native::Native;
 use crate::{
+    credentials::{Known, Misfit},
     endpoint::Endpoint,
     failure::{Failure, unix_now},
 };
@@ -86,11 +87,12 @@ pub(crate) enum Incoming<'b> {
 }
 
 impl Engine {
-    /// Begins a WebSocket: appends the upgrade request, with what the jar holds for it. Fails if the operating system has no
-    /// random numbers.
+    /// Begins a WebSocket: appends the upgrade request, with what the jar holds for it and the secret in its place. Fails if
+    /// the operating system has no random numbers, or the place cannot hold the secret.
     pub(crate) fn begin(
         endpoint: &Endpoint,
         jar: Option<&Jar>,
+        known: Option<&Known>,
         max_message_bytes: usize,
         out: &mut Buffer,
     ) -> Result<Self, Failure> {
@@ -103,6 +105,8 @@ impl Engine {
             Some(jar) => Cow::Owned(jar.apply(endpoint.request(), unix_now())),
             None => Cow::Borrowed(endpoint.request()),
         };
+        let misfit = |misfit: Misfit| Failure::credentials(CredentialsKind::Failed, &misfit);
+        let request = endpoint.authorized(request, known).map_err(misfit)?;
         let handshake = begin(endpoint.engine_kind(), request, nonce, out);
         Ok(Self {
             phase: Phase::Upgrading(Box::new(handshake)),

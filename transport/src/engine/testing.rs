@@ -9,7 +9,7 @@ use crate::endpoint::Endpoint;
 pub(crate) fn open(options: WireOptions) -> Engine {
     let endpoint = Endpoint::parse("ws://localhost/").expect("a URL").engine(EngineKind::Native(options));
     let mut out = Buffer::new();
-    let mut engine = Engine::begin(&endpoint, None, 1 << 20, &mut out).expect("random numbers");
+    let mut engine = Engine::begin(&endpoint, None, None, 1 << 20, &mut out).expect("random numbers");
     let request = std::str::from_utf8(out.as_slice()).expect("ASCII");
     let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).expect("a key");
     let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());

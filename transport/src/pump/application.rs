@@ -6,14 +6,19 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use steadfast_core::{
-    CloseFrame, ConnId, Event, Message, MessageId, Notice, SendOptions, Timestamp, wire::handshake::Accepted,
+    CloseFrame, ConnId, Epoch, Event, Identity, Message, MessageId, Notice, SendOptions, Timestamp,
+    wire::handshake::Accepted,
 };
 
-use crate::{failure::Failure, pump::SessionId};
+use crate::{
+    credentials::{SourceError, Token, Vault, Wanted},
+    failure::Failure,
+    pump::SessionId,
+};
 
 /// What a session's messages and notices are given to. Called on the loop's thread; whoever takes long holds up every
 /// session of the loop.
@@ -47,6 +52,20 @@ pub trait Application {
     fn failed(&mut self, conn: ConnId, failure: &Failure, requests: &mut Requests<'_>) {
         let _ = (conn, failure, requests);
     }
+
+    /// Credentials could not be fetched: this is what exactly was wrong. Comes before
+    /// [`Notice::CredentialsFailed`] says so; that alone comes where the fetch took too long, or where what it brought
+    /// had expired or was somebody else's.
+    fn fetch_failed(&mut self, epoch: Epoch, failure: &Failure, requests: &mut Requests<'_>) {
+        let _ = (epoch, failure, requests);
+    }
+
+    /// A token is wanted, by an endpoint whose credentials are [handed in](crate::Credentials::handed_in). To be answered
+    /// with [`Requests::credentials`] now, or with [`Remote::credentials`](crate::pump::Remote::credentials) later. Unless
+    /// the application does otherwise, there is none, now and ever.
+    fn wants_credentials(&mut self, wanted: Wanted, requests: &mut Requests<'_>) {
+        requests.credentials(wanted.epoch, Err(SourceError::final_word("nobody hands credentials in")));
+    }
 }
 
 /// Whether to go on reading.
@@ -66,6 +85,7 @@ pub struct Requests<'a> {
     pub(super) now: Timestamp,
     pub(super) ids: &'a Arc<AtomicU64>,
     pub(super) events: &'a mut VecDeque<Event<'static>>,
+    pub(super) vault: Option<&'a mut Vault>,
 }
 
 impl Requests<'_> {
@@ -107,6 +127,30 @@ impl Requests<'_> {
     /// Ends a wait; see [`Event::ReconnectNow`].
     pub fn reconnect_now(&mut self) {
         self.events.push_back(Event::ReconnectNow);
+    }
+
+    /// Hands in what became of the fetch of this name; ignored if it is not the one that is
+    /// [wanted](Application::wants_credentials).
+    pub fn credentials(&mut self, epoch: Epoch, result: Result<Token, SourceError>) {
+        let Some(vault) = &mut self.vault else { return };
+        if let Some((result, _)) = vault.receive(epoch, result, Instant::now()) {
+            self.events.push_back(Event::Credentials { epoch, result });
+        }
+    }
+
+    /// Has newer credentials fetched; see [`Event::RefreshCredentials`].
+    pub fn refresh_credentials(&mut self) {
+        self.events.push_back(Event::RefreshCredentials);
+    }
+
+    /// Says that the server rejected the credentials in a message; see [`Event::CredentialsRejected`].
+    pub fn credentials_rejected(&mut self, conn: ConnId) {
+        self.events.push_back(Event::CredentialsRejected { conn });
+    }
+
+    /// Acts for somebody else from now on; see [`Event::SwitchIdentity`].
+    pub fn switch_identity(&mut self, identity: Identity) {
+        self.events.push_back(Event::SwitchIdentity { identity });
     }
 
     /// Starts the session; see [`Event::Start`].
@@ -151,5 +195,13 @@ impl<T: Application + ?Sized> Application for Box<T> {
 
     fn failed(&mut self, conn: ConnId, failure: &Failure, requests: &mut Requests<'_>) {
         (**self).failed(conn, failure, requests);
+    }
+
+    fn fetch_failed(&mut self, epoch: Epoch, failure: &Failure, requests: &mut Requests<'_>) {
+        (**self).fetch_failed(epoch, failure, requests);
+    }
+
+    fn wants_credentials(&mut self, wanted: Wanted, requests: &mut Requests<'_>) {
+        (**self).wants_credentials(wanted, requests);
     }
 }

@@ -22,8 +22,17 @@ pub(super) enum Waiting {
     Message(MessageId, Message<'static>),
     /// The session's own text, which is a message too.
     Heartbeat(Message<'static>),
+    /// What presents credentials, of which nobody is told that it left.
+    Presented(Message<'static>),
     /// Nothing comes behind it.
     Close(CloseFrame),
+}
+
+/// Whose message it is.
+enum Kind {
+    Message(MessageId),
+    Heartbeat,
+    Unmarked,
 }
 
 /// What has become whole in the buffer.
@@ -35,7 +44,8 @@ pub(super) enum Written {
         start: u64,
     },
     Heartbeat,
-    Close,
+    /// Nobody is told of it.
+    Unmarked,
 }
 
 /// What a step came to.
@@ -76,13 +86,14 @@ impl Backlog {
     /// Lets the engine append one fragment, or what else is first, to `out`, whose next byte is byte `at` of the stream.
     pub(super) fn advance(&mut self, engine: &mut Engine, out: &mut Buffer, at: u64) -> Step {
         let Some(first) = self.queue.front() else { return Step::Stuck };
-        let (message, id) = match first {
-            Waiting::Message(id, message) => (message, Some(*id)),
-            Waiting::Heartbeat(message) => (message, None),
+        let (message, kind) = match first {
+            Waiting::Message(id, message) => (message, Kind::Message(*id)),
+            Waiting::Heartbeat(message) => (message, Kind::Heartbeat),
+            Waiting::Presented(message) => (message, Kind::Unmarked),
             Waiting::Close(frame) => {
                 engine.close(frame, out);
                 self.queue.pop_front();
-                return Step::Whole(Written::Close);
+                return Step::Whole(Written::Unmarked);
             }
         };
         let before = out.len();
@@ -98,13 +109,17 @@ impl Backlog {
         self.queue.pop_front();
         self.next = 0;
         let start = self.start.take().unwrap_or(at);
-        Step::Whole(id.map_or(Written::Heartbeat, |id| Written::Message { id, start }))
+        Step::Whole(match kind {
+            Kind::Message(id) => Written::Message { id, start },
+            Kind::Heartbeat => Written::Heartbeat,
+            Kind::Unmarked => Written::Unmarked,
+        })
     }
 
     fn messages_from(&self, index: usize) -> Option<MessageId> {
         self.queue.iter().skip(index).find_map(|waiting| match waiting {
             Waiting::Message(id, _) => Some(*id),
-            Waiting::Heartbeat(_) | Waiting::Close(_) => None,
+            Waiting::Heartbeat(_) | Waiting::Presented(_) | Waiting::Close(_) => None,
         })
     }
 }

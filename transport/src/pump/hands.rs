@@ -1,12 +1,17 @@
 //! What a session decided, carried out.
 
-use steadfast_core::{Action, ConnId, Event, FetchError, MessageId, Timestamp};
+use std::sync::Arc;
+
+use steadfast_core::{Action, ConnId, CredentialsKind, Epoch, Event, FetchError, MessageId, Timestamp};
 
 use crate::{
+    credentials::{Vault, Wanted},
     dial::Dialing,
     endpoint::Endpoints,
+    failure::Failure,
     net::Net,
     pump::{
+        Mailbox,
         application::{Application, Reads, Requests},
         eyes::Eyes,
         keeper::Kept,
@@ -25,6 +30,7 @@ pub(super) struct Hands<'a, A, N: Net> {
     /// How often each of several endpoints was gone to.
     pub(super) visits: &'a mut Vec<u32>,
     pub(super) net: &'a mut N,
+    pub(super) mailbox: &'a Arc<Mailbox>,
     pub(super) requests: Requests<'a>,
     pub(super) eyes: &'a mut Eyes,
 }
@@ -49,6 +55,9 @@ impl<A: Application, N: Net> Hands<'_, A, N> {
             }
             Action::Notify(notice) => {
                 self.eyes.notice(self.requests.now, &notice);
+                if let Some(vault) = &mut self.requests.vault {
+                    vault.note(&notice);
+                }
                 self.application.notify(self.requests.now, notice, &mut self.requests);
             }
             action => self.carry_out_seldom(action),
@@ -78,7 +87,7 @@ impl<A: Application, N: Net> Hands<'_, A, N> {
     #[inline(never)]
     fn carry_out_seldom(&mut self, action: Action<'_>) {
         match action {
-            Action::Connect { conn, attempt, endpoint: id, credentials: _ } => {
+            Action::Connect { conn, attempt, endpoint: id, credentials } => {
                 let endpoint = self.endpoints.get(id).unwrap_or_else(|| self.endpoints.first());
                 // Each attempt begins with the next address of its own endpoint.
                 let visit = match self.visits.get_mut(usize::from(id.0)) {
@@ -88,7 +97,9 @@ impl<A: Application, N: Net> Hands<'_, A, N> {
                     }
                     None => attempt,
                 };
-                *self.link = Link::Dialing(Box::new(Dialing::new(conn, endpoint.clone(), visit)));
+                let vault = self.requests.vault.as_deref();
+                let known = vault.zip(credentials).and_then(|(vault, epoch)| vault.get(epoch)).cloned();
+                *self.link = Link::Dialing(Box::new(Dialing::new(conn, endpoint.clone(), visit, known)));
             }
             Action::Ping { conn, payload } => self.link.with(conn, |connection| connection.ping(payload)),
             Action::Heartbeat { conn, text } => self.link.with(conn, |connection| connection.heartbeat(text)),
@@ -98,12 +109,8 @@ impl<A: Application, N: Net> Hands<'_, A, N> {
                     self.requests.events.extend(self.link.end(self.net, Ending::Abort));
                 }
             }
-            // Nobody here knows where credentials come from, and to wait would bring none.
-            Action::FetchCredentials { epoch, .. } => {
-                self.requests.events.push_back(Event::Credentials { epoch, result: Err(FetchError::Final) });
-            }
-            // So there are none to present.
-            Action::Present { .. } => {}
+            Action::FetchCredentials { epoch, reason, identity } => self.fetch(Wanted { epoch, reason, identity }),
+            Action::Present { conn, epoch } => self.present(conn, epoch),
             Action::Persist(persist) => {
                 let id = persist.id;
                 if let Err(error) = self.kept.persist(*persist) {
@@ -115,6 +122,38 @@ impl<A: Application, N: Net> Hands<'_, A, N> {
             Action::CancelTimer => *self.timer = None,
             Action::Send { .. } | Action::Deliver { .. } | Action::Notify(_) => {
                 debug_assert!(false, "carried out before");
+            }
+        }
+    }
+
+    /// Has credentials fetched, by whoever knows where they come from.
+    fn fetch(&mut self, wanted: Wanted) {
+        let session = self.requests.session;
+        if let Some(vault) = &mut self.requests.vault {
+            if vault.fetch(wanted, session, self.mailbox, self.net) {
+                self.application.wants_credentials(wanted, &mut self.requests);
+            }
+            return;
+        }
+        // Nobody knows, and to wait would bring none.
+        let why = "none can be fetched: expected an endpoint with `credentials`";
+        let failure = Failure::credentials(CredentialsKind::Refused, &why);
+        self.application.fetch_failed(wanted.epoch, &failure, &mut self.requests);
+        self.requests.events.push_back(Event::Credentials { epoch: wanted.epoch, result: Err(FetchError::Final) });
+    }
+
+    /// Sends the message that presents credentials. If there is none, the connection is of no use.
+    fn present(&mut self, conn: ConnId, epoch: Epoch) {
+        let Some(connection) = self.link.up(conn) else { return };
+        let made_with = connection.known.take();
+        let vault = self.requests.vault.as_deref();
+        let newest = vault.and_then(|vault| vault.get(epoch));
+        let known = newest.or(made_with.as_ref().filter(|known| known.epoch == epoch));
+        match Vault::message(connection.engine.endpoint(), known) {
+            Ok(message) => connection.present(message),
+            Err(failure) => {
+                self.requests.events.extend(self.link.end(self.net, Ending::Because(failure.cause())));
+                self.application.failed(conn, &failure, &mut self.requests);
             }
         }
     }

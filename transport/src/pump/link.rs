@@ -11,6 +11,7 @@ use steadfast_core::{
 };
 
 use crate::{
+    credentials::Known,
     dial::{Dialing, Stream},
     engine::Engine,
     failure::Failure,
@@ -36,6 +37,8 @@ pub(super) struct Connection<S> {
     pub(super) conn: ConnId,
     /// How many redirects led here.
     pub(super) redirects: u8,
+    /// The secret that it is made with, as long as that may be needed.
+    pub(super) known: Option<Known>,
     pub(super) stream: Stream<S>,
     pub(super) engine: Engine,
     pub(super) out: Outgoing,
@@ -159,6 +162,7 @@ impl<S: Socket> Connection<S> {
         Self {
             conn,
             redirects,
+            known: None,
             stream,
             engine,
             out,
@@ -223,6 +227,14 @@ impl<S: Socket> Connection<S> {
             self.out.wait_heartbeat(text);
         } else if self.engine.send(&Message::text(text), &mut self.out.buffer) {
             self.out.mark_ping();
+        }
+    }
+
+    /// Sends what presents credentials.
+    pub(super) fn present(&mut self, message: Message<'static>) {
+        self.quiet = false;
+        if self.has_to_wait(message.len()) || !self.engine.send(&message, &mut self.out.buffer) {
+            self.out.wait_presented(message);
         }
     }
 

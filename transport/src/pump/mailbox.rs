@@ -11,11 +11,15 @@ use std::{
 };
 
 use steadfast_core::{
-    CloseFrame, ConnId, Event, Message, MessageId, Network, Refusal, SendOptions, Session, StoreError,
-    config::Heartbeat,
+    CloseFrame, ConnId, Epoch, Event, Identity, Message, MessageId, Network, Refusal, SendOptions, Session, StoreError,
+    Visibility, config::Heartbeat,
 };
 
-use crate::{dial::Answer, pump::SessionId};
+use crate::{
+    credentials::{Fetched, SourceError, Token},
+    dial::Answer,
+    pump::SessionId,
+};
 
 /// A handle on one session of a loop, for any thread. Cheap to clone.
 ///
@@ -71,6 +75,8 @@ pub enum Command {
     Stored(SessionId, Vec<(MessageId, Result<(), StoreError>)>),
     /// A name was resolved.
     Resolved(Answer),
+    /// A fetch of credentials has come to its end.
+    Fetched(Box<Fetched>),
 }
 
 impl Remote {
@@ -139,6 +145,33 @@ impl Remote {
     /// Says that the process was suspended; see [`Event::Resumed`].
     pub fn resumed(&self, gap: Duration) {
         self.tell(Event::Resumed { gap });
+    }
+
+    /// Says whether people see the application; see [`Event::Visibility`].
+    pub fn visibility(&self, visibility: Visibility) {
+        self.tell(Event::Visibility(visibility));
+    }
+
+    /// Has newer credentials fetched; see [`Event::RefreshCredentials`].
+    pub fn refresh_credentials(&self) {
+        self.tell(Event::RefreshCredentials);
+    }
+
+    /// Says that the server rejected the credentials in a message; see [`Event::CredentialsRejected`].
+    pub fn credentials_rejected(&self, conn: ConnId) {
+        self.tell(Event::CredentialsRejected { conn });
+    }
+
+    /// Acts for somebody else from now on; see [`Event::SwitchIdentity`].
+    pub fn switch_identity(&self, identity: Identity) {
+        self.tell(Event::SwitchIdentity { identity });
+    }
+
+    /// Hands in what became of the fetch of this name; ignored if it is not the one that is
+    /// [wanted](crate::pump::Application::wants_credentials).
+    pub fn credentials(&self, epoch: Epoch, result: Result<Token, SourceError>) {
+        let (session, at) = (self.session, Instant::now());
+        self.mailbox.post(Command::Fetched(Box::new(Fetched { session, epoch, result, at })));
     }
 
     /// Lets the driver read again after the application answered [`Reads::Pause`](crate::pump::Reads::Pause).

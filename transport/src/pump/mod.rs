@@ -37,6 +37,7 @@ pub use self::{
     turn::Turn,
 };
 use crate::{
+    credentials::Vault,
     endpoint::{Endpoint, Endpoints},
     net::{Net, Ready, Socket},
 };
@@ -63,6 +64,8 @@ pub struct Pump<A, S> {
     link: Link<S>,
     /// Whether it may connect.
     place: Place,
+    /// The secrets, if there are to be any.
+    vault: Option<Box<Vault>>,
     /// What servers want to be told on the next connection, if that is kept.
     jar: Option<Box<Jar>>,
     /// The deadline that the session asked for.
@@ -106,6 +109,7 @@ impl<A: Application, S: Socket> Pump<A, S> {
             id,
             machine,
             application,
+            vault: Vault::of(&endpoints),
             jar: endpoints.as_slice().iter().any(Endpoint::keeps_cookies).then(Box::default),
             visits: if endpoints.len() > 1 { vec![0; endpoints.len()] } else { Vec::new() },
             endpoints,

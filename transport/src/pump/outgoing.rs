@@ -77,6 +77,11 @@ impl Outgoing {
         self.backlog.push(Waiting::Heartbeat(Message::text(text).into_owned()));
     }
 
+    /// A message that presents credentials waits.
+    pub(super) fn wait_presented(&mut self, message: Message<'static>) {
+        self.backlog.push(Waiting::Presented(message));
+    }
+
     /// A close frame waits.
     pub(super) fn wait_close(&mut self, frame: &CloseFrame) {
         self.backlog.push(Waiting::Close(frame.clone()));
@@ -87,7 +92,7 @@ impl Outgoing {
         while self.buffer.len() < BATCH {
             let at = self.end();
             match self.backlog.advance(engine, &mut self.buffer, at) {
-                Step::Fragment | Step::Whole(Written::Close) => {}
+                Step::Fragment | Step::Whole(Written::Unmarked) => {}
                 Step::Whole(Written::Message { id, start }) => self.mark_message(id, start),
                 Step::Whole(Written::Heartbeat) => self.mark_ping(),
                 Step::Stuck => break,

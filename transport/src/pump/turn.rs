@@ -8,6 +8,7 @@ use steadfast_core::{
 };
 
 use crate::{
+    credentials::Fetched,
     dial::{Answer, Dialing, Lent, Progress, Stream},
     engine::{Engine, Incoming},
     failure::{Failure, unix_now},
@@ -113,12 +114,13 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     /// What decides, and what carries it out.
     #[inline]
     fn hands(&mut self) -> (&mut Machine, Hands<'_, A, N>) {
-        let Pump { machine, application, link, ids, timer, pause, id, endpoints, visits, eyes, kept, .. } =
+        let Pump { machine, application, link, ids, timer, pause, id, endpoints, visits, vault, eyes, kept, .. } =
             &mut *self.pump;
-        let Shared { net, events, .. } = &mut *self.shared;
+        let Shared { net, events, resolver, .. } = &mut *self.shared;
         let now = self.now;
-        let requests = Requests { session: *id, now, ids, events };
-        let hands = Hands { application, link, timer, pause, kept, endpoints, visits, net, requests, eyes };
+        let requests = Requests { session: *id, now, ids, events, vault: vault.as_deref_mut() };
+        let mailbox = resolver.mailbox();
+        let hands = Hands { application, link, timer, pause, kept, endpoints, visits, net, mailbox, requests, eyes };
         (machine, hands)
     }
 
@@ -193,6 +195,17 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
         self.follow();
     }
 
+    /// A fetch of its credentials has come to its end.
+    pub fn fetched(&mut self, fetched: Fetched) {
+        let Fetched { session: _, epoch, result, at } = fetched;
+        let Some(vault) = &mut self.pump.vault else { return };
+        let Some((result, failure)) = vault.receive(epoch, result, at) else { return };
+        if let Some(failure) = failure {
+            self.ask(|application, requests| application.fetch_failed(epoch, &failure, requests));
+        }
+        self.apply(Event::Credentials { epoch, result });
+    }
+
     /// Its turn to connect has come. It has to [settle](Self::settle) then.
     pub fn connect(&mut self) {
         let Some(conn) = self.pump.link.conn() else { return };
@@ -227,10 +240,11 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
         let max_message_bytes = self.pump.machine.session().config().max_message_bytes;
         let mut out = Outgoing::default();
         let jar = self.pump.jar.as_deref().filter(|_| dialing.endpoint.keeps_cookies());
-        match Engine::begin(&dialing.endpoint, jar, max_message_bytes, &mut out.buffer) {
+        match Engine::begin(&dialing.endpoint, jar, dialing.known.as_ref(), max_message_bytes, &mut out.buffer) {
             Ok(engine) => {
-                let (conn, redirects) = (dialing.conn, dialing.redirects);
-                self.pump.link = Link::Up(Box::new(Connection::new(conn, stream, engine, out, redirects)));
+                let (conn, redirects, known) = (dialing.conn, dialing.redirects, dialing.known.clone());
+                let connection = Connection::new(conn, stream, engine, out, redirects);
+                self.pump.link = Link::Up(Box::new(Connection { known, ..connection }));
             }
             Err(failure) => {
                 stream.close(&mut self.shared.net);
@@ -246,7 +260,8 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
         match connection.engine.endpoint().redirected(&rejected, redirects) {
             // The same attempt goes on, on another connection.
             Ok(Some(endpoint)) => {
-                let dialing = Dialing::redirected(conn, endpoint, redirects + 1);
+                let known = connection.known.clone();
+                let dialing = Dialing::redirected(conn, endpoint, redirects + 1, known);
                 if let Link::Up(connection) = mem::replace(&mut self.pump.link, Link::Dialing(Box::new(dialing))) {
                     connection.stream.close(&mut self.shared.net);
                 }
@@ -386,6 +401,8 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
                     }
                     self.ask(|application, requests| application.opened(conn, &accepted, requests));
                     self.apply(Event::Opened { conn, can_ping: true });
+                    // It is presented by now, if it was to be.
+                    self.pump.link.with(conn, |connection| connection.known = None);
                 }
                 Incoming::Refused(mut rejected) => {
                     connection.collect(&mut rejected);
@@ -409,8 +426,9 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
 
     /// Calls the application, outside of any event.
     fn ask(&mut self, call: impl FnOnce(&mut A, &mut Requests<'_>)) {
-        let Pump { application, ids, id, .. } = &mut *self.pump;
-        call(application, &mut Requests { session: *id, now: self.now, ids, events: &mut self.shared.events });
+        let Pump { application, ids, id, vault, .. } = &mut *self.pump;
+        let (now, events, vault) = (self.now, &mut self.shared.events, vault.as_deref_mut());
+        call(application, &mut Requests { session: *id, now, ids, events, vault });
     }
 
     /// Writes what is there to be written; whether the operating system took any of it.

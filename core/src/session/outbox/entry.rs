@@ -83,8 +83,6 @@ impl Entry {
         options: &SendOptions,
         accepted: impl FnOnce() -> Timestamp,
     ) -> Self {
-        let is_rare =
-            options.max_resends.is_some() || options.ttl.is_some() || options.key.is_some() || options.durable;
         Self {
             id,
             message,
@@ -93,7 +91,7 @@ impl Entry {
             bound: options.bound_to.is_some(),
             place: Place::Data,
             sends: 0,
-            rare: if is_rare { Some(Box::new(Rare::of(options, accepted()))) } else { None },
+            rare: if options.is_rare() { Some(Box::new(Rare::of(options, accepted()))) } else { None },
         }
     }
 
@@ -138,6 +136,7 @@ impl Entry {
     }
 
     /// What it adds to what waits and is not plain data, and to what of that control can displace: messages and bytes.
+    #[inline]
     pub(super) fn aside(&self) -> ((usize, usize), (usize, usize)) {
         let one = (1, self.message.len());
         match self.place {

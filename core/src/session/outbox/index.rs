@@ -51,6 +51,8 @@ impl Index {
     }
 
     /// An entry waits from now on.
+    #[cold]
+    #[inline(never)]
     pub(super) fn wait(&mut self, entry: &Entry, slot: Slot) {
         if let Some(key) = entry.key().filter(|_| entry.sends == 0) {
             self.keys.insert(key, slot);
@@ -61,6 +63,8 @@ impl Index {
     }
 
     /// An entry waits no more.
+    #[cold]
+    #[inline(never)]
     pub(super) fn wait_no_more(&mut self, entry: &Entry, slot: Slot) {
         if let Some(key) = entry.key()
             && self.keys.get(&key) == Some(&slot)

@@ -11,11 +11,12 @@ mod durable;
 mod entry;
 mod index;
 mod room;
+mod settling;
 mod slots;
 #[cfg(feature = "serde")]
 mod stored;
 
-use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque};
 use core::time::Duration;
 
 use self::{
@@ -31,8 +32,8 @@ pub(super) use self::{
 };
 use crate::{
     Timestamp, config,
-    message::{Delivery, Key, Lane, MessageId},
-    session::notice::{Dropped, NotCancelled, Verdict},
+    message::{Delivery, Key, Lane, Message, MessageId, SendOptions},
+    session::notice::{Dropped, Verdict},
 };
 
 /// The lists and their account.
@@ -62,17 +63,20 @@ pub(super) struct Outbox {
     more: Option<Box<More>>,
 }
 
+/// Messages, and their bytes.
+type Load = (usize, usize);
+
 /// What plain messages do not need.
 #[derive(Clone, Debug)]
 struct More {
     /// What waits outside the lane of data, by [`Place`].
     lists: [List; 3],
     /// How many are for the current connection only, and their bytes.
-    bound: (usize, usize),
+    bound: Load,
     /// How many wait that are not plain data, and their bytes: data cannot displace them.
-    aside: (usize, usize),
+    aside: Load,
     /// How many of those are unbound and in the lane of control, and their bytes: control can displace them.
-    control: (usize, usize),
+    control: Load,
     /// How long the process was suspended while deadlines may have been kept.
     slept: Duration,
     index: Index,
@@ -176,14 +180,17 @@ impl Outbox {
 
     /// Appends a message to those that wait. `ahead`: it goes before everything that was not handed over, behind others sent
     /// ahead.
-    #[inline]
-    pub(super) fn push(&mut self, mut entry: Entry, ahead: bool) {
-        entry.place = if ahead { Place::Ahead } else { entry.waits_in() };
-        let (id, needs_index) = (entry.id, entry.rare.is_some());
-        let is_plain = entry.is_plain();
+    pub(super) fn push(&mut self, entry: Entry, ahead: bool) {
+        let place = if ahead { Place::Ahead } else { entry.waits_in() };
+        self.push_to(Entry { place, ..entry });
+    }
+
+    /// Appends a message to those that wait in its place.
+    fn push_to(&mut self, entry: Entry) {
+        let (needs_index, is_plain) = (entry.rare.is_some(), entry.is_plain());
         self.quiet = false;
         self.count(&entry);
-        self.note_id(id);
+        self.note_id(entry.id);
         let slot = self.slots.insert(entry);
         if is_plain {
             self.slots.push_back(&mut self.data, slot);
@@ -199,10 +206,10 @@ impl Outbox {
     #[cold]
     #[inline(never)]
     fn wait_aside(&mut self, slot: Slot) {
-        let place = self.slots.get(slot).place;
+        let (place, aside) = (self.slots.get(slot).place, self.slots.get(slot).aside());
         let more = self.more.get_or_insert_default();
         self.slots.push_back(list(&mut self.data, &mut more.lists, place), slot);
-        self.set_aside(slot);
+        more.set_aside(aside);
     }
 
     #[cold]
@@ -223,13 +230,16 @@ impl Outbox {
     pub(super) fn replace(&mut self, old: Slot, mut entry: Entry) -> Settled {
         self.quiet = false;
         self.note_id(entry.id);
-        self.back_from_aside(old);
+        let was_aside = self.slots.get(old).aside();
         self.unindex(old);
         entry.place = self.slots.get(old).place;
         self.count(&entry);
         let older = core::mem::replace(self.slots.get_mut(old), entry);
         self.discount(older.message.len(), older.bound, older.is_fleeting());
-        self.set_aside(old);
+        let is_aside = self.slots.get(old).aside();
+        let more = self.more.get_or_insert_default();
+        more.back_from_aside(was_aside);
+        more.set_aside(is_aside);
         self.index_new(old);
         older.settled(Verdict::Dropped(Dropped::Conflated))
     }
@@ -246,8 +256,6 @@ impl Outbox {
         (fits || self.handed.is_empty()).then_some(slot)
     }
 
-    #[cold]
-    #[inline(never)]
     fn next_of_all(&self, more: &More, ready: bool, burst: u32) -> Option<Slot> {
         // What is not stored yet holds up its lane.
         let free = |slot: &Slot| more.durable.is_none() || !self.is_held_up(*slot);
@@ -273,17 +281,28 @@ impl Outbox {
 
     /// Takes a message that [passes](Self::passes), as handed over; says its sequence number.
     #[inline]
-    pub(super) fn pass(&mut self, mut entry: Entry) -> u64 {
-        let sequence = self.next_sequence();
+    pub(super) fn pass(
+        &mut self,
+        id: MessageId,
+        message: Message<'static>,
+        options: &SendOptions,
+        now: Timestamp,
+    ) -> u64 {
+        let (sequence, len) = (self.next_sequence(), message.len());
         self.quiet = false;
-        self.count(&entry);
-        self.note_id(entry.id);
-        self.controls = if entry.lane == Lane::Control { self.controls.saturating_add(1) } else { 0 };
-        self.handed_bytes += entry.message.len();
-        (entry.place, entry.sends) = (Place::Handed, 1);
-        let is_rare = entry.rare.is_some();
-        let slot = self.slots.insert(entry);
-        if is_rare || self.more.is_some() {
+        self.note_id(id);
+        self.bytes += len;
+        self.handed_bytes += len;
+        self.controls = if options.lane == Lane::Control { self.controls.saturating_add(1) } else { 0 };
+        if options.bound_to.is_some() || options.delivery == Delivery::Volatile {
+            self.count_fleeting(options.bound_to.is_some(), len);
+        }
+        // Everything else first, so that the entry is made where it stays.
+        let more = &self.more;
+        let accepted = || now + more.as_ref().map_or(Duration::ZERO, |more| more.slept);
+        let entry = Entry::new(id, message, options, accepted);
+        let slot = self.slots.insert(Entry { place: Place::Handed, sends: 1, ..entry });
+        if options.is_rare() || self.more.is_some() {
             self.index_new(slot);
         }
         self.handed.push_back(slot);
@@ -363,158 +382,6 @@ impl Outbox {
         Some((id, stored))
     }
 
-    /// The connection is over. What was handed over as `untouched` (a sequence number) or later is as if never sent.
-    /// Everything that does not outlive the connection is settled, and everything that a newer message of its key replaces;
-    /// the rest waits: what may have been sent goes first the next time, what was not is back at the front of its lane. If
-    /// `departing`, all that was handed over on it is settled, as it is for another identity than what follows.
-    pub(super) fn connection_over(&mut self, untouched: u64, departing: bool, mut settle: impl FnMut(Settled)) {
-        let next = self.next_sequence();
-        let touched = usize::try_from(untouched.saturating_sub(self.first)).unwrap_or(usize::MAX);
-        let mut handed = core::mem::take(&mut self.handed);
-        self.first = next;
-        self.flushed = 0;
-        self.handed_bytes = 0;
-        for &slot in handed.range(touched.min(handed.len())..) {
-            self.slots.get_mut(slot).sends -= 1;
-        }
-        // First, so that nothing is replaced by what goes with its connection.
-        let mut fleeting = Vec::new();
-        if self.fleeting > 0 {
-            self.settle_waiting(|settled| fleeting.push(settled), Entry::fate);
-        }
-        let mut over = Vec::new();
-        for &slot in handed.iter().rev() {
-            let entry = self.slots.get(slot);
-            if let Some(verdict) = if departing { Some(entry.left_behind()) } else { entry.fate() } {
-                let entry = self.slots.take(slot);
-                self.account_for(&entry);
-                over.push(entry.settled(verdict));
-            } else if let Some(newer) = self.replaces(entry) {
-                self.wait_no_more(newer);
-                let older = self.slots.take(slot);
-                self.account_for(&older);
-                over.push(older.settled(Verdict::Dropped(Dropped::Conflated)));
-                self.wait_in_front(newer);
-            } else {
-                self.wait_in_front(slot);
-            }
-        }
-        handed.clear();
-        self.handed = handed;
-        over.into_iter().rev().chain(fleeting).for_each(&mut settle);
-    }
-
-    /// Which unsent message waits that is to be sent instead of this one.
-    fn replaces(&self, entry: &Entry) -> Option<Slot> {
-        if entry.sends > 0 {
-            return None;
-        }
-        self.more.as_ref()?.index.keyed(entry.key()?)
-    }
-
-    /// Settles what waits and has come to its end by `verdict`, in order.
-    fn settle_waiting(&mut self, mut settle: impl FnMut(Settled), verdict: impl Fn(&Entry) -> Option<Verdict>) {
-        for place in [Place::Ahead, Place::Again, Place::Control, Place::Data] {
-            let mut next = self.front(place);
-            while let Some(slot) = next {
-                next = self.slots.behind(slot);
-                if let Some(verdict) = verdict(self.slots.get(slot)) {
-                    settle(self.remove(slot).settled(verdict));
-                }
-            }
-        }
-    }
-
-    /// The first that waits there.
-    fn front(&self, place: Place) -> Option<Slot> {
-        match (place, &self.more) {
-            (Place::Data, _) => self.data.front(),
-            (place, Some(more)) => more.lists[place as usize].front(),
-            (_, None) => None,
-        }
-    }
-
-    /// Settles everything that waits, in order: the session acts for somebody else from now on.
-    pub(super) fn leave_behind(&mut self, settle: impl FnMut(Settled)) {
-        self.settle_waiting(settle, |entry| Some(entry.left_behind()));
-    }
-
-    /// Settles what can never be confirmed, because the link cannot ping.
-    pub(super) fn drop_unconfirmable(&mut self, settle: impl FnMut(Settled)) {
-        debug_assert!(self.handed.is_empty(), "called before anything is handed over");
-        self.settle_waiting(settle, |entry| {
-            let is_hopeless = entry.delivery == Delivery::AtLeastOnce && !entry.bound;
-            let dropped = Verdict::Dropped(Dropped::CannotConfirm);
-            is_hopeless.then_some(if entry.sends > 0 { Verdict::InDoubt } else { dropped })
-        });
-    }
-
-    /// What deadlines count that the session's clock does not.
-    pub(super) fn slept(&self) -> Duration {
-        self.more.as_ref().map_or(Duration::ZERO, |more| more.slept)
-    }
-
-    /// The process was suspended.
-    pub(super) fn sleep(&mut self, gap: Duration) {
-        // Where there is no deadline, there is nothing to count for.
-        if let Some(more) = &mut self.more {
-            more.slept = more.slept.saturating_add(gap.min(LONGEST_SLEEP));
-        }
-    }
-
-    /// Whether anything may be looked for, by its deadline for one.
-    pub(super) const fn has_index(&self) -> bool {
-        self.more.is_some()
-    }
-
-    /// When the next message expires of those that wait.
-    pub(super) fn first_due(&self) -> Option<Timestamp> {
-        Some(self.more.as_ref()?.index.first_due()?.0)
-    }
-
-    /// Settles one that waits and whose time has come, if there is one.
-    pub(super) fn expire_one(&mut self, has_come: impl Fn(Timestamp) -> bool) -> Option<Settled> {
-        let (_, slot) = self.more.as_ref()?.index.first_due().filter(|(at, _)| has_come(*at))?;
-        Some(self.remove(slot).given_up(Dropped::Expired))
-    }
-
-    /// Takes a message back that waits.
-    ///
-    /// # Errors
-    /// If it is under way, or nobody knows it.
-    pub(super) fn cancel(&mut self, id: MessageId) -> Result<Settled, NotCancelled> {
-        let slot = self.find(id).ok_or(NotCancelled::Unknown)?;
-        if self.slots.get(slot).place == Place::Handed {
-            return Err(NotCancelled::HandedOver);
-        }
-        Ok(self.remove(slot).given_up(Dropped::Cancelled))
-    }
-
-    /// Takes out a message that waits.
-    fn remove(&mut self, slot: Slot) -> Entry {
-        self.wait_no_more(slot);
-        let entry = self.slots.take(slot);
-        self.account_for(&entry);
-        entry
-    }
-
-    /// Settles everything, in order: what is stored is kept, what may have left is in doubt, the rest was dropped.
-    pub(super) fn settle_all(&mut self, mut settle: impl FnMut(Settled)) {
-        self.keep_stored(&mut settle);
-        self.first = self.next_sequence();
-        self.flushed = 0;
-        self.handed_bytes = 0;
-        while let Some(slot) = self.handed.pop_front() {
-            let entry = self.slots.take(slot);
-            self.account_for(&entry);
-            settle(entry.given_up(Dropped::Stopped));
-        }
-        self.settle_waiting(settle, |entry| {
-            let dropped = Verdict::Dropped(Dropped::Stopped);
-            Some(if entry.sends > 0 { Verdict::InDoubt } else { dropped })
-        });
-    }
-
     /// Gives memory back if nothing was accepted since the last call.
     pub(super) fn shrink_if_quiet(&mut self) {
         if self.quiet && self.is_empty() {
@@ -527,7 +394,7 @@ impl Outbox {
 
     /// Every message, for a copy without payloads.
     #[cfg(feature = "trace")]
-    pub(super) fn messages_mut(&mut self) -> impl Iterator<Item = &mut crate::Message<'static>> {
+    pub(super) fn messages_mut(&mut self) -> impl Iterator<Item = &mut Message<'static>> {
         let durable = self.more.as_mut().and_then(|more| more.durable.as_mut());
         let kept = durable.into_iter().flat_map(|durable| durable.kept_mut());
         self.slots.entries_mut().chain(kept).map(|entry| &mut entry.message)
@@ -538,13 +405,31 @@ impl Outbox {
     fn count(&mut self, entry: &Entry) {
         let len = entry.message.len();
         self.bytes += len;
-        if entry.bound {
+        if entry.is_fleeting() {
+            self.count_fleeting(entry.bound, len);
+        }
+        if entry.rare.is_some() {
+            self.durable_came(entry);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn count_fleeting(&mut self, bound: bool, len: usize) {
+        self.fleeting += 1;
+        if bound {
             let bound = &mut self.more.get_or_insert_default().bound;
             *bound = (bound.0 + 1, bound.1 + len);
         }
-        self.fleeting += u32::from(entry.is_fleeting());
-        if entry.rare.is_some() {
-            self.durable_came(entry);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn discount_fleeting(&mut self, bound: bool, len: usize) {
+        self.fleeting -= 1;
+        if bound {
+            let bound = &mut self.more.get_or_insert_default().bound;
+            *bound = (bound.0 - 1, bound.1 - len);
         }
     }
 
@@ -552,11 +437,9 @@ impl Outbox {
     #[inline]
     fn discount(&mut self, len: usize, bound: bool, fleeting: bool) {
         self.bytes -= len;
-        if bound {
-            let bound = &mut self.more.get_or_insert_default().bound;
-            *bound = (bound.0 - 1, bound.1 - len);
+        if fleeting {
+            self.discount_fleeting(bound, len);
         }
-        self.fleeting -= u32::from(fleeting);
     }
 
     /// A message has left, and is not looked for any more.
@@ -580,30 +463,26 @@ impl Outbox {
     fn wait_in_front(&mut self, slot: Slot) {
         let entry = self.slots.get_mut(slot);
         entry.place = entry.waits_in();
-        let place = entry.place;
+        let (place, aside, is_rare) = (entry.place, entry.aside(), entry.rare.is_some());
         let more = self.more.get_or_insert_default();
         self.slots.push_front(list(&mut self.data, &mut more.lists, place), slot);
-        more.index.wait(self.slots.get(slot), slot);
-        self.set_aside(slot);
+        more.set_aside(aside);
+        if is_rare {
+            more.index.wait(self.slots.get(slot), slot);
+        }
     }
 
     /// A message leaves its list.
     #[inline]
     fn wait_no_more(&mut self, slot: Slot) {
-        if self.more.is_none() {
-            return self.slots.unlink(&mut self.data, slot);
+        let Some(more) = &mut self.more else { return self.slots.unlink(&mut self.data, slot) };
+        let entry = self.slots.get(slot);
+        let (place, aside) = (entry.place, entry.aside());
+        if entry.rare.is_some() {
+            more.index.wait_no_more(entry, slot);
         }
-        self.wait_no_more_anywhere(slot);
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn wait_no_more_anywhere(&mut self, slot: Slot) {
-        self.back_from_aside(slot);
-        let place = self.slots.get(slot).place;
-        let more = self.more.get_or_insert_default();
+        more.back_from_aside(aside);
         self.slots.unlink(list(&mut self.data, &mut more.lists, place), slot);
-        more.index.wait_no_more(self.slots.get(slot), slot);
     }
 
     fn unindex(&mut self, slot: Slot) {
@@ -613,28 +492,20 @@ impl Outbox {
             more.index.leave(entry.id, false);
         }
     }
-
-    /// A message waits: it counts with those aside, if it does.
-    fn set_aside(&mut self, slot: Slot) {
-        let ((messages, bytes), (controls, control_bytes)) = self.slots.get(slot).aside();
-        if let (Some(more), 1..) = (&mut self.more, messages) {
-            more.aside = (more.aside.0 + messages, more.aside.1 + bytes);
-            more.control = (more.control.0 + controls, more.control.1 + control_bytes);
-        }
-    }
-
-    fn back_from_aside(&mut self, slot: Slot) {
-        let ((messages, bytes), (controls, control_bytes)) = self.slots.get(slot).aside();
-        if let (Some(more), 1..) = (&mut self.more, messages) {
-            more.aside = (more.aside.0 - messages, more.aside.1 - bytes);
-            more.control = (more.control.0 - controls, more.control.1 - control_bytes);
-        }
-    }
 }
 
-/// As much as counts of one suspend, ten years: a gap that is nonsense must not bring the end of time, at which no deadline
-/// that follows would come.
-const LONGEST_SLEEP: Duration = Duration::from_hours(10 * 365 * 24);
+impl More {
+    /// A message waits: it counts with those aside, if it does.
+    const fn set_aside(&mut self, (aside, control): (Load, Load)) {
+        self.aside = (self.aside.0 + aside.0, self.aside.1 + aside.1);
+        self.control = (self.control.0 + control.0, self.control.1 + control.1);
+    }
+
+    const fn back_from_aside(&mut self, (aside, control): (Load, Load)) {
+        self.aside = (self.aside.0 - aside.0, self.aside.1 - aside.1);
+        self.control = (self.control.0 - control.0, self.control.1 - control.1);
+    }
+}
 
 /// Where those wait that wait there.
 const fn list<'a>(data: &'a mut List, lists: &'a mut [List; 3], place: Place) -> &'a mut List {

@@ -137,10 +137,15 @@ impl Outbox {
             self.count(&entry);
             self.note_id(entry.id);
             self.handed_bytes += entry.message.len();
+            let is_rare = entry.rare.is_some();
             let slot = self.slots.insert(entry);
+            if is_rare {
+                self.index_new(slot);
+            }
             self.handed.push_back(slot);
         } else {
-            self.push(entry, place == Place::Ahead);
+            entry.place = place;
+            self.push_to(entry);
         }
     }
 }

@@ -68,11 +68,12 @@ impl Headers {
 }
 
 impl fmt::Debug for Headers {
-    /// Cookies are left out: they are the keys to a session. So is what follows the path where a redirect leads: tokens
-    /// travel there.
+    /// Cookies are left out: they are the keys to a session. So is what follows the path where a redirect leads, and a
+    /// subprotocol: tokens travel there.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |(name, value): (_, &[u8])| match name {
             name if "set-cookie".eq_ignore_ascii_case(name) => (name, String::from("…")),
+            name if "sec-websocket-protocol".eq_ignore_ascii_case(name) => (name, String::from("…")),
             name if "location".eq_ignore_ascii_case(name) => (name, without_query(value)),
             name => (name, alloc::format!("{}", value.escape_ascii())),
         };

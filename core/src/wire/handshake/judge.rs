@@ -5,6 +5,7 @@ use alloc::{
     vec,
     vec::Vec,
 };
+use core::fmt;
 
 use httparse::{EMPTY_HEADER, Header, Response, Status};
 
@@ -17,7 +18,7 @@ use super::{
 use crate::wire::deflate;
 
 /// What the server agreed to: the connection is a WebSocket now.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Accepted {
     subprotocol: Option<String>,
     headers: Headers,
@@ -43,6 +44,16 @@ impl Accepted {
     #[must_use]
     pub const fn headers(&self) -> &Headers {
         &self.headers
+    }
+}
+
+impl fmt::Debug for Accepted {
+    /// Without the subprotocol, which may be a token: those who can set no header pass them there.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut accepted = f.debug_struct("Accepted");
+        #[cfg(feature = "deflate")]
+        accepted.field("deflate", &self.deflate);
+        accepted.field("has_subprotocol", &self.subprotocol.is_some()).field("headers", &self.headers).finish()
     }
 }
 

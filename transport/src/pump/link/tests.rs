@@ -27,7 +27,7 @@ impl Pair {
         net.register(&mut socket);
         let mut out = Outgoing::default();
         let endpoint = Endpoint::parse("ws://localhost/").expect("a URL");
-        let engine = Engine::begin(&endpoint, None, 100, &mut out.buffer).expect("random numbers");
+        let engine = Engine::begin(&endpoint, None, None, 100, &mut out.buffer).expect("random numbers");
         let connection = Connection::new(ConnId(1), Stream::Plain(socket), engine, out, 0);
         let server = listener.accept().expect("a connection").0;
         Self { connection, server, net }
