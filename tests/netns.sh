@@ -5,7 +5,7 @@
 #     tests/netns.sh
 #
 # Needs cargo, root and `ip`. Breaks the way by what there is: a firewall that drops (nft, iptables), and the link's other end
-# taken down. Prints what was tried, and last one line `N passed, N failed`; the exit code is 0 if none failed. Where no
+# taken down. Then the network itself changes, and what the machine says of that is compared. Prints what was tried, and last one line `N passed, N failed`; the exit code is 0 if none failed. Where no
 # namespace can be made, a line `NOT RUN: ...` says why, and the exit code is 77: the caller decides what that means.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -19,8 +19,8 @@ not_run() {
 command -v ip > /dev/null || not_run 'there is no `ip` (Debian: iproute2)'
 
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
-cargo build --quiet --release -p steadfast-tests --example netns
-program=$target/release/examples/netns
+cargo build --quiet --release -p steadfast-tests --example netns --example signals
+program=$target/release/examples/netns signals=$target/release/examples/signals
 
 # For documentation (RFC 5737), so that nothing on this machine or near it is meant.
 near=192.0.2.1 far=192.0.2.2 port=9001
@@ -83,6 +83,26 @@ elif $near_ns iptables -n -L > /dev/null 2>&1; then
 fi
 watch 'the other end of the link is down' \
     "ip -n $there link set far down" "ip -n $there link set far up"
+
+printf 'what the machine says of its network\n'
+timeout 300 ip netns exec "$here" "$signals" \
+    offline 'ip link set near down' \
+    online 'ip link set near up' \
+    changed 'ip address add 198.51.100.1/24 dev near' \
+    changed 'ip route add default via 198.51.100.2' \
+    offline "ip -n $there link set far down" \
+    online "ip -n $there link set far up" \
+    nothing 'ip link set lo up && ip address add 198.51.100.9/32 dev lo' \
+    nothing 'ip link set near down && ip link set near up && ip route replace default via 198.51.100.2' \
+    offline 'ip address flush dev near' \
+    > "$home/said" || true
+sed '/ passed, .* failed$/d; s/^/  /' "$home/said"
+if [[ $(tail -n 1 "$home/said") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+    passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
+else
+    printf '  did not run to its end\n'
+    failed=$((failed + 1))
+fi
 
 printf '%d passed, %d failed\n' "$passed" "$failed"
 ((failed == 0 && passed > 0))

@@ -57,6 +57,7 @@
 //! # Features
 //! - `async-tungstenite`: another engine, [`EngineKind::AsyncTungstenite`](EngineKind).
 //! - `store`: [`Builder`] takes a [`Store`](store::Store), in which durable messages outlive the process.
+//! - `signals`: what the machine says of its network and its sleep, on Linux; see [`Builder::signals`].
 //! - `trace`: [`Builder`] can record what a session is told.
 //! - `tls`, a default: `wss://` with rustls on ring, and the platform's roots. Its parts can be chosen one by one: `ring` or
 //!   `aws-lc-rs`, `roots-platform` or `roots-bundled`, and `dangerous`.
@@ -74,6 +75,8 @@ mod voice;
 
 pub use steadfast_core as core;
 pub use steadfast_core::wire::handshake::{Accepted, Rejected};
+#[cfg(feature = "signals")]
+pub use steadfast_transport::signals;
 #[cfg(feature = "store")]
 pub use steadfast_transport::store;
 #[cfg(feature = "_tls")]

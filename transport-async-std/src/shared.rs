@@ -31,6 +31,9 @@ pub(crate) struct Shared {
     started: AtomicBool,
     /// The time that is [`Timestamp::ZERO`].
     epoch: Instant,
+    /// The session is told what the machine says as long as this is there.
+    #[cfg(feature = "signals")]
+    signals: std::sync::OnceLock<steadfast_transport::signals::Subscription>,
 }
 
 /// The state, to oneself.
@@ -54,6 +57,33 @@ impl Shared {
             bell,
             started: AtomicBool::new(false),
             epoch: Instant::now(),
+            #[cfg(feature = "signals")]
+            signals: std::sync::OnceLock::new(),
+        }
+    }
+
+    /// Has the session told what the machine says.
+    #[cfg(feature = "signals")]
+    pub(crate) fn watch_signals(self: &Arc<Self>) {
+        use steadfast_transport::signals::{self, Signal};
+        let shared = Arc::downgrade(self);
+        let subscription = signals::subscribe(move |signal| {
+            let Some(shared) = shared.upgrade() else { return };
+            match signal {
+                Signal::Network(network) => shared.lock().ask(Event::Network(network)),
+                Signal::Resumed { gap } => shared.lock().ask(Event::Resumed { gap }),
+                _ => {}
+            }
+        });
+        // There is only one caller.
+        let _ = self.signals.set(subscription);
+    }
+
+    /// Sees whether the machine was suspended. Not with the state locked: the session is told.
+    #[cfg(feature = "signals")]
+    pub(crate) fn look(&self) {
+        if let Some(signals) = self.signals.get() {
+            signals.look();
         }
     }
 

@@ -37,6 +37,8 @@ impl Task {
     }
 
     fn turn(&self) -> Next {
+        #[cfg(feature = "signals")]
+        self.shared.look();
         let mut state = self.shared.lock();
         if state.is_gone() {
             return Next::Gone;

@@ -70,6 +70,8 @@
 //! # Features
 //! - `tungstenite`: the other engine.
 //! - `store`: [`Builder`] takes a [`Store`](store::Store), in which durable messages outlive the process.
+//! - `signals`: what the machine says of its network and its sleep, on Linux; see [`Builder::signals`] and
+//!   [`Driver::watch_signals`].
 //! - `trace`: [`Builder`] and [`Driver`] can record what a session is told.
 //!
 //! - `tls`, a default: `wss://` with rustls on ring, and the platform's roots; see [`tls`]. Its parts can be chosen one by one:
@@ -82,6 +84,8 @@ mod net;
 
 pub use steadfast_core as core;
 pub use steadfast_core::wire::handshake::{Accepted, Rejected};
+#[cfg(feature = "signals")]
+pub use steadfast_transport::signals;
 #[cfg(feature = "store")]
 pub use steadfast_transport::store;
 #[cfg(feature = "_tls")]

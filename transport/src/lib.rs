@@ -11,6 +11,8 @@ mod engine;
 mod failure;
 mod net;
 pub mod pump;
+#[cfg(feature = "signals")]
+pub mod signals;
 #[cfg(test)]
 mod testing;
 #[cfg(feature = "_tls")]

@@ -103,7 +103,13 @@ impl Client {
 
     fn at_rest(parts: Parts) -> Self {
         let (own, subscribers) = (parts.incoming, Arc::clone(&parts.subscribers));
+        #[cfg(feature = "signals")]
+        let signals = parts.signals;
         let shared = Arc::new(Shared::new(parts));
+        #[cfg(feature = "signals")]
+        if signals {
+            shared.watch_signals();
+        }
         let messages = own.map(|bounds| Messages::open(&shared, bounds));
         Self(Arc::new(Owner { shared, messages, incoming: own.unwrap_or_default(), subscribers }))
     }

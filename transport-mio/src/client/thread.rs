@@ -44,6 +44,10 @@ impl Client {
             made
         });
         let session = added.expect("a loop without sessions has room for one");
+        #[cfg(feature = "signals")]
+        if parts.signals {
+            event_loop.driver_mut().watch_signals();
+        }
         let remote = event_loop.remote(session).expect("the session was added just now");
         shared.inbox.connect(remote.clone());
         let epoch = event_loop.epoch();

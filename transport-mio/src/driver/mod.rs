@@ -1,6 +1,7 @@
 //! The driver: turns readiness into events, and actions into I/O.
 
 mod handle;
+mod signals;
 mod timers;
 
 use std::{
@@ -16,8 +17,7 @@ use std::{
 use mio::{Registry, Waker};
 use slab::Slab;
 use steadfast_core::{
-    CloseCode, CloseFrame, Event, Message, MessageId, Network, SendOptions, Session, Timestamp, Visibility,
-    config::Config,
+    CloseCode, CloseFrame, Event, Message, MessageId, SendOptions, Session, Timestamp, config::Config,
 };
 use steadfast_transport::{
     Endpoints, Ready,
@@ -56,6 +56,9 @@ pub struct Driver<A: Application> {
     /// When a session last had its turn in this round: late enough to see which timers are due.
     looked: Option<Timestamp>,
     epoch: Instant,
+    /// What the machine says is told to all sessions as long as this is there.
+    #[cfg(feature = "signals")]
+    signals: Option<steadfast_transport::signals::Subscription>,
 }
 
 /// A session, and what the driver knows of it.
@@ -113,6 +116,8 @@ impl<A: Application> Driver<A> {
             unsettled: VecDeque::new(),
             looked: None,
             epoch: Instant::now(),
+            #[cfg(feature = "signals")]
+            signals: None,
         }
     }
 
@@ -229,6 +234,10 @@ impl<A: Application> Driver<A> {
 
     /// Carries out what other threads asked for, what is left over, and the timers that are due.
     pub fn advance(&mut self) {
+        #[cfg(feature = "signals")]
+        if let Some(signals) = &self.signals {
+            signals.look();
+        }
         for _ in 0..self.unsettled.len() {
             self.settle_next();
         }
@@ -414,28 +423,6 @@ impl<A: Application> Driver<A> {
                     }
                 }
             }
-        }
-    }
-
-    /// Passes on to all sessions what is known of the network.
-    pub fn network(&mut self, network: Network) {
-        self.tell_all(&Event::Network(network));
-    }
-
-    /// Tells all sessions that the process was suspended for this long.
-    pub fn resumed(&mut self, gap: Duration) {
-        self.tell_all(&Event::Resumed { gap });
-    }
-
-    /// Tells all sessions whether people see the application.
-    pub fn visibility(&mut self, visibility: Visibility) {
-        self.tell_all(&Event::Visibility(visibility));
-    }
-
-    fn tell_all(&mut self, event: &Event<'static>) {
-        let sessions: Vec<SessionId> = self.sessions().collect();
-        for session in sessions {
-            self.tell(session, event.clone());
         }
     }
 

@@ -41,6 +41,8 @@ pub struct Builder<C> {
     subscribers: Arc<Subscribers>,
     #[cfg(feature = "store")]
     store: Option<steadfast_store::Store>,
+    #[cfg(feature = "signals")]
+    signals: bool,
     #[cfg(feature = "trace")]
     recording: Option<Recording>,
     client: PhantomData<fn() -> C>,
@@ -65,6 +67,9 @@ pub struct Parts {
     /// Where durable messages are kept.
     #[cfg(feature = "store")]
     pub store: Option<steadfast_store::Store>,
+    /// Whether the session is told what the machine says.
+    #[cfg(feature = "signals")]
+    pub signals: bool,
     /// Where to write down what the session is told.
     #[cfg(feature = "trace")]
     pub recording: Option<Recording>,
@@ -104,6 +109,8 @@ impl<C: Built> Builder<C> {
             subscribers: Arc::default(),
             #[cfg(feature = "store")]
             store: None,
+            #[cfg(feature = "signals")]
+            signals: false,
             #[cfg(feature = "trace")]
             recording: None,
             client: PhantomData,
@@ -246,6 +253,18 @@ impl<C: Built> Builder<C> {
         self
     }
 
+    /// Has the session told what the machine says: on Linux, that the network is gone, back or another, from netlink, and that the
+    /// machine was suspended, from the difference of boot time and monotonic time. All clients of a process share one
+    /// thread for it. Everywhere else nothing is said, and the application calls the client's `network` and `resumed`.
+    ///
+    /// Hints, all of them: a session that is told nothing, or nonsense, works all the same.
+    #[cfg(feature = "signals")]
+    #[must_use]
+    pub const fn signals(mut self) -> Self {
+        self.signals = true;
+        self
+    }
+
     /// Writes down what the session is told, as JSON lines from which
     /// [`Trace`](steadfast_core::trace::Trace) replays it. The lines are written where the client is driven, as things
     /// happen; if writing fails, the recording ends and the client goes on.
@@ -297,6 +316,8 @@ impl<C: Built> Builder<C> {
             subscribers: self.subscribers,
             #[cfg(feature = "store")]
             store: self.store,
+            #[cfg(feature = "signals")]
+            signals: self.signals,
             #[cfg(feature = "trace")]
             recording: self.recording,
         })
