@@ -83,3 +83,8 @@ mod server {
         Ok(url)
     }
 }
+
+#[test]
+fn it_runs_to_its_end() {
+    main().expect("nothing goes wrong");
+}

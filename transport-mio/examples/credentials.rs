@@ -105,3 +105,8 @@ mod server {
         }
     }
 }
+
+#[test]
+fn it_runs_to_its_end() {
+    main().expect("nothing goes wrong");
+}

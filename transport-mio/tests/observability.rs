@@ -8,6 +8,7 @@ mod capture;
 use std::{
     collections::BTreeMap,
     net::{SocketAddr, TcpListener},
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -18,7 +19,7 @@ use metrics_util::{
     debugging::{DebugValue, DebuggingRecorder, Snapshotter},
 };
 use steadfast_mio::{
-    Application, Endpoint, EventLoop, Reads, Requests, SessionId,
+    Application, Credentials, Endpoint, EventLoop, Place, Reads, Requests, SessionId, Token,
     core::{
         CloseFrame, Message, Notice, SendOptions, StateKind, Timestamp, Verdict,
         config::{Backoff, Config, Jitter, Schedule},
@@ -83,20 +84,24 @@ fn server() -> SocketAddr {
     address
 }
 
-fn add(sessions: &mut EventLoop<Sender>, server: SocketAddr) -> SessionId {
+fn add(sessions: &mut EventLoop<Sender>, server: SocketAddr, with: fn(Endpoint) -> Endpoint) -> SessionId {
     let endpoint = Endpoint::parse(&format!("ws://{server}/private-{SECRET}?token={SECRET}"))
         .and_then(|endpoint| endpoint.header("Authorization", format!("Bearer {SECRET}")))
         .expect("a good endpoint");
     let schedule = Schedule::Fixed { delay: Duration::from_millis(10) };
     let backoff = Backoff { schedule, jitter: Jitter::None, first: None, ..Backoff::default() };
     let config = Config::builder().backoff(backoff).build().expect("a good configuration");
-    sessions.add(endpoint, config, 1, Sender::default())
+    sessions.add(with(endpoint), config, 1, Sender::default())
 }
 
 /// Runs a session to its end; it goes with the loop.
 fn run() {
+    run_with(|endpoint| endpoint);
+}
+
+fn run_with(with: fn(Endpoint) -> Endpoint) {
     let mut sessions = EventLoop::new().expect("a poll");
-    let id = add(&mut sessions, server());
+    let id = add(&mut sessions, server(), with);
     let start = Instant::now();
     while !sessions.driver_mut().application(id).is_some_and(|sender| sender.over) {
         assert!(start.elapsed() < Duration::from_secs(20), "not over in time");
@@ -162,6 +167,30 @@ fn stages_and_verdicts_are_told() {
     let verdicts = told.named("verdicts");
     let confirmed: u32 = verdicts.iter().filter_map(|event| field(event, "confirmed")?.parse::<u32>().ok()).sum();
     assert_eq!(confirmed, 6, "{verdicts:?}");
+}
+
+#[test]
+fn nothing_tells_what_a_token_is() {
+    let told = Capture::default();
+    tracing::subscriber::with_default(told.clone(), || {
+        run_with(|endpoint| {
+            let asked = AtomicU32::new(0);
+            // The first has no place in a header.
+            let credentials = Credentials::fetched_by(move |_| match asked.fetch_add(1, Ordering::Relaxed) {
+                0 => Ok(Token::new(format!("{SECRET}\r\nX: 1"))),
+                _ => Ok(Token::new(SECRET)),
+            });
+            let place = Place::header("X-Key", "").expect("a good name");
+            endpoint.credentials(credentials.at(place)).expect("room for a token")
+        });
+    });
+    let states = told.named("state");
+    let to: Vec<_> = states.iter().filter_map(|event| field(event, "to")).collect();
+    assert_eq!(&to[..4], ["authorizing", "waiting", "authorizing", "connecting"]);
+    for one in told.all().iter() {
+        let text = format!("{one:?}");
+        assert!(!text.contains(SECRET), "{text}");
+    }
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(crate) use self::{
 ///     println!("fetching: {}", wanted.reason);
 ///     Ok(Token::new("…").expires_in(Duration::from_mins(15)))
 /// });
-/// let endpoint = Endpoint::parse("wss://example.com/")?.credentials(credentials.at(Place::bearer()))?;
+/// let endpoint = Endpoint::parse("ws://127.0.0.1:9001/")?.credentials(credentials.at(Place::bearer()))?;
 /// # let _ = endpoint;
 /// # Ok::<(), steadfast_transport::EndpointError>(())
 /// ```

@@ -6,7 +6,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use steadfast_core::{CredentialsKind, Epoch, FetchError, FetchReason, Lease, Message, Notice};
+use steadfast_core::{CredentialsKind, Epoch, FetchError, FetchReason, Identity, Lease, Message, Notice};
 
 use crate::{
     credentials::{
@@ -37,6 +37,8 @@ pub(crate) struct Vault {
 pub(crate) struct Known {
     pub(crate) epoch: Epoch,
     pub(crate) secret: Secret,
+    /// Whose it is.
+    identity: Identity,
 }
 
 #[derive(Debug)]
@@ -99,7 +101,7 @@ impl Vault {
             Ok(token) => match self.fits(token.secret()) {
                 Ok(()) => {
                     let lease = token.lease(came.elapsed(), SystemTime::now(), under_way.wanted.identity);
-                    self.came = Some(Known { epoch, secret: token.into_secret() });
+                    self.came = Some(Known { epoch, secret: token.into_secret(), identity: lease.identity });
                     (Ok(lease), None)
                 }
                 Err(misfit) => (Err(FetchError::Retry), Some(Failure::credentials(CredentialsKind::Failed, &misfit))),
@@ -138,6 +140,10 @@ impl Vault {
             Notice::CredentialsRejected { epoch } => {
                 self.held.take_if(|held| held.epoch <= *epoch);
             }
+            // One that is somebody else's is not kept for another fetch to replace it.
+            Notice::IdentityChanged { identity } => {
+                self.held.take_if(|held| held.identity != *identity);
+            }
             _ => {}
         }
     }
@@ -159,5 +165,105 @@ impl Vault {
         let Some(known) = known else { return Err(failed(&"they are not kept any more")) };
         panic::catch_unwind(AssertUnwindSafe(|| make(&known.secret)))
             .map_err(|_| failed(&"what makes the message that presents them panicked"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+    use crate::{credentials::Place, testing::Loop};
+
+    const SESSION: SessionId = SessionId { slot: 0, serial: 1 };
+
+    fn vault() -> Box<Vault> {
+        let endpoint = Endpoint::parse("ws://127.0.0.1:9/").expect("a good URL");
+        let endpoint = endpoint.credentials(Credentials::handed_in()).expect("room for a token");
+        Vault::of(&Endpoints::from(endpoint)).expect("credentials are wanted")
+    }
+
+    fn wanted(epoch: u64, reason: FetchReason) -> Wanted {
+        Wanted { epoch: Epoch(epoch), reason, identity: None }
+    }
+
+    /// A fetch that begins, and comes to this.
+    fn fetch(vault: &mut Vault, epoch: u64, reason: FetchReason, secret: &str) -> Option<Received> {
+        let mailbox = Arc::new(Mailbox::new(Waker::noop().clone()));
+        assert!(vault.fetch(wanted(epoch, reason), SESSION, &mailbox, &mut Loop::new()));
+        let token = Token::new(secret).identity(Identity(epoch));
+        vault.receive(Epoch(epoch), Ok(token), Instant::now())
+    }
+
+    fn refreshed(epoch: u64) -> Notice {
+        Notice::CredentialsRefreshed { epoch: Epoch(epoch), expires_in: None }
+    }
+
+    fn held(vault: &Vault) -> Vec<u64> {
+        (0..9).filter(|&epoch| vault.get(Epoch(epoch)).is_some()).collect()
+    }
+
+    /// A vault with the secret of epoch 1.
+    fn with_one() -> Box<Vault> {
+        let mut vault = vault();
+        assert!(matches!(fetch(&mut vault, 1, FetchReason::First, "one"), Some((Ok(_), None))));
+        vault.note(&refreshed(1));
+        assert_eq!(held(&vault), [1]);
+        vault
+    }
+
+    #[test]
+    fn what_comes_is_kept_once_the_session_takes_it() {
+        let mut vault = with_one();
+        assert!(fetch(&mut vault, 2, FetchReason::Expiring, "two").is_some());
+        assert_eq!(held(&vault), [1]);
+        vault.note(&refreshed(2));
+        assert_eq!(held(&vault), [2]);
+    }
+
+    #[test]
+    fn what_the_session_has_no_use_for_is_not_kept() {
+        let mut vault = with_one();
+        assert!(fetch(&mut vault, 2, FetchReason::Expiring, "two").is_some());
+        vault.note(&Notice::CredentialsFailed { epoch: Epoch(2), kind: CredentialsKind::Expired });
+        vault.note(&refreshed(2));
+        assert_eq!(held(&vault), [1]);
+    }
+
+    #[test]
+    fn what_comes_too_late_or_twice_is_ignored() {
+        let mut vault = with_one();
+        assert!(vault.receive(Epoch(1), Ok(Token::new("again")), Instant::now()).is_none());
+        assert!(fetch(&mut vault, 2, FetchReason::Expiring, "two").is_some());
+        assert!(vault.receive(Epoch(1), Ok(Token::new("late")), Instant::now()).is_none());
+    }
+
+    #[test]
+    fn a_secret_that_is_rejected_or_somebody_elses_is_not_kept() {
+        let mut vault = with_one();
+        vault.note(&Notice::CredentialsRejected { epoch: Epoch(1) });
+        assert_eq!(held(&vault), [0; 0]);
+        let mut vault = with_one();
+        vault.note(&Notice::IdentityChanged { identity: Identity(1) });
+        assert_eq!(held(&vault), [1]);
+        vault.note(&Notice::IdentityChanged { identity: Identity(2) });
+        assert_eq!(held(&vault), [0; 0]);
+    }
+
+    #[test]
+    fn a_secret_has_to_fit_at_each_of_several_endpoints() {
+        let endpoint = |url: &str, place: Place| {
+            let endpoint = Endpoint::parse(url).expect("a good URL");
+            endpoint.credentials(Credentials::handed_in().at(place)).expect("room for a token")
+        };
+        let places = [Place::bearer(), Place::subprotocol("").expect("a place")];
+        let endpoints = places.map(|place| endpoint("ws://127.0.0.1:9/", place));
+        let mut vault = Vault::of(&Endpoints::new(endpoints).expect("two")).expect("credentials are wanted");
+        let received = fetch(&mut vault, 1, FetchReason::First, "base64==").expect("it is the one under way");
+        let (Err(FetchError::Retry), Some(failure)) = received else { panic!("{received:?}") };
+        assert!(
+            failure.to_string().contains("a subprotocol") && !failure.to_string().contains("base64=="),
+            "{failure}"
+        );
     }
 }

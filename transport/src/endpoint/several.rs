@@ -16,10 +16,10 @@ use super::{Endpoint, EndpointError, error::refuse};
 /// ```
 /// use steadfast_transport::Endpoints;
 ///
-/// let endpoints = Endpoints::parse(["wss://eu.example.com/", "wss://us.example.com/"])?;
+/// let endpoints = Endpoints::parse(["ws://eu.example.com/", "ws://us.example.com/"])?;
 /// assert_eq!(endpoints.len(), 2);
 ///
-/// let error = Endpoints::parse(["wss://eu.example.com/", "https://us.example.com/"]).unwrap_err();
+/// let error = Endpoints::parse(["ws://eu.example.com/", "https://us.example.com/"]).unwrap_err();
 /// assert_eq!((error.place(), error.field()), (Some(2), "scheme"));
 /// # Ok::<(), steadfast_transport::EndpointError>(())
 /// ```

@@ -69,6 +69,39 @@ fn headers_of_the_handshake_cannot_be_set() {
 }
 
 #[test]
+fn credentials_need_a_place_of_their_own_whichever_comes_first() {
+    let credentials = Credentials::fetched_by(|_| Ok(crate::Token::new("secret")));
+    let endpoint = Endpoint::parse("ws://h/?token=1").expect("a good URL");
+    let first = endpoint.clone().credentials(credentials.clone()).expect("room for a token");
+    assert_eq!(first.header("authorization", "x").expect_err("taken").field(), "header name");
+    let then = endpoint.clone().header("Authorization", "x").expect("a good header");
+    assert_eq!(then.credentials(credentials.clone()).expect_err("taken").field(), "header name");
+    let query = credentials.at(crate::Place::query("token").expect("a good name"));
+    assert_eq!(endpoint.credentials(query).expect_err("taken").field(), "query parameter");
+}
+
+#[test]
+fn a_session_of_an_endpoint_with_credentials_is_configured_for_them() {
+    use steadfast_core::config::{Placement, Ready, Renewal};
+    let endpoint = Endpoint::parse("ws://h/").expect("a good URL");
+    assert_eq!(endpoint.configure(Config::default()).credentials, None);
+    let message = |_: &crate::Secret| steadfast_core::Message::text("…");
+    let credentials = Credentials::handed_in();
+    for (credentials, expected) in [
+        (credentials.clone(), (Placement::AtUpgrade, Renewal::NextConnection, Ready::Immediately)),
+        (
+            credentials.clone().first_message(message),
+            (Placement::FirstMessage, Renewal::NextConnection, Ready::WhenTold),
+        ),
+        (credentials.renewed_by_message(message), (Placement::AtUpgrade, Renewal::Message, Ready::Immediately)),
+    ] {
+        let config = endpoint.clone().credentials(credentials).expect("room for a token").configure(Config::default());
+        let wanted = config.credentials.as_ref().expect("credentials");
+        assert_eq!((wanted.placement, wanted.renewal, config.ready), expected);
+    }
+}
+
+#[test]
 fn a_subprotocol_is_a_token_and_offered_once() {
     let endpoint = Endpoint::parse("ws://h/").expect("a good URL").subprotocol("a").expect("a token");
     assert!(endpoint.clone().subprotocol("a").is_err());
