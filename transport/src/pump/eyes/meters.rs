@@ -2,8 +2,11 @@
 //! docs/observability.md.
 
 use std::{
-    fmt,
-    sync::atomic::{AtomicU64, Ordering},
+    fmt, ptr,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use metrics::{Counter, Gauge, Histogram, Unit, counter, gauge, histogram};
@@ -13,17 +16,9 @@ use super::words::kebab;
 
 /// What one session adds to the program's figures. They are told at the end of each turn, by how much they have changed.
 pub(super) struct Meters {
-    counters: Counters,
-    failures: [Option<Counter>; CauseKind::ALL.len()],
-    sessions: Gauge,
-    open: Gauge,
-    depth: Gauge,
-    depth_bytes: Gauge,
-    error_share: Gauge,
-    rtt: Histogram,
-    confirm: Histogram,
+    instruments: Arc<Instruments>,
     /// What has been told.
-    told: Metrics,
+    told: Told,
     /// Something may have changed since.
     changed: bool,
     is_open: bool,
@@ -31,6 +26,29 @@ pub(super) struct Meters {
     starting: bool,
     /// A message under way, and since when: the next one is measured when it is settled.
     measured: Option<(MessageId, Timestamp)>,
+}
+
+/// Where figures are told: all sessions of a recorder's share them, as its names know no session.
+struct Instruments {
+    counters: Counters,
+    failures: [OnceLock<Counter>; CauseKind::ALL.len()],
+    sessions: Gauge,
+    open: Gauge,
+    depth: Gauge,
+    depth_bytes: Gauge,
+    error_share: Gauge,
+    rtt: Histogram,
+    confirm: Histogram,
+}
+
+/// A session's figures when they were told last.
+struct Told {
+    /// The low halves: no turn changes one by so much that they would not do.
+    rising: [u32; 16],
+    failures: [u32; CauseKind::ALL.len()],
+    messages: u32,
+    bytes: u64,
+    round_trips: u64,
 }
 
 /// Everything that only rises.
@@ -60,45 +78,11 @@ static FAILURES: AtomicU64 = AtomicU64::new(0);
 
 impl Meters {
     /// The meters of a session whose figures are these.
-    pub(super) fn new(told: Metrics) -> Self {
-        describe();
-        let verdict = |verdict: &'static str| counter!("steadfast_verdicts", "verdict" => verdict);
-        let meters = Self {
-            counters: Counters {
-                attempts: counter!("steadfast_connect_attempts"),
-                reconnect_attempts: counter!("steadfast_reconnect_attempts"),
-                connects: counter!("steadfast_connects"),
-                reconnects: counter!("steadfast_reconnects"),
-                messages_in: counter!("steadfast_messages_in"),
-                bytes_in: counter!("steadfast_bytes_in"),
-                messages_out: counter!("steadfast_messages_out"),
-                bytes_out: counter!("steadfast_bytes_out"),
-                resent: counter!("steadfast_resent"),
-                accepted: counter!("steadfast_accepted"),
-                refused: counter!("steadfast_refused"),
-                confirmed: verdict("confirmed"),
-                written: verdict("written"),
-                in_doubt: verdict("in-doubt"),
-                dropped: verdict("dropped"),
-                pings: counter!("steadfast_pings"),
-                pongs_missed: counter!("steadfast_pongs_missed"),
-            },
-            failures: [const { None }; CauseKind::ALL.len()],
-            sessions: gauge!("steadfast_sessions"),
-            open: gauge!("steadfast_open_sessions"),
-            depth: gauge!("steadfast_queue_depth"),
-            depth_bytes: gauge!("steadfast_queue_bytes"),
-            error_share: gauge!("steadfast_error_share"),
-            rtt: histogram!("steadfast_rtt_seconds"),
-            confirm: histogram!("steadfast_send_to_confirm_seconds"),
-            told,
-            changed: false,
-            is_open: false,
-            starting: true,
-            measured: None,
-        };
-        meters.sessions.increment(1);
-        meters
+    pub(super) fn new(figures: &Metrics) -> Self {
+        let instruments = Instruments::shared();
+        instruments.sessions.increment(1);
+        let told = Told::new(figures);
+        Self { instruments, told, changed: false, is_open: false, starting: true, measured: None }
     }
 
     /// Something happened that may have changed a figure.
@@ -126,7 +110,7 @@ impl Meters {
                 {
                     self.measured = None;
                     if *verdict == Verdict::Confirmed {
-                        self.confirm.record(now - since);
+                        self.instruments.confirm.record(now - since);
                     }
                 }
                 if let Verdict::Dropped(why) = verdict {
@@ -144,82 +128,172 @@ impl Meters {
     #[inline]
     pub(super) fn turn_over(&mut self, session: &Session) {
         if std::mem::take(&mut self.changed) {
-            self.tell(session.metrics());
+            self.tell(&session.metrics());
         }
     }
 
     #[inline(never)]
-    fn tell(&mut self, now: Metrics) {
-        let then = &self.told;
-        let counters = &self.counters;
-        let attempts = now.attempts - then.attempts;
+    fn tell(&mut self, figures: &Metrics) {
+        let then = std::mem::replace(&mut self.told, Told::new(figures));
+        let (now, instruments) = (&self.told, &*self.instruments);
+        let attempts = u64::from(now.rising[0].wrapping_sub(then.rising[0]));
         let first = u64::from(attempts > 0 && std::mem::take(&mut self.starting));
-        for (counter, before, after) in [
-            (&counters.attempts, then.attempts, now.attempts),
-            (&counters.connects, then.connects, now.connects),
-            (&counters.reconnects, then.reconnects, now.reconnects),
-            (&counters.messages_in, then.messages_received, now.messages_received),
-            (&counters.bytes_in, then.bytes_received, now.bytes_received),
-            (&counters.messages_out, then.messages_sent, now.messages_sent),
-            (&counters.bytes_out, then.bytes_sent, now.bytes_sent),
-            (&counters.resent, then.resent, now.resent),
-            (&counters.accepted, then.accepted, now.accepted),
-            (&counters.refused, then.refused, now.refused),
-            (&counters.confirmed, then.verdicts.confirmed, now.verdicts.confirmed),
-            (&counters.written, then.verdicts.written, now.verdicts.written),
-            (&counters.in_doubt, then.verdicts.in_doubt, now.verdicts.in_doubt),
-            (&counters.dropped, then.verdicts.dropped, now.verdicts.dropped),
-            (&counters.pings, then.pings, now.pings),
-            (&counters.pongs_missed, then.missed, now.missed),
-        ] {
-            if after > before {
-                counter.increment(after - before);
+        for (counter, (before, after)) in
+            instruments.counters.rising().into_iter().zip(then.rising.into_iter().zip(now.rising))
+        {
+            if after != before {
+                counter.increment(after.wrapping_sub(before).into());
             }
         }
-        counters.reconnect_attempts.increment(attempts - first);
+        instruments.counters.reconnect_attempts.increment(attempts - first);
         let mut failed = 0;
         for kind in CauseKind::ALL {
-            let more = u64::from(now.failures(kind).saturating_sub(then.failures(kind)));
+            let index = kind as usize;
+            let more = u64::from(now.failures[index].saturating_sub(then.failures[index]));
             if more > 0 {
                 failed += if kind == CauseKind::Stopped { 0 } else { more };
-                self.failures[kind as usize]
-                    .get_or_insert_with(|| counter!("steadfast_failures", "cause" => kebab(&kind)))
+                instruments.failures[index]
+                    .get_or_init(|| counter!("steadfast_failures", "cause" => kebab(&kind)))
                     .increment(more);
             }
         }
         if attempts > 0 || failed > 0 {
             let attempts = ATTEMPTS.fetch_add(attempts, Ordering::Relaxed) + attempts;
             let failed = FAILURES.fetch_add(failed, Ordering::Relaxed) + failed;
-            self.error_share.set(share(failed, attempts));
+            instruments.error_share.set(share(failed, attempts));
         }
-        move_by(&self.depth, then.outbox_messages.into(), now.outbox_messages.into());
-        move_by(&self.depth_bytes, then.outbox_bytes, now.outbox_bytes);
-        if let Some(last) = now.rtt.last
-            && now.rtt.count > then.rtt.count
+        move_by(&instruments.depth, then.messages.into(), now.messages.into());
+        move_by(&instruments.depth_bytes, then.bytes, now.bytes);
+        if let Some(last) = figures.rtt.last
+            && now.round_trips > then.round_trips
         {
             // There is hardly ever more than one in a turn.
-            self.rtt.record(last);
+            instruments.rtt.record(last);
         }
-        self.told = now;
     }
 
     fn set_open(&mut self, open: bool) {
         match (self.is_open, open) {
-            (false, true) => self.open.increment(1),
-            (true, false) => self.open.decrement(1),
+            (false, true) => self.instruments.open.increment(1),
+            (true, false) => self.instruments.open.decrement(1),
             (true, true) | (false, false) => {}
         }
         self.is_open = open;
     }
 }
 
+impl Instruments {
+    /// Those of the recorder that is in force.
+    fn shared() -> Arc<Self> {
+        static KNOWN: Mutex<Vec<(usize, Weak<Instruments>)>> = Mutex::new(Vec::new());
+        let recorder = metrics::with_recorder(|recorder| ptr::from_ref(recorder).cast::<()>().addr());
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|(_, instruments)| instruments.strong_count() > 0);
+        let mine = known.iter().find(|(of, _)| *of == recorder);
+        if let Some(instruments) = mine.and_then(|(_, instruments)| instruments.upgrade()) {
+            return instruments;
+        }
+        let instruments = Arc::new(Self::new());
+        known.push((recorder, Arc::downgrade(&instruments)));
+        instruments
+    }
+
+    fn new() -> Self {
+        describe();
+        let verdict = |verdict: &'static str| counter!("steadfast_verdicts", "verdict" => verdict);
+        Self {
+            counters: Counters {
+                attempts: counter!("steadfast_connect_attempts"),
+                reconnect_attempts: counter!("steadfast_reconnect_attempts"),
+                connects: counter!("steadfast_connects"),
+                reconnects: counter!("steadfast_reconnects"),
+                messages_in: counter!("steadfast_messages_in"),
+                bytes_in: counter!("steadfast_bytes_in"),
+                messages_out: counter!("steadfast_messages_out"),
+                bytes_out: counter!("steadfast_bytes_out"),
+                resent: counter!("steadfast_resent"),
+                accepted: counter!("steadfast_accepted"),
+                refused: counter!("steadfast_refused"),
+                confirmed: verdict("confirmed"),
+                written: verdict("written"),
+                in_doubt: verdict("in-doubt"),
+                dropped: verdict("dropped"),
+                pings: counter!("steadfast_pings"),
+                pongs_missed: counter!("steadfast_pongs_missed"),
+            },
+            failures: [const { OnceLock::new() }; CauseKind::ALL.len()],
+            sessions: gauge!("steadfast_sessions"),
+            open: gauge!("steadfast_open_sessions"),
+            depth: gauge!("steadfast_queue_depth"),
+            depth_bytes: gauge!("steadfast_queue_bytes"),
+            error_share: gauge!("steadfast_error_share"),
+            rtt: histogram!("steadfast_rtt_seconds"),
+            confirm: histogram!("steadfast_send_to_confirm_seconds"),
+        }
+    }
+}
+
+impl Counters {
+    /// In the order of [`Told::rising`].
+    const fn rising(&self) -> [&Counter; 16] {
+        [
+            &self.attempts,
+            &self.connects,
+            &self.reconnects,
+            &self.messages_in,
+            &self.bytes_in,
+            &self.messages_out,
+            &self.bytes_out,
+            &self.resent,
+            &self.accepted,
+            &self.refused,
+            &self.confirmed,
+            &self.written,
+            &self.in_doubt,
+            &self.dropped,
+            &self.pings,
+            &self.pongs_missed,
+        ]
+    }
+}
+
+impl Told {
+    fn new(figures: &Metrics) -> Self {
+        Self {
+            rising: [
+                figures.attempts,
+                figures.connects,
+                figures.reconnects,
+                figures.messages_received,
+                figures.bytes_received,
+                figures.messages_sent,
+                figures.bytes_sent,
+                figures.resent,
+                figures.accepted,
+                figures.refused,
+                figures.verdicts.confirmed,
+                figures.verdicts.written,
+                figures.verdicts.in_doubt,
+                figures.verdicts.dropped,
+                figures.pings,
+                figures.missed,
+            ]
+            .map(low),
+            failures: figures.failures,
+            messages: figures.outbox_messages,
+            bytes: figures.outbox_bytes,
+            round_trips: figures.rtt.count,
+        }
+    }
+}
+
 /// What a session added to what rises and falls goes with it.
 impl Drop for Meters {
     fn drop(&mut self) {
-        self.sessions.decrement(1);
+        self.instruments.sessions.decrement(1);
         self.set_open(false);
-        move_by(&self.depth, self.told.outbox_messages.into(), 0);
-        move_by(&self.depth_bytes, self.told.outbox_bytes, 0);
+        move_by(&self.instruments.depth, self.told.messages.into(), 0);
+        move_by(&self.instruments.depth_bytes, self.told.bytes, 0);
     }
 }
 
@@ -227,6 +301,11 @@ impl fmt::Debug for Meters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Meters").finish_non_exhaustive()
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "that is the low half")]
+const fn low(figure: u64) -> u32 {
+    figure as u32
 }
 
 fn move_by(gauge: &Gauge, before: u64, after: u64) {

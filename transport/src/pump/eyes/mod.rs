@@ -31,7 +31,7 @@ impl Eyes {
             #[cfg(feature = "tracing")]
             spans: spans::Spans::new(id, endpoint),
             #[cfg(feature = "metrics")]
-            meters: Box::new(meters::Meters::new(session.metrics())),
+            meters: Box::new(meters::Meters::new(&session.metrics())),
         }
     }
 
