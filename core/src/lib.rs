@@ -24,6 +24,8 @@
 //!         Action::Notify(notice) => { /* states, verdicts, refusals: the application's, too */ }
 //!         Action::FetchCredentials { epoch, .. } => { /* fetch a secret, keep it, say Credentials; only if configured */ }
 //!         Action::Present { conn, epoch } => { /* write the message that holds it; only if configured */ }
+//!         Action::Persist(message) => { /* store it, say Persisted; only if configured */ }
+//!         Action::Forget { id } => { /* remove it from the store; only if configured */ }
 //!     }
 //! }
 //! ```
