@@ -56,7 +56,7 @@ pub(crate) fn run(effort: Effort) -> Result<Row, String> {
     Ok(Row {
         bytes: effort.bytes,
         offered_per_s: effort.rate,
-        accepted_per_s: waits.len() as f64 / took.as_secs_f64(),
+        accepted_per_s: f64::from(u32::try_from(waits.len()).unwrap_or(u32::MAX)) / took.as_secs_f64(),
         transactions,
         p50_ms: part(&waits, 50),
         p99_ms: part(&waits, 99),
