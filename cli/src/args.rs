@@ -35,6 +35,9 @@ pub(crate) enum Command {
     /// The server of a swarm
     #[command(hide = true)]
     SwarmServer(SwarmServerArgs),
+    /// The client of a durable demo
+    #[command(hide = true)]
+    DemoClient(DemoClientArgs),
 }
 
 /// A client sends numbered messages while a server on loopback resets, half-closes, goes silent, restarts, refuses,
@@ -42,6 +45,7 @@ pub(crate) enum Command {
 /// server has read. Ctrl-C ends it early, and it is judged all the same. Exit code 0: nothing lost, nothing out of
 /// order, one verdict for every message. 1: anything else.
 #[derive(Clone, Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub(crate) struct DemoArgs {
     /// How long the server stays hostile
     #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -55,6 +59,13 @@ pub(crate) struct DemoArgs {
     /// What happens to a message when the connection breaks
     #[arg(long, value_enum, default_value_t)]
     pub(crate) delivery: DeliveryArg,
+    /// Keep the messages in a store, and the client in a process of its own: it counts a message as accepted once it is on
+    /// the disk
+    #[arg(long, conflicts_with_all = ["delivery", "record"])]
+    pub(crate) durable: bool,
+    /// Kill that process at random moments, as `kill -9` does, and start it again on the same store
+    #[arg(long, requires = "durable")]
+    pub(crate) kill: bool,
     /// Over TLS, with a certificate that the server makes for itself and the client trusts, pinned unless pins are given
     #[arg(long)]
     pub(crate) tls: bool,
@@ -223,6 +234,25 @@ pub(crate) struct SwarmServerArgs {
     pub(crate) addr: SocketAddr,
     /// How many connections it is to hold
     pub(crate) connections: u32,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct DemoClientArgs {
+    /// Where to
+    pub(crate) url: String,
+    /// The file that keeps the messages
+    pub(crate) store: PathBuf,
+    /// The first number to send
+    #[arg(long)]
+    pub(crate) first: u64,
+    /// How many messages to send a second
+    #[arg(long)]
+    pub(crate) rate: u64,
+    /// The seed of its jitter
+    #[arg(long)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) dialing: DialingArgs,
 }
 
 /// [`Delivery`], as an argument.

@@ -10,7 +10,7 @@ use async_std::{
 use steadfast_core::{
     CloseFrame, Message, MessageId, Metrics, Refusal, SendOptions, Timestamp, config::Config, trace::Payloads,
 };
-use steadfast_mio::{Builder, Endpoints, Noticed, SendError};
+use steadfast_mio::{Builder, Endpoints, Noticed, SendError, store::Store};
 use steadfast_transport::client::Built;
 
 use crate::{args::TransportArg, exit::Failure, tape::Track};
@@ -25,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) seed: Option<u64>,
     /// Whether messages that come in are wanted.
     pub(crate) receives: bool,
+    /// Where durable messages are kept.
+    pub(crate) store: Option<Store>,
     /// Where the session is recorded.
     pub(crate) track: Option<Track>,
 }
@@ -85,6 +87,9 @@ impl Plan {
         let mut builder = Builder::from(self.endpoints).config(self.config);
         if let Some(seed) = self.seed {
             builder = builder.seed(seed);
+        }
+        if let Some(store) = self.store {
+            builder = builder.store(store);
         }
         if let Some(track) = self.track {
             builder = builder.record(track, Payloads::Keep);

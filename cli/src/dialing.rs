@@ -1,7 +1,8 @@
 //! How a client gets to its server: what the arguments say of it, made into an endpoint in one place.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
+use clap::{ValueEnum, builder::PossibleValue};
 use steadfast_core::{
     dial::proxy::Proxy,
     wire::deflate::{Offer, Options},
@@ -67,6 +68,23 @@ impl DialingArgs {
             None if self.proxy_from_environment => endpoint.proxy_from_environment().map_err(Failure::input),
             None => Ok(endpoint),
         }
+    }
+
+    /// The arguments that say the same, for another process of this program.
+    pub(crate) fn again(&self) -> Vec<OsString> {
+        let named = |name: &str, value: OsString| [OsString::from(name), value];
+        let choice = |value: Option<PossibleValue>| value.map_or_else(OsString::new, |value| value.get_name().into());
+        let mut again = Vec::new();
+        again.extend(named("--transport", choice(self.transport.to_possible_value())));
+        again.extend(named("--engine", choice(self.engine.to_possible_value())));
+        again.extend(self.authorities.iter().flat_map(|file| named("--ca", file.into())));
+        again.extend(self.pins.iter().flat_map(|pin| named("--pin", pin.into())));
+        again.extend(self.proxy.iter().flat_map(|proxy| named("--proxy", proxy.into())));
+        again.extend(self.compress.then(|| "--compress".into()));
+        again.extend(self.proxy_from_environment.then(|| "--proxy-from-environment".into()));
+        #[cfg(feature = "dangerous")]
+        again.extend(self.insecure_accept_any_certificate.then(|| "--insecure-accept-any-certificate".into()));
+        again
     }
 
     fn engine_kind(&self) -> Result<EngineKind, Failure> {

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &EchoArgs) -> Result<Exit, Failure> {
     let schedule = args.chaos.schedule(args.seed);
     let watch = move |incident: Incident| {
         let tone = if matches!(incident, Incident::Fault(_)) { Tone::Bad } else { Tone::Plain };
-        let line = Line { at: started.elapsed(), label: "server", tone, text: incident.to_string() };
+        let line = Line { at: started.elapsed(), label: "server".into(), tone, text: incident.to_string() };
         // Nobody may be reading; the server goes on.
         let _ = writeln!(io::stdout(), "{}", line.show(paint));
     };

@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         Command::Swarm(args) => swarm::run(&args),
         Command::Herd(args) => herd::run(&args),
         Command::SwarmServer(args) => swarm::serve(&args),
+        Command::DemoClient(args) => demo::live(&args),
     };
     match outcome {
         Ok(exit) => exit.into(),

@@ -2,6 +2,8 @@
 
 use std::{env, io::IsTerminal};
 
+use serde::{Deserialize, Serialize};
+
 /// Whether text is coloured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Paint {
@@ -9,7 +11,7 @@ pub(crate) struct Paint {
 }
 
 /// What a text wants to say by its colour.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum Tone {
     /// Nothing.
     Plain,

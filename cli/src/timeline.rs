@@ -1,6 +1,6 @@
 //! What a session tells, in lines that a person can follow.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use steadfast_core::{
     BreakerState, Cause, Decided, DecidedBy, Decision, EndpointId, IoKind, Notice, State, StopCause, Timestamp,
@@ -19,7 +19,7 @@ pub(crate) struct Line {
     /// When, from the beginning.
     pub(crate) at: Duration,
     /// Its kind, in a word or two.
-    pub(crate) label: &'static str,
+    pub(crate) label: Cow<'static, str>,
     /// The colour of its label.
     pub(crate) tone: Tone,
     /// What happened.
@@ -88,8 +88,8 @@ impl Narrator {
                     count(*bytes),
                 ),
             )),
-            // The attempt itself is told with what becomes of it.
-            Notice::EndpointChosen { .. } => None,
+            // The attempt itself is told with what becomes of it; what is stored comes in crowds.
+            Notice::EndpointChosen { .. } | Notice::Accepted { .. } => None,
             Notice::Endpoint { endpoint, breaker } => Some(self::breaker(at, *endpoint, *breaker)),
             other => Some(("notice", Tone::Plain, format!("{other:?}"))),
         };
@@ -188,7 +188,7 @@ impl Narrator {
 }
 
 fn line(at: Timestamp, label: &'static str, tone: Tone, text: String) -> Line {
-    Line { at: at - Timestamp::ZERO, label, tone, text }
+    Line { at: at - Timestamp::ZERO, label: label.into(), tone, text }
 }
 
 /// How the breaker of one of several endpoints stands now. People count from one.

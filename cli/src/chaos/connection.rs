@@ -78,8 +78,8 @@ impl Connection {
         }
         match welcome {
             Welcome::Serve => {
-                if let Some(socket) = self.handshake(stream, false) {
-                    let conn = self.shared.record().open();
+                if let Some((socket, target)) = self.handshake(stream, false) {
+                    let conn = self.shared.record().open(target);
                     // Set once, here alone.
                     let _ = self.opened.set(Instant::now());
                     self.shared.tell(Incident::Opened(conn));
@@ -99,16 +99,19 @@ impl Connection {
         }
     }
 
-    fn handshake(&self, stream: TcpStream, reject: bool) -> Option<WebSocket<Gate>> {
+    /// The WebSocket, and what it was asked for.
+    fn handshake(&self, stream: TcpStream, reject: bool) -> Option<(WebSocket<Gate>, String)> {
+        let mut target = String::new();
         #[expect(clippy::result_large_err, reason = "the engine's callback has this signature")]
-        let answer = move |request: &Request, response: Response| {
+        let answer = |request: &Request, response: Response| {
+            target = request.uri().to_string();
             if reject { Err(unavailable()) } else { Ok(with_subprotocol(request, response)) }
         };
         let deadline = Instant::now() + PATIENCE;
         let mut attempt = tungstenite::accept_hdr(Gate::new(stream, self.shared.tls.as_ref())?, answer);
         loop {
             match attempt {
-                Ok(socket) => return Some(socket),
+                Ok(socket) => return Some((socket, target)),
                 Err(HandshakeError::Interrupted(unfinished))
                     if Instant::now() < deadline && self.orders.try_recv() == Err(TryRecvError::Empty) =>
                 {

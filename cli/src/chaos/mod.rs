@@ -20,6 +20,6 @@ pub(crate) use self::{
     incident::Incident,
     profile::Profile,
     record::Record,
-    schedule::Schedule,
+    schedule::{Schedule, SplitMix64},
     server::{Server, Service},
 };

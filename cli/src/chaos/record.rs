@@ -11,6 +11,8 @@ pub(crate) struct Record {
     pub(crate) arrivals: Vec<Arrival>,
     /// How many connections were opened.
     pub(crate) connections: u64,
+    /// What each of them asked for: path and query.
+    pub(crate) targets: Vec<String>,
     /// How often each fault was survived: done to an open connection, and followed by another.
     pub(crate) faults: BTreeMap<Fault, u32>,
     /// Faults that no connection has followed yet.
@@ -18,12 +20,13 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// A connection is open; gives its number.
-    pub(super) fn open(&mut self) -> u64 {
+    /// A connection to `target` is open; gives its number.
+    pub(super) fn open(&mut self, target: String) -> u64 {
         for fault in self.recent.drain(..) {
             *self.faults.entry(fault).or_default() += 1;
         }
         self.connections += 1;
+        self.targets.push(target);
         self.connections
     }
 }

@@ -60,7 +60,7 @@ impl Iterator for Schedule {
 
 /// `SplitMix64` (Steele, Lea and Flood, 2014): small, and its sequence never changes under us.
 #[derive(Clone, Debug)]
-struct SplitMix64(u64);
+pub(crate) struct SplitMix64(pub(crate) u64);
 
 impl SplitMix64 {
     fn next(&mut self) -> u64 {
@@ -72,7 +72,7 @@ impl SplitMix64 {
     }
 
     /// A number of the range; its start if it is empty. The bias of the remainder does not matter here.
-    fn within(&mut self, range: &Range<u64>) -> u64 {
+    pub(crate) fn within(&mut self, range: &Range<u64>) -> u64 {
         range.start + self.next() % range.end.saturating_sub(range.start).max(1)
     }
 

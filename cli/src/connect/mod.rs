@@ -52,7 +52,8 @@ pub(crate) fn run(args: &ConnectArgs) -> Result<Exit, Failure> {
         eprintln!("metrics on http://{bound}/metrics");
     }
     let (track, tape) = Tape::start(args.record.as_deref())?;
-    let plan = Plan { transport: args.dialing.transport, endpoints, config, seed: None, receives: true, track };
+    let plan =
+        Plan { transport: args.dialing.transport, endpoints, config, seed: None, receives: true, store: None, track };
     let Connected { client, notices, messages } = plan.connect()?;
     let output = Output::new(args.json, client.now());
 

@@ -106,7 +106,7 @@ impl Output {
     }
 
     fn line(self, label: &'static str, tone: Tone, text: String) {
-        say(&Line { at: self.started.0.elapsed(), label, tone, text }.show(self.paint));
+        say(&Line { at: self.started.0.elapsed(), label: label.into(), tone, text }.show(self.paint));
     }
 
     /// Reports what became of the messages.

@@ -1,5 +1,6 @@
 //! `steadfast demo`: a client against a hostile server on loopback, judged by the server's own record.
 
+mod durable;
 mod judge;
 mod report;
 mod settings;
@@ -16,9 +17,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use steadfast_core::{CloseFrame, StateKind};
+use steadfast_core::{CloseFrame, SendOptions, StateKind};
 use steadfast_mio::Noticed;
 
+pub(crate) use self::durable::live;
 use self::{
     show::{Show, Told},
     source::Source,
@@ -26,7 +28,7 @@ use self::{
 use crate::{
     args::DemoArgs,
     certificate::OwnCertificate,
-    chaos::{Schedule, Server, Service},
+    chaos::{Incident, Schedule, Server, Service},
     client::{Connected, Plan},
     exit::{Exit, Failure},
     interrupt::on_interrupt,
@@ -36,13 +38,20 @@ use crate::{
 
 /// Runs the show, judges it, and says how it went.
 pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
+    if args.durable {
+        return durable::run(args);
+    }
     let seed = args.seed.unwrap_or_else(fresh_seed);
     let length = Duration::from_secs(args.seconds);
     let (tell, told) = mpsc::channel();
     let interrupted = tell.clone();
     on_interrupt(move || interrupted.send(Told::Interrupted).is_ok())?;
     let certificate = args.tls.then(|| OwnCertificate::new(LOOPBACK.into())).transpose()?;
-    let server = start_server(seed, length, certificate.as_ref(), tell.clone())?;
+    let watched = tell.clone();
+    let server = start_server(seed, length, certificate.as_ref(), move |incident| {
+        // Nobody listens any more when the show is over.
+        let _ = watched.send(Told::Server(Instant::now(), incident));
+    })?;
     let url = format!("{}://{}/", if args.tls { "wss" } else { "ws" }, server.addr());
     let view = View::new(length, args.json);
     view.text(&format!("a client against a hostile server on {url} for {} s, seed {seed}", args.seconds));
@@ -51,7 +60,8 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
     let (Connected { client, notices, .. }, tape) = connect(args, seed, &url, certificate.as_ref())?;
     let mut show = Show::new(view, Instant::now(), client.now());
     let listener = listen(notices, tell)?;
-    let source = Source::start(client.sender(), args.delivery.into(), args.rate).map_err(no_thread())?;
+    let source = Source::start(client.sender(), SendOptions::new(args.delivery.into()), args.rate, 1, |_| ())
+        .map_err(no_thread())?;
 
     show.watch(&told, StateKind::Stopped, Instant::now() + length, || client.metrics());
     server.turn_kind();
@@ -98,6 +108,7 @@ fn connect(
         config,
         seed: Some(seed),
         receives: false,
+        store: None,
         track,
     };
     Ok((plan.connect()?, tape))
@@ -107,12 +118,8 @@ fn start_server(
     seed: u64,
     length: Duration,
     certificate: Option<&OwnCertificate>,
-    tell: mpsc::Sender<Told>,
+    watch: impl Fn(Incident) + Send + Sync + 'static,
 ) -> Result<Server, Failure> {
-    let watch = move |incident| {
-        // Nobody listens any more when the show is over.
-        let _ = tell.send(Told::Server(Instant::now(), incident));
-    };
     let tls = certificate.map(|certificate| Arc::clone(&certificate.server));
     let schedule = Some(Schedule::for_show(seed, length));
     Server::start(SocketAddr::from((LOOPBACK, 0)), Service::Record, schedule, tls, watch)

@@ -193,7 +193,7 @@ impl Show {
             Incident::Fault(_) | Incident::CannotListen(_) => Tone::Other,
             Incident::Rejected | Incident::Stalled | Incident::TurnedKind => Tone::Dim,
         };
-        self.show(Line { at: at - Timestamp::ZERO, label: "server", tone, text: incident.to_string() });
+        self.show(Line { at: at - Timestamp::ZERO, label: "server".into(), tone, text: incident.to_string() });
     }
 
     /// Shows a line of the client's clock, counted from the beginning of the show.
@@ -216,7 +216,7 @@ impl Show {
             self.view.status(now.saturating_duration_since(self.started.0), text);
         } else {
             let at = self.client_time(now) - Timestamp::ZERO;
-            self.show(Line { at, label: "status", tone: Tone::Dim, text });
+            self.show(Line { at, label: "status".into(), tone: Tone::Dim, text });
         }
     }
 

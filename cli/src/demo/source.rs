@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use steadfast_core::{Delivery, Message, MessageId, Refusal, SendOptions};
+use steadfast_core::{Message, MessageId, Refusal, SendOptions};
 
 use crate::client::Sender;
 
@@ -18,6 +18,15 @@ pub(crate) struct Sent {
     pub(crate) number: u64,
 }
 
+/// How far it is with a number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    /// It is about to be sent.
+    Begins(u64),
+    /// The client took it.
+    Took(Sent),
+}
+
 /// The running source.
 #[derive(Debug)]
 pub(crate) struct Source {
@@ -26,17 +35,23 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Sends 1, 2, 3 … at `rate` messages a second. A client without room makes it wait, and slots missed so are not
-    /// made up for.
+    /// Sends `first`, the number after it, and so on, at `rate` messages a second, and tells of each. A client without room
+    /// makes it wait, and slots missed so are not made up for.
     ///
     /// # Errors
     /// No thread can be had.
-    pub(crate) fn start(sender: Sender, delivery: Delivery, rate: u64) -> io::Result<Self> {
+    pub(crate) fn start(
+        sender: Sender,
+        options: SendOptions,
+        rate: u64,
+        first: u64,
+        tell: impl Fn(Step) + Send + 'static,
+    ) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         let pause = Duration::from_secs(1) / u32::try_from(rate).unwrap_or(u32::MAX).max(1);
         let thread = thread::Builder::new()
             .name("source".into())
-            .spawn(move || send(&sender, SendOptions::new(delivery), pause, &stopped))?;
+            .spawn(move || send(&sender, options, pause, first, &tell, &stopped))?;
         Ok(Self { stop, thread })
     }
 
@@ -48,17 +63,26 @@ impl Source {
     }
 }
 
-fn send(sender: &Sender, options: SendOptions, pause: Duration, stopped: &Receiver<()>) -> Vec<Sent> {
+fn send(
+    sender: &Sender,
+    options: SendOptions,
+    pause: Duration,
+    first: u64,
+    tell: &impl Fn(Step),
+    stopped: &Receiver<()>,
+) -> Vec<Sent> {
     let mut sent = Vec::new();
     let mut due = Instant::now();
-    for number in 1.. {
+    for number in first.. {
         if stopped.recv_timeout(due.saturating_duration_since(Instant::now())) != Err(RecvTimeoutError::Timeout) {
             return sent;
         }
+        tell(Step::Begins(number));
         let mut message = Message::text(number.to_string());
         loop {
             match sender.send_timeout(message, options, PATIENCE) {
                 Ok(id) => {
+                    tell(Step::Took(Sent { id, number }));
                     sent.push(Sent { id, number });
                     break;
                 }

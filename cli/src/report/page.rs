@@ -165,7 +165,7 @@ fn rows(incident: &Incident) -> String {
             html,
             "<tr><td><button type=\"button\" data-at=\"{micros}\">+{seconds}.{millis:03} s</button></td>\
              <td class=\"{class}\">{}</td><td>{}</td></tr>",
-            escaped(line.label),
+            escaped(&line.label),
             escaped(&line.text)
         );
     }

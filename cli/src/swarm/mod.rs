@@ -216,7 +216,7 @@ impl Show<'_> {
     }
 
     fn tell(&self, label: &'static str, tone: Tone, text: &str) {
-        self.view.line(&Line { at: self.started.elapsed(), label, tone, text: text.to_owned() });
+        self.view.line(&Line { at: self.started.elapsed(), label: label.into(), tone, text: text.to_owned() });
     }
 }
 

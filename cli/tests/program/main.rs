@@ -5,6 +5,7 @@ mod connect;
 mod credentials;
 mod demo;
 mod dialing;
+mod durable_demo;
 mod metrics;
 mod replay;
 mod running;
