@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use common::{Act, Rig, millis, secs, steady};
 use steadfast_core::{
-    Cause, CloseCode, CloseFrame, ConnId, CredentialsKind, Decision, Dropped, Epoch, Event, FetchError, FetchReason,
-    Identity, IoKind, Lease, Message, MessageId, Network, Notice, SendOptions, State, StateKind, StopCause, Verdict,
-    config::{CountedFrom, Credentials, Heartbeat, Match, Placement, Ready, Renewal, Rule, Settings},
+    Cause, CloseCode, CloseFrame, ConnId, CredentialsKind, Decision, Dropped, EndpointId, Epoch, Event, FetchError,
+    FetchReason, Identity, IoKind, Lease, Message, MessageId, Network, Notice, SendOptions, State, StateKind,
+    StopCause, Verdict,
+    config::{CountedFrom, Credentials, Endpoints, Heartbeat, Match, Placement, Ready, Renewal, Rule, Settings},
 };
 
 const LIFETIME: Duration = Duration::from_mins(10);
@@ -568,4 +569,101 @@ fn what_was_rejected_during_a_drain_is_not_used_after_it() {
     rig.event(Event::Stop { frame: CloseFrame::NORMAL, drain: None });
     rig.event(Event::Start);
     assert!(rig.all.iter().any(|(_, act)| matches!(act, Act::Fetch(2, FetchReason::Rejected))));
+}
+
+#[test]
+fn credentials_presented_by_message_have_proved_themselves_when_the_connection_lasted() {
+    for (after, at_once) in [(29, false), (30, true)] {
+        let mut rig = settled(renewed_by(Renewal::Message));
+        rig.event(Event::RefreshCredentials);
+        assert!(granted(&mut rig, 2).contains(&Act::Present(1, 2)));
+        rig.pass(secs(after));
+        close(&mut rig, Cause::Io(IoKind::Reset));
+        rig.pass(secs(2));
+        assert_eq!(!fetches(&close(&mut rig, unauthorized())).is_empty(), at_once, "after {after} s");
+    }
+}
+
+#[test]
+fn a_rejection_seen_of_credentials_that_were_presented_long_ago_is_answered_at_once() {
+    let mut rig = settled(renewed_by(Renewal::Message));
+    rig.event(Event::RefreshCredentials);
+    granted(&mut rig, 2);
+    rig.pass(secs(60));
+    let conn = rig.conn();
+    rig.event(Event::CredentialsRejected { conn });
+    assert_eq!(fetches(&rig.last), [(3, FetchReason::Rejected)]);
+}
+
+#[test]
+fn a_fetch_that_hung_while_there_was_no_network_costs_no_attempt_when_there_is_one() {
+    let mut rig = Rig::new(settings());
+    rig.event(Event::Start);
+    rig.event(Event::Network(Network::Offline));
+    rig.pass(secs(60));
+    assert_eq!(failed(&rig), [], "nobody waits for it");
+    rig.event(Event::Network(Network::Online));
+    let acts = rig.pass(millis(500));
+    assert_eq!(failed(&rig), [CredentialsKind::TimedOut]);
+    assert_eq!(fetches(&acts), [(2, FetchReason::First)]);
+    assert_eq!(connects(&granted(&mut rig, 2)), 1);
+}
+
+#[test]
+fn a_fetch_that_hung_while_the_session_was_stopped_costs_no_attempt_at_the_next_start() {
+    let mut rig = Rig::new(settings());
+    rig.event(Event::Start);
+    rig.event(Event::Stop { frame: CloseFrame::NORMAL, drain: None });
+    rig.pass(secs(60));
+    rig.event(Event::Start);
+    assert_eq!(fetches(&rig.last), [(2, FetchReason::First)]);
+}
+
+#[test]
+fn the_patience_that_one_server_asks_for_with_a_rejection_leaves_the_others_alone() {
+    let endpoints = Endpoints { count: 2, ..Endpoints::default() };
+    let mut rig = settled(Settings { endpoints, ..settings() });
+    close(&mut rig, Cause::Io(IoKind::Reset));
+    rig.pass(secs(2));
+    assert_eq!(rig.session.endpoint(), EndpointId(1));
+    let cause = Cause::Rejected { status: 401, retry_after: Some(secs(20)) };
+    assert_eq!(fetches(&close(&mut rig, cause)), [(2, FetchReason::Rejected)]);
+    granted(&mut rig, 2);
+    assert_eq!(rig.session.endpoint(), EndpointId(0), "it has failed, and may be tried");
+}
+
+/// Two endpoints, of which the first asked for a patience of so long, and a connection to the second that was stable.
+fn stable_on_the_second(patience: u64) -> Rig {
+    let endpoints = Endpoints { count: 2, ..Endpoints::default() };
+    let mut rig = Rig::new(Settings { endpoints, ..settings() });
+    rig.event(Event::Start);
+    granted(&mut rig, 1);
+    close(&mut rig, Cause::Rejected { status: 503, retry_after: Some(secs(patience)) });
+    rig.pass(secs(2));
+    open(&mut rig);
+    rig.pass(secs(31));
+    rig
+}
+
+#[test]
+fn a_retry_at_once_goes_to_no_endpoint_that_is_to_be_left_alone() {
+    let mut rig = stable_on_the_second(100);
+    let begun = rig.now;
+    let cause = Cause::Rejected { status: 401, retry_after: Some(secs(20)) };
+    assert_eq!(fetches(&close(&mut rig, cause)), []);
+    while rig.session.state().kind() == StateKind::Waiting {
+        rig.pass(millis(100));
+    }
+    assert_eq!((rig.now - begun).as_secs(), 20, "the first that may be tried");
+}
+
+#[test]
+fn another_network_lifts_no_word_of_a_server() {
+    let mut rig = stable_on_the_second(100);
+    close(&mut rig, Cause::Rejected { status: 401, retry_after: Some(secs(20)) });
+    rig.event(Event::Network(Network::Changed));
+    rig.event(Event::Network(Network::Offline));
+    rig.event(Event::Network(Network::Online));
+    assert_eq!(fetches(&rig.pass(millis(19_999))), []);
+    assert_eq!(fetches(&rig.pass(secs(1))), [(2, FetchReason::Rejected)]);
 }

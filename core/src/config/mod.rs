@@ -261,9 +261,13 @@ impl Default for Settings {
 
 impl Settings {
     /// What `cause` means: by the [`policy`](Self::policy), but what rejects [`credentials`](Self::credentials), where they are
-    /// configured, has them fetched anew unless a rule says otherwise.
+    /// configured, has them fetched anew unless a rule says otherwise. An end that the session itself
+    /// [wanted](Cause::is_deliberate) is not judged, and no rule fits it: another attempt is made if a connection is wanted.
     #[must_use]
     pub fn decide(&self, cause: &Cause) -> Decided {
+        if cause.is_deliberate() {
+            return Decided { decision: Decision::Retry, by: DecidedBy::Table };
+        }
         let decided = self.policy.decide(cause, self.retry_after_max);
         let rejected = self.credentials.as_ref().is_some_and(|credentials| credentials.rejects(cause));
         if rejected && !matches!(decided.by, DecidedBy::Rule(_)) {

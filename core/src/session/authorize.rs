@@ -16,6 +16,7 @@ use crate::{
         pending::{Fetch, Pending},
         phase::Phase,
         policy::{Decided, Decision},
+        retry::Next,
         settle,
         state::StopCause,
         timers::Timer,
@@ -26,12 +27,12 @@ impl Session {
     /// Begins an attempt with the lease there is, or fetches one for it.
     pub(super) fn authorize(&mut self, decided: Option<Decided>) {
         let now = self.now;
-        let credentials = &mut self.extras().credentials;
-        if let Some(epoch) = credentials.usable(now) {
-            credentials.used(epoch);
+        if let Some(epoch) = self.extras().credentials.usable(now) {
+            self.extras().credentials.used(epoch);
             return self.dial(Some(epoch), decided);
         }
-        let reason = credentials.reason();
+        self.give_up_overdue_fetch();
+        let reason = self.extras().credentials.reason();
         // The fetch is the attempt's beginning.
         self.retry.begun = now;
         let attempt = self.retry.attempts.saturating_add(1);
@@ -44,6 +45,7 @@ impl Session {
         let Some(timeout) = self.config.credentials.as_ref().map(|credentials| credentials.fetch_timeout) else {
             return;
         };
+        self.give_up_overdue_fetch();
         let now = self.now;
         let credentials = &mut self.extras().credentials;
         let identity = credentials.identity();
@@ -51,6 +53,14 @@ impl Session {
             self.pending.push_back(Pending::FetchCredentials(Box::new(Fetch { epoch, reason, identity })));
         }
         self.arm_lease();
+    }
+
+    /// A fetch whose time was over while nobody looked, as no attempts were made, costs no attempt when one is made again.
+    fn give_up_overdue_fetch(&mut self) {
+        let now = self.now;
+        if let Some(epoch) = self.extras().credentials.give_up_overdue(now) {
+            self.notify(Notice::CredentialsFailed { epoch, kind: CredentialsKind::TimedOut });
+        }
     }
 
     /// Sets the time at which something is due for credentials. A session that makes no attempts has none.
@@ -187,8 +197,23 @@ impl Session {
 
     fn present(&mut self, conn: ConnId, epoch: Option<Epoch>) {
         if let Some(epoch) = epoch {
-            self.extras().credentials.used(epoch);
+            let (now, is_stable) = (self.now, self.retry.attempts == 0);
+            self.lasted();
+            let credentials = &mut self.extras().credentials;
+            if is_stable {
+                credentials.renewed(epoch, now);
+            } else {
+                credentials.used(epoch);
+            }
             self.pending.push_back(Pending::Present { conn, epoch });
+        }
+    }
+
+    /// What the connection stands for has proved itself if it was presented long enough ago.
+    pub(super) fn lasted(&mut self) {
+        let (now, span) = (self.now, self.config.stable_after);
+        if let Some(extras) = &mut self.extras {
+            extras.credentials.lasted(now, span);
         }
     }
 
@@ -208,14 +233,16 @@ impl Session {
     }
 
     /// A connection, or an attempt, ended because its credentials were rejected, and the next attempt follows at once with
-    /// others, unless something else keeps it from that.
+    /// others, unless something else keeps it from that: the server's word, which holds for its own endpoint, or that none of
+    /// several may be tried.
     pub(super) fn retry_at_once(&mut self, cause: Cause, decided: Decided, over: Timestamp) {
         self.begin_outage(over);
         self.retry.failing_since.get_or_insert(over);
-        let until = over + self.asked_for(&cause);
+        let asked = over + self.asked_for(&cause);
+        let Next { until, not_before, .. } = self.elsewhere(Next { until: asked, not_before: asked, free: over });
         if until > self.now || self.offline || self.is_forgotten() {
             let attempt = self.retry.attempts.saturating_add(1);
-            self.wait(until, until, attempt, cause, decided);
+            self.wait(until, not_before, attempt, cause, decided);
         } else {
             self.connect(Some(decided));
         }
@@ -223,6 +250,7 @@ impl Session {
 
     /// The server rejected what the connection stands for. Says whether others may be fetched, or used, at once.
     pub(super) fn reject(&mut self) -> bool {
+        self.lasted();
         let now = self.now;
         let (epoch, at_once) = self.extras().credentials.rejected(now);
         self.notify(Notice::CredentialsRejected { epoch });

@@ -43,6 +43,9 @@ pub(super) struct Credentials {
     in_use: Option<Epoch>,
     /// What a connection that proved itself stood for.
     proven: Epoch,
+    /// When what is in use was presented on a connection that had proved itself already.
+    #[cfg_attr(feature = "serde", serde(default))]
+    presented: Option<Timestamp>,
     /// What the server rejected last.
     refused: Epoch,
     /// When an attempt was last made without a wait after a rejection.
@@ -191,6 +194,12 @@ impl Credentials {
         self.counts.failed += 1;
     }
 
+    /// Gives the fetch under way up if its time is over; says which that was.
+    pub(super) fn give_up_overdue(&mut self, now: Timestamp) -> Option<Epoch> {
+        let Fetch::UnderWay { until, .. } = self.fetch else { return None };
+        (until <= now).then(|| self.give_up()).map(|()| self.epoch)
+    }
+
     /// A fetch has failed while a connection is open, which stays so: the next one waits. `delay` says how long for the
     /// n-th in a row after a wait of this length. One that is under way is waited for.
     pub(super) fn rest(&mut self, now: Timestamp, delay: impl FnOnce(u32, Duration) -> Option<Duration>) {
@@ -249,6 +258,20 @@ impl Credentials {
     /// A connection, or an attempt, stands for this lease.
     pub(super) const fn used(&mut self, epoch: Epoch) {
         self.in_use = Some(epoch);
+        self.presented = None;
+    }
+
+    /// A connection that has proved itself stands for this lease from now on, which has to prove itself, too.
+    pub(super) const fn renewed(&mut self, epoch: Epoch, now: Timestamp) {
+        self.in_use = Some(epoch);
+        self.presented = Some(now);
+    }
+
+    /// What was presented on a connection that had proved itself has done so if the connection lasted for `span` since.
+    pub(super) fn lasted(&mut self, now: Timestamp, span: Duration) {
+        if self.presented.take_if(|at| now - *at >= span).is_some() {
+            self.succeeded();
+        }
     }
 
     /// What the connection, or the attempt, stands for.
@@ -265,6 +288,7 @@ impl Credentials {
     /// The connection has proved itself, and with it what it stands for.
     pub(super) fn succeeded(&mut self) {
         self.proven = self.proven.max(self.in_use.unwrap_or_default());
+        self.presented = None;
         self.rests = 0;
     }
 

@@ -98,6 +98,16 @@ impl Session {
         Next { until: next.free.max(not_before), not_before, free: next.free }
     }
 
+    /// Whether one of them may be tried now; of one alone nothing is known here that would speak against that.
+    pub(super) fn may_be_tried(&self) -> bool {
+        self.earliest() <= self.now
+    }
+
+    /// From when on one of several endpoints may be tried.
+    pub(super) fn earliest(&self) -> Timestamp {
+        self.endpoints().map_or(Timestamp::ZERO, Endpoints::earliest)
+    }
+
     /// There is another network. Says from when on an attempt may be made, if endpoints have a say in it.
     pub(super) fn forgive_endpoints(&mut self) -> Option<Timestamp> {
         let now = self.now;

@@ -383,9 +383,9 @@ impl Session {
             self.withdraw(self.now, attempt, Some(cause));
         } else if self.offline {
             self.enter(Phase::Offline { not_before: self.now, attempt, cause: Some(cause) }, None);
-        } else if self.retry.attempts == 0 || is_switching {
+        } else if (self.retry.attempts == 0 || is_switching) && self.may_be_tried() {
             self.connect(None);
-        } else if cause == Cause::Background && self.retry.is_patient() {
+        } else if cause == Cause::Background && self.retry.is_patient() && self.may_be_tried() {
             // Once in a row, so that a foreground that flickers does not undo the backoff.
             self.retry.hint();
             self.connect(None);
@@ -410,6 +410,7 @@ impl Session {
             }
         }
         self.forget(|pending| pending.conn() == Some(conn));
+        self.lasted();
         let departing = self.extras.as_mut().is_some_and(|extras| extras.credentials.departed());
         let (account, pending) = (&mut self.account, &mut self.pending);
         self.outbox.connection_over(untouched, departing, |settled| settle(account, pending, settled));

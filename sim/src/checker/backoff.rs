@@ -151,9 +151,24 @@ impl Checker {
     /// The attempt that follows a rejection at once waits for nothing but the server's word.
     fn wait_of_the_server(&mut self, until: Timestamp) {
         self.row.failed(self.now);
-        let right = self.row.over.unwrap_or(self.now) + self.asked_for().unwrap_or_default();
-        if until != right {
-            self.blame(Clause::RejectionPaced, || format!("the wait ends at {until}; the server asked for {right}"));
+        let over = self.row.over.unwrap_or(self.now);
+        let asked = over + self.asked_for().unwrap_or_default();
+        let (earliest, latest) = if self.failover.is_any() {
+            let first = self.failover.earliest();
+            (over.max(first.0), over.max(first.1) + ROUNDING)
+        } else {
+            (asked, asked)
+        };
+        if until + ROUNDING < earliest || until > latest {
+            self.blame(Clause::RejectionPaced, || format!("the wait ends at {until}; the server asked for {earliest}"));
+        }
+    }
+
+    /// A rejection is to be followed at once: by an attempt elsewhere, if its server asked for patience.
+    pub(super) fn hurries_elsewhere(&mut self) {
+        if let Some(asked) = self.asked_for().filter(|asked| !asked.is_zero() && self.failover.is_any()) {
+            let until = self.row.over(self.now) + asked;
+            self.failover.hold(until, until);
         }
     }
 

@@ -47,6 +47,10 @@ pub(super) struct Badge {
     pub(super) hurries: bool,
     /// Since when nobody sees the application.
     hidden: Option<Timestamp>,
+    /// For how long it may have a connection in any case, as it began something there.
+    least_hidden: Duration,
+    /// When what is in use was presented on a connection that had proved itself.
+    renewed: Option<Timestamp>,
 }
 
 impl Badge {
@@ -173,6 +177,7 @@ impl Checker {
 
     /// What the live connection stands for was rejected; says whether the next attempt may follow at once.
     fn rejected(&mut self) -> bool {
+        self.lasted();
         let now = self.now;
         let badge = &mut self.badge;
         badge.refused = badge.used;
@@ -239,6 +244,7 @@ impl Checker {
             self.blame(Clause::LeaseValid, || format!("{conn} stands for {credentials:?}, and there is {lease:?}"));
         }
         self.badge.used = credentials.unwrap_or_default();
+        self.badge.renewed = None;
     }
 
     pub(super) fn presented(&mut self, conn: ConnId, epoch: Epoch) {
@@ -249,8 +255,18 @@ impl Checker {
         if epoch != known || self.badge.of_line != self.badge.generation {
             self.blame(Clause::LeaseValid, || format!("{epoch} was presented on {conn}, and {known} is the newest"));
         }
+        self.lasted();
         self.badge.presented = Some(epoch);
         self.badge.used = epoch;
+        self.badge.renewed = self.row.is_fresh().then_some(self.now);
+    }
+
+    /// What was presented on a connection that had proved itself has done so, too, if that lasted.
+    pub(super) fn lasted(&mut self) {
+        let (now, span) = (self.now, self.settings.stable_after);
+        if self.badge.renewed.take_if(|at| now.since(*at) >= span).is_some() {
+            self.proven();
+        }
     }
 
     /// A message goes out on a connection: it was accepted for whom the connection is, and behind what presents it.
@@ -308,6 +324,7 @@ impl Checker {
 
     pub(super) fn proven(&mut self) {
         self.badge.proven = self.badge.proven.max(self.badge.used);
+        self.badge.renewed = None;
     }
 
     /// Whether a polite close may be the session's own.

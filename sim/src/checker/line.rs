@@ -300,6 +300,7 @@ impl Checker {
         let now = self.now;
         if let Event::Closed { cause, untouched_from, .. } = event {
             self.during = During::Closed;
+            self.lasted();
             self.ended(cause);
             self.ledger.connection_over(*untouched_from);
             self.line = None;

@@ -179,6 +179,9 @@ impl Checker {
         }
         self.endpoint_ended(&cause, decided.decision);
         self.standing.ended = Some(cause);
+        if !is_stopping && self.badge.hurries {
+            self.hurries_elsewhere();
+        }
     }
 
     /// An attempt could not be made for want of credentials, as the state that follows says: an end like others.
