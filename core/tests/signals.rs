@@ -244,16 +244,13 @@ fn offline_and_background_end_where_both_have_ended() {
 }
 
 #[test]
-fn a_start_that_ends_a_drain_in_the_background_begins_nothing_there() {
+fn a_start_that_ends_a_drain_in_the_background_leaves_its_attempt_the_time_that_it_has_there() {
     let mut rig = in_background();
-    let event = Event::Send {
-        id: steadfast_core::MessageId(1),
-        message: Message::text("later"),
-        options: steadfast_core::SendOptions::default(),
-    };
-    rig.event(event);
-    rig.event(Event::Stop { frame: CloseFrame::NORMAL, drain: Some(secs(60)) });
+    send(&mut rig);
+    drain(&mut rig, 60);
     rig.event(Event::Start);
+    assert!(rig.pass(secs(30)).iter().any(|act| matches!(act, Act::Abort(_))));
+    lose(&mut rig);
     assert_eq!(connects(&rig.pass(secs(120))), 0);
     assert_eq!(rig.session.state().kind(), StateKind::Background);
 }
@@ -267,6 +264,138 @@ fn the_applications_word_in_a_long_background_without_a_network_has_its_time() {
     rig.pass(secs(60));
     rig.event(Event::ReconnectNow);
     assert_eq!(connects(&rig.last), 1);
-    assert!(!rig.pass(secs(4)).iter().any(|act| matches!(act, Act::Abort(_))));
-    assert!(rig.pass(secs(1)).iter().any(|act| matches!(act, Act::Abort(_))));
+    // The time that an attempt may take, which is more.
+    assert!(!rig.pass(millis(9_999)).iter().any(|act| matches!(act, Act::Abort(_))));
+    assert!(rig.pass(millis(1)).iter().any(|act| matches!(act, Act::Abort(_))));
+}
+
+#[test]
+fn the_applications_word_in_a_background_without_any_time_has_as_much_as_an_attempt_may_take() {
+    let mut rig = opened(closing_after(0));
+    hide(&mut rig);
+    rig.pass(millis(1));
+    lose(&mut rig);
+    assert_eq!(rig.session.state().kind(), StateKind::Background);
+    rig.event(Event::ReconnectNow);
+    assert!(!rig.last.iter().any(|act| matches!(act, Act::Abort(_))));
+    assert_eq!(rig.session.state().kind(), StateKind::Connecting);
+    assert!(!rig.pass(millis(9_999)).iter().any(|act| matches!(act, Act::Abort(_))));
+    assert!(rig.pass(millis(1)).iter().any(|act| matches!(act, Act::Abort(_))));
+}
+
+fn send(rig: &mut Rig) {
+    let (id, options) = (steadfast_core::MessageId(1), steadfast_core::SendOptions::default());
+    rig.event(Event::Send { id, message: Message::text("now"), options });
+}
+
+fn drain(rig: &mut Rig, seconds: u64) -> Vec<Act> {
+    rig.event(Event::Stop { frame: CloseFrame::NORMAL, drain: Some(secs(seconds)) }).to_vec()
+}
+
+fn refuse(rig: &mut Rig) -> Vec<Act> {
+    let conn = rig.conn();
+    rig.event(Event::Closed { conn, cause: Cause::Io(IoKind::Refused), untouched_from: None }).to_vec()
+}
+
+#[test]
+fn a_drain_in_the_background_connects_and_delivers() {
+    let mut rig = in_background();
+    send(&mut rig);
+    assert_eq!(connects(&drain(&mut rig, 60)), 1);
+    let conn = rig.conn();
+    rig.event(Event::Opened { conn, can_ping: true });
+    assert_eq!(rig.sent(), [1]);
+    rig.pong();
+    assert!(rig.last.contains(&Act::Close(CloseFrame::NORMAL)));
+}
+
+#[test]
+fn a_drain_in_the_background_goes_on_with_the_backoff_until_it_is_over() {
+    let mut rig = in_background();
+    send(&mut rig);
+    drain(&mut rig, 30);
+    refuse(&mut rig);
+    assert_eq!(connects(&rig.pass(millis(19_999))), 0);
+    assert_eq!(connects(&rig.pass(millis(1))), 1);
+    assert!(rig.pass(secs(10)).iter().any(|act| matches!(act, Act::Abort(_))));
+}
+
+#[test]
+fn a_drain_with_nothing_to_deliver_makes_no_attempt() {
+    let mut rig = in_background();
+    assert_eq!(connects(&drain(&mut rig, 60)), 0);
+    assert_eq!(rig.session.state().kind(), StateKind::Stopped);
+}
+
+#[test]
+fn a_drain_in_the_background_waits_for_the_server_that_asked_for_patience() {
+    let mut rig = opened(closing_after(30));
+    let conn = rig.conn();
+    let cause = Cause::Rejected { status: 503, retry_after: Some(secs(100)) };
+    rig.event(Event::Closed { conn, cause, untouched_from: None });
+    send(&mut rig);
+    hide(&mut rig);
+    rig.pass(secs(30));
+    assert_eq!(connects(&drain(&mut rig, 300)), 0);
+    assert_eq!(connects(&rig.pass(millis(69_999))), 0);
+    assert_eq!(connects(&rig.pass(secs(1))), 1);
+}
+
+#[test]
+fn a_drain_without_a_network_makes_one_attempt_as_the_hint_may_be_wrong() {
+    let mut rig = opened(settings());
+    rig.event(Event::Network(Network::Offline));
+    lose(&mut rig);
+    send(&mut rig);
+    assert_eq!(connects(&drain(&mut rig, 300)), 1);
+    refuse(&mut rig);
+    assert_eq!(rig.session.state().kind(), StateKind::Offline);
+    assert_eq!(connects(&rig.pass(secs(299))), 0);
+    rig.pass(secs(1));
+    assert_eq!(rig.session.state().kind(), StateKind::Stopped);
+}
+
+#[test]
+fn online_is_followed_by_an_attempt_within_half_a_second_however_often_it_went() {
+    let mut rig = opened(settings());
+    rig.event(Event::Network(Network::Offline));
+    lose(&mut rig);
+    for _ in 0..20 {
+        rig.pass(secs(60));
+        rig.event(Event::Network(Network::Online));
+        assert_eq!(connects(&rig.pass(millis(500))), 1);
+        rig.event(Event::Network(Network::Offline));
+        refuse(&mut rig);
+    }
+}
+
+#[test]
+fn online_right_after_an_attempt_waits_no_longer_than_half_a_minute() {
+    let mut rig = opened(settings());
+    rig.event(Event::Network(Network::Offline));
+    lose(&mut rig);
+    for _ in 0..20 {
+        rig.event(Event::Network(Network::Online));
+        assert_eq!(connects(&rig.pass(millis(32_500))), 1);
+        rig.event(Event::Network(Network::Offline));
+        refuse(&mut rig);
+    }
+}
+
+#[test]
+fn no_rule_fits_an_end_that_the_session_wanted() {
+    let mut settings = closing_after(5);
+    let when = steadfast_core::config::Match::Kind(steadfast_core::CauseKind::Background);
+    settings.policy.rules.push(steadfast_core::config::Rule { when, then: steadfast_core::Decision::Terminal });
+    for stable in [false, true] {
+        let mut rig = opened(settings.clone());
+        if stable {
+            rig.pass(secs(60));
+        }
+        hide(&mut rig);
+        rig.pass(secs(5));
+        show(&mut rig);
+        lose(&mut rig);
+        assert_eq!(rig.session.state().kind(), StateKind::Connecting, "stable: {stable}");
+    }
 }

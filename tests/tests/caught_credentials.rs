@@ -208,6 +208,33 @@ fn hidden() -> Scenario {
 }
 
 #[test]
+fn a_hint_that_is_heeded_late_is_caught() {
+    let steps = vec![
+        Step::Start,
+        wait(5),
+        Step::Network(Network::Offline),
+        Step::Fault(Fault::Reset),
+        wait(60),
+        Step::Network(Network::Online),
+        wait(60),
+    ];
+    let scenario = Scenario { steps, ..Scenario::default() };
+    caught(&scenario, Clause::HintHeeded, |session, now, event, sink| {
+        for action in session.handle(now, event) {
+            sink(match action {
+                Action::Notify(Notice::State(mut change)) => {
+                    if let (StateKind::Offline, State::Waiting { until, .. }) = (change.from, &mut change.to) {
+                        *until = *until + Duration::from_secs(30);
+                    }
+                    Action::Notify(Notice::State(change))
+                }
+                action => action,
+            });
+        }
+    });
+}
+
+#[test]
 fn servers_that_reject_in_every_way_are_lived_with() {
     let ways = [Refuses::Status(401), Refuses::Code(1_008), Refuses::Code(4_401), Refuses::Message];
     for (refuses, renewal) in ways.into_iter().zip([Renewal::NextConnection, Renewal::Message, Renewal::Reconnect]) {

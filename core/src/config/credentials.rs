@@ -66,7 +66,8 @@ pub enum Background {
     /// It is closed with 1001 after a time, and nothing is attempted until the application is in the foreground again:
     /// [`State::Background`](crate::State::Background). Messages wait in the outbox meanwhile.
     Close {
-        /// After how long in the background. 0 s to a day.
+        /// After how long in the background. 0 s to a day. What the application begins there (a start,
+        /// [`ReconnectNow`](crate::Event::ReconnectNow)) has no less than [`connect_timeout`](super::Settings::connect_timeout).
         #[cfg_attr(feature = "serde", serde(with = "super::human"))]
         after: Duration,
     },

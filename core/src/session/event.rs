@@ -24,7 +24,9 @@ pub enum Event<'a> {
     Start,
     /// The application wants no connection any more. Without `drain` the close begins at once; with it, when every
     /// accepted message is settled or the span is over; what was queued before [`Start`](Self::Start) has nothing to wait
-    /// for. Whatever is not settled then gets its verdict before
+    /// for. Where no attempts are made, a drain is the application's word to make one: in the background they go on with the
+    /// backoff until the drain is over; without a network, as that hint may be wrong, it is the only one. The server's word
+    /// holds. Whatever is not settled then gets its verdict before
     /// [`State::Stopped`](crate::State::Stopped) is told. New messages are refused from here on.
     Stop {
         /// What the server is told.
@@ -32,7 +34,9 @@ pub enum Event<'a> {
         /// How long to wait for the outbox to empty, across reconnects.
         drain: Option<Duration>,
     },
-    /// The application wants the next attempt now: ends a wait, of whatever kind. The server's word does not hold it back.
+    /// The application wants the next attempt now: ends a wait, of whatever kind. The server's word does not hold it back. In the
+    /// background it has the configured time anew, and no less than
+    /// [`connect_timeout`](crate::config::Settings::connect_timeout).
     ReconnectNow,
     /// A message for the server. It is accepted (silently, and then owed exactly one verdict) or comes back with
     /// [`Notice::Refused`](crate::Notice::Refused).
@@ -231,7 +235,9 @@ impl PingPayload {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum Network {
-    /// There is a network: an attempt is made soon, unless the server asked for more patience.
+    /// There is a network: an attempt is made within half a second, unless the server asked for more patience. If that is said
+    /// again in a row of failures, attempts that follow keep a distance from the one before, from half a second the second
+    /// time to 32 s at the most, and no wait becomes longer by it.
     Online,
     /// There is none: no attempts are made. An open connection is left alone, as the hint may be wrong.
     Offline,

@@ -14,9 +14,12 @@ use crate::{
     time::micros,
 };
 
-/// A network that comes back brings many clients back: each waits for a random part of this, and of twice as much with each
-/// further hint in a row of failures, so that a monitor that lies cannot undo the backoff.
+/// A network that comes back brings many clients back: each waits for a random part of this.
 const ONLINE_SPREAD: Duration = Duration::from_millis(500);
+
+/// From one attempt to the next that the second hint in a row of failures hastens, at the least; twice as long with each further
+/// one, and no longer than 64 times that (32 s), so that a monitor that lies cannot undo the backoff.
+const HASTE_EVERY: Duration = Duration::from_millis(500);
 
 impl Session {
     /// What the application knows of the network.
@@ -108,13 +111,29 @@ impl Session {
         }
     }
 
-    /// The application is in the background from now on, or begins something there: the time that it has for it runs.
-    pub(super) fn hide(&mut self) {
+    /// The application is in the background from now on: the time that it has there runs.
+    fn hide(&mut self) {
+        if let Background::Close { after } = self.config.background {
+            self.hide_for(after);
+        } else {
+            self.sight = Sight::Hidden;
+        }
+    }
+
+    /// The application begins something in the background: it has its time there anew, and in any case as much as an attempt
+    /// may take, or what it asks for could come to nothing.
+    pub(super) fn begin_hidden(&mut self) {
+        if let Background::Close { after } = self.config.background {
+            self.hide_for(after.max(self.config.connect_timeout));
+        } else {
+            self.sight = Sight::Hidden;
+        }
+    }
+
+    fn hide_for(&mut self, span: Duration) {
         self.sight = Sight::Hidden;
-        if let Background::Close { after } = self.config.background
-            && !matches!(self.phase, Phase::Idle | Phase::Stopped { .. })
-        {
-            self.timers.set(Timer::Background, self.now + after);
+        if !matches!(self.phase, Phase::Idle | Phase::Stopped { .. }) {
+            self.timers.set(Timer::Background, self.now + span);
         }
     }
 
@@ -187,8 +206,26 @@ impl Session {
                 let offline = Phase::Offline { not_before: *not_before, attempt: *attempt, cause: cause.clone() };
                 self.enter(offline, None);
             }
-            // Nobody else comes back with it: no reason to wait.
-            Phase::Background { not_before, .. } if self.retry.is_patient() && *not_before <= self.now => {
+            _ => self.attempt_or_hasten(),
+        }
+    }
+
+    /// What is queued is to be delivered now, by the application's word, where no attempts are made otherwise: one is. In the
+    /// background those that follow it have their waits; without a network, by a word that may be wrong, it is the only one.
+    pub(super) fn attempt_to_drain(&mut self) {
+        if matches!(self.phase, Phase::Background { .. } | Phase::Offline { .. }) {
+            self.begin_outage(self.now);
+            self.attempt_or_hasten();
+        }
+    }
+
+    /// An attempt for this session alone: nobody else comes back with it, so there is no reason to wait, the first time in a
+    /// row.
+    fn attempt_or_hasten(&mut self) {
+        match &self.phase {
+            Phase::Background { not_before, .. } | Phase::Offline { not_before, .. }
+                if self.retry.is_patient() && *not_before <= self.now && self.may_be_tried() =>
+            {
                 self.retry.hint();
                 self.connect(None);
             }
@@ -196,10 +233,15 @@ impl Session {
         }
     }
 
-    /// The next attempt soon, but not before the server's word, nor later than planned.
+    /// The next attempt soon: a little after now, at some distance from the last one if this row has had such hints before; but
+    /// not before the server's word, nor later than planned.
     fn hasten(&mut self) {
-        let spread = ONLINE_SPREAD.saturating_mul(1 << self.retry.hint().min(7));
-        let soon = self.now + Duration::from_micros(self.rng.between(0, micros(spread)));
+        let apart = match self.retry.hint() {
+            0 => Duration::ZERO,
+            before => HASTE_EVERY.saturating_mul(1 << (before - 1).min(6)),
+        };
+        let spread = Duration::from_micros(self.rng.between(0, micros(ONLINE_SPREAD)));
+        let soon = (self.now.max(self.retry.begun + apart) + spread).max(self.earliest());
         let (until, not_before, attempt, cause) = match &self.phase {
             Phase::Waiting { until, not_before, attempt, cause } => {
                 let sooner = soon.max(*not_before);

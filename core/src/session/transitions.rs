@@ -55,7 +55,7 @@ impl Session {
                     self.connect(None);
                 }
                 if self.sight != Sight::Seen {
-                    self.hide();
+                    self.begin_hidden();
                 }
             }
             Phase::Authorizing { .. }
@@ -70,7 +70,7 @@ impl Session {
                     self.intent = Intent::Run;
                     self.timers.clear(Timer::Drain);
                     if self.sight != Sight::Seen && !matches!(self.phase, Phase::Background { .. }) {
-                        self.hide();
+                        self.begin_hidden();
                     }
                 }
                 Intent::Stop { restart } => *restart = true,
@@ -92,6 +92,7 @@ impl Session {
             Some(span) if !self.outbox.is_empty() && !matches!(self.phase, Phase::Idle) => {
                 self.intent = Intent::Drain { frame };
                 self.timers.set(Timer::Drain, self.now + span);
+                self.attempt_to_drain();
             }
             Some(_) | None => self.close(frame),
         }
@@ -159,13 +160,13 @@ impl Session {
         match &mut self.phase {
             Phase::Waiting { .. } | Phase::Offline { .. } => {
                 if self.sight == Sight::Forgotten || self.timers.get(Timer::Background) <= self.now {
-                    self.hide();
+                    self.begin_hidden();
                 }
                 self.connect(None);
             }
             Phase::Background { .. } => {
                 // By the application's word, though nobody sees it: it has its time anew.
-                self.hide();
+                self.begin_hidden();
                 self.begin_outage(self.now);
                 self.connect(None);
             }
@@ -392,9 +393,6 @@ impl Session {
         } else {
             // It had not proved itself: what makes it end again and again must not hammer the server.
             let decided = self.config.decide(&cause);
-            if decided.decision == Decision::Terminal {
-                return self.finish(StopCause::Terminal(cause), Some(decided));
-            }
             self.retry_after(cause, decided, over);
         }
     }

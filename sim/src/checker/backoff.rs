@@ -9,6 +9,10 @@ use steadfast_core::{
 
 use super::{Checker, During, clause::Clause};
 
+/// Within this time an attempt follows a hint, and at this distance from the one before at the most.
+const HASTE: Duration = Duration::from_millis(500);
+const HASTE_EVERY: Duration = Duration::from_secs(32);
+
 /// Rounding of what is computed here in floating point.
 pub(super) const ROUNDING: Duration = Duration::from_millis(1);
 
@@ -263,14 +267,33 @@ impl Checker {
         let hint = match self.during {
             During::Network(Network::Online | Network::Changed) => self.row.hinted_now,
             During::Probe | During::Visibility(Visibility::Foreground) => true,
+            During::Stop => self.is_draining(),
             _ => false,
         };
+        self.hint_heeded(until);
         let later = self.row.until.is_some_and(|planned| until > planned);
         if !hint || later {
             self.blame(Clause::WaitKept, || format!("the wait was changed to {until}"));
         }
         if let Some(floor) = self.row.floor.filter(|floor| until < *floor) {
             self.blame(Clause::WaitKept, || format!("the wait was changed to {until}; the server asked for {floor}"));
+        }
+    }
+
+    /// Whether the application wants what it sent to be delivered before the session stops.
+    fn is_draining(&self) -> bool {
+        self.standing.stopping.as_ref().is_some_and(|stopping| stopping.drained.is_some())
+    }
+
+    /// Where no attempts were made, one is made soon.
+    fn hint_heeded(&mut self, until: Timestamp) {
+        let rests = matches!(self.standing.told, State::Offline { .. } | State::Background { .. });
+        if !rests || self.failover.is_any() {
+            return;
+        }
+        let latest = (self.now.max(self.row.begun + HASTE_EVERY) + HASTE).max(self.row.floor.unwrap_or(self.now));
+        if until > latest {
+            self.blame(Clause::HintHeeded, || format!("the attempt is made at {until}, and may be at {latest}"));
         }
     }
 
@@ -284,6 +307,7 @@ impl Checker {
                 let until = *until;
                 self.blame(Clause::WaitKept, || format!("the wait until {until} was not kept"));
             }
+            State::Offline { .. } | State::Background { .. } if self.during == During::Stop && self.is_draining() => {}
             State::Offline { .. } if !asked => {
                 self.blame(Clause::WaitKept, || "it connects although there is no network".into());
             }

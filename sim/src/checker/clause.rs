@@ -58,6 +58,8 @@ clauses! {
     BackoffEarnedBack = "backoff is earned back",
     /// A wait ends at its time: earlier only by `ReconnectNow`, or by `Online` if no server asked for patience.
     WaitKept = "waits are not skipped",
+    /// Where no attempts were made, one follows soon once there is a network, or the application is seen, or it drains.
+    HintHeeded = "hints are heeded soon",
     /// After `Stopped` there is no connection, no message and no wait until `Start`.
     StoppedStays = "stopped is stopped",
     /// The decision after an end is the close policy's for that cause, and is followed.

@@ -149,6 +149,7 @@ impl Checker {
         if self.badge.hidden.take().is_none() {
             return;
         }
+        self.badge.least_hidden = Duration::ZERO;
         if matches!(self.standing.told, State::Background { .. }) {
             self.standing.without_connection(now);
         }
@@ -162,6 +163,7 @@ impl Checker {
         let now = self.now;
         if let Some(hidden) = &mut self.badge.hidden {
             *hidden = now;
+            self.badge.least_hidden = self.settings.connect_timeout;
         }
     }
 
@@ -381,7 +383,7 @@ impl Checker {
         if self.standing.stopping.is_some() {
             return None;
         }
-        Some(self.badge.hidden? + after)
+        Some(self.badge.hidden? + after.max(self.badge.least_hidden))
     }
 
     /// All actions of the event are known.

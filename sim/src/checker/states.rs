@@ -143,6 +143,9 @@ impl Checker {
         let closing = drained.is_none().then_some(self.now);
         let frame = CloseFrame::new(frame.code, frame.reason.clone());
         self.standing.stopping = Some(Stopping { frame, drained, closing, restart: false });
+        if drained.is_some() && matches!(self.standing.told, State::Background { .. }) {
+            self.standing.without_connection(self.now);
+        }
         if closing.is_some() {
             self.standing.outage = self.standing.outage.filter(|_| self.line.is_some());
         }
