@@ -1,6 +1,6 @@
 //! The session with all that it has, and the turns that it is given: by the client's task, or by whoever is there already.
 
-use std::{fmt, mem, sync::Arc};
+use std::{collections::VecDeque, fmt, mem, sync::Arc};
 
 use steadfast_core::{
     CloseCode, CloseFrame, Dropped, Event, Message, MessageId, Refusal, SendOptions, Session, Timestamp, Verdict,
@@ -23,6 +23,8 @@ pub(crate) struct State {
     life: Life,
     /// What was asked for and the session was not told yet.
     requests: Vec<Event<'static>>,
+    /// Whether it was told something, and had no turn since.
+    told: bool,
     /// The name of the next message.
     next_id: u64,
     /// Whether the bell was rung for what is asked for.
@@ -80,6 +82,7 @@ impl State {
         Self {
             life: Life::Alive(Box::new(Machinery { pump, shared, mailbox, commands: Vec::new() })),
             requests: Vec::new(),
+            told: false,
             next_id,
             rung: false,
             armed: None,
@@ -158,6 +161,35 @@ impl State {
         }
     }
 
+    /// Hands in messages without receipts, from the front, as long as there is room for them at once, and tells the session
+    /// of each right away, so that nothing has to be kept of them in between. It has to have its turn then. How many bytes
+    /// they have.
+    pub(crate) fn hand_over(
+        &mut self,
+        messages: &mut VecDeque<Message<'static>>,
+        options: SendOptions,
+        now: Timestamp,
+    ) -> usize {
+        // What was asked for before comes before them.
+        self.tell(now);
+        let Life::Alive(machinery) = &mut self.life else { return 0 };
+        let Machinery { pump, shared, .. } = &mut **machinery;
+        shared.take_buffers();
+        let (mut turn, mut bytes) = (pump.turn(shared, now), 0);
+        while let Some(len) = messages.front().map(Message::len)
+            && turn.application().account.admits(len).is_ok()
+            && let Some(message) = messages.pop_front()
+        {
+            turn.application().account.enter_unwatched(len);
+            turn.send_as(MessageId(self.next_id), message, options);
+            self.next_id += 1;
+            bytes += len;
+            self.told = true;
+        }
+        shared.leave_buffers();
+        bytes
+    }
+
     /// What is handed in from here on comes through this sink, until it [ends](Self::end_handing_in).
     #[inline]
     pub(crate) fn begin_handing_in(&mut self, sink: u64) {
@@ -168,7 +200,7 @@ impl State {
     /// What is handed in from here on comes from somebody else.
     #[inline]
     pub(crate) fn end_handing_in(&mut self) {
-        let (next, untold) = (self.next_id, self.has_requests());
+        let (next, untold) = (self.next_id, !self.requests.is_empty());
         self.voice().refusals.end(next, untold);
     }
 
@@ -189,13 +221,13 @@ impl State {
     /// Whether something is asked for that the session was not told yet.
     #[inline]
     pub(crate) const fn has_requests(&self) -> bool {
-        !self.requests.is_empty()
+        !self.requests.is_empty() || self.told
     }
 
     /// Whether the bell is to be rung for what is asked for.
     #[inline]
     pub(crate) fn has_to_ring(&mut self) -> bool {
-        let rings = !self.rung && (!self.requests.is_empty() || self.voice().resumes);
+        let rings = !self.rung && (self.has_requests() || self.voice().resumes);
         self.rung |= rings;
         rings
     }
@@ -215,7 +247,7 @@ impl State {
 
     /// Gives the session its turn, with at most so many reads; whether it needs another one soon.
     pub(crate) fn turn(&mut self, rung: Rung, now: Timestamp, reads: u32) -> bool {
-        self.rung = false;
+        (self.rung, self.told) = (false, false);
         let Life::Alive(machinery) = &mut self.life else { return false };
         let Machinery { pump, shared, mailbox, commands } = &mut **machinery;
         shared.take_buffers();

@@ -67,6 +67,10 @@ impl MessageSink {
         let mut handed_in = Poll::Ready(());
         if !*owes {
             state.begin_handing_in(*number);
+            // Whoever has lined up comes to his room first.
+            if ticket.is_none() {
+                *bytes -= state.hand_over(parked, *options, shared.now());
+            }
             while let Some(message) = parked.front() {
                 let len = message.len();
                 let room = shared.catch_up(&mut state, (seat, context), |state| {

@@ -3,7 +3,7 @@
 use std::{mem, time::Duration};
 
 use steadfast_core::{
-    Cause, ConnId, Event, Message, MessageId, Stage, StoreError, Timestamp,
+    Cause, ConnId, Event, Message, MessageId, SendOptions, Stage, StoreError, Timestamp,
     wire::{Buffer, handshake::Rejected},
 };
 
@@ -44,14 +44,10 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     /// are most of it.
     pub fn apply_all(&mut self, events: impl IntoIterator<Item = Event<'static>>) {
         for event in events {
-            self.lend();
-            let (machine, mut hands) = self.hands();
-            if let Event::Send { .. } = event {
-                machine.handle(event, &mut hands);
-            } else {
-                machine.handle_any(event, &mut hands);
+            match event {
+                Event::Send { id, message, options } => self.send_as(id, message, options),
+                event => self.apply(event),
             }
-            self.follow();
         }
     }
 
@@ -60,6 +56,21 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
         for (id, result) in answers {
             self.apply(Event::Persisted { id, result });
         }
+    }
+
+    /// As [`send`](Self::send), for whoever names messages himself: all of them, and each differently.
+    #[inline]
+    pub fn send_as(&mut self, id: MessageId, message: Message<'static>, options: SendOptions) {
+        self.lend();
+        let (machine, mut hands) = self.hands();
+        machine.handle(Event::Send { id, message, options }, &mut hands);
+        self.follow();
+    }
+
+    /// The application, between two events.
+    #[inline]
+    pub const fn application(&mut self) -> &mut A {
+        &mut self.pump.application
     }
 
     /// A message came in. As [`apply`](Self::apply), for the event that comes most often, to a connection that has its
