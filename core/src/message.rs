@@ -126,6 +126,7 @@ impl<'a> Message<'a> {
 
     /// The same message, free of what it borrowed from; copies the payload only if it was borrowed.
     #[must_use]
+    #[inline]
     pub fn into_owned(self) -> Message<'static> {
         match self {
             Self::Text(text) => Message::Text(text.into_owned()),
@@ -146,12 +147,14 @@ impl<'a> Message<'a> {
 impl Text<'_> {
     /// The same text, free of what it borrowed from.
     #[must_use]
+    #[inline]
     pub fn into_owned(self) -> Text<'static> {
         Text(TextRepr::Owned(self.into_byte_string()))
     }
 
     /// The text as a reference-counted string; copies only if it was borrowed.
     #[must_use]
+    #[inline]
     pub fn into_byte_string(self) -> ByteString {
         match self.0 {
             TextRepr::Borrowed(text) => ByteString::from(String::from(text)),
@@ -163,12 +166,14 @@ impl Text<'_> {
 impl Binary<'_> {
     /// The same bytes, free of what they borrowed from.
     #[must_use]
+    #[inline]
     pub fn into_owned(self) -> Binary<'static> {
         Binary(BinaryRepr::Owned(self.into_bytes()))
     }
 
     /// The bytes, reference-counted; copies only if they were borrowed.
     #[must_use]
+    #[inline]
     pub fn into_bytes(self) -> Bytes {
         match self.0 {
             BinaryRepr::Borrowed(bytes) => Bytes::copy_from_slice(bytes),

@@ -83,6 +83,8 @@ impl Entry {
         options: &SendOptions,
         accepted: impl FnOnce() -> Timestamp,
     ) -> Self {
+        // Before the rest, which nothing can keep from being put together then.
+        let rare = if options.is_rare() { Some(Box::new(Rare::of(options, accepted()))) } else { None };
         Self {
             id,
             message,
@@ -91,7 +93,7 @@ impl Entry {
             bound: options.bound_to.is_some(),
             place: Place::Data,
             sends: 0,
-            rare: if options.is_rare() { Some(Box::new(Rare::of(options, accepted()))) } else { None },
+            rare,
         }
     }
 

@@ -191,7 +191,7 @@ impl Outbox {
         self.quiet = false;
         self.count(&entry);
         self.note_id(entry.id);
-        let slot = self.slots.insert(entry);
+        let slot = self.slots.insert(|| entry);
         if is_plain {
             self.slots.push_back(&mut self.data, slot);
         } else {
@@ -297,11 +297,10 @@ impl Outbox {
         if options.bound_to.is_some() || options.delivery == Delivery::Volatile {
             self.count_fleeting(options.bound_to.is_some(), len);
         }
-        // Everything else first, so that the entry is made where it stays.
         let more = &self.more;
         let accepted = || now + more.as_ref().map_or(Duration::ZERO, |more| more.slept);
-        let entry = Entry::new(id, message, options, accepted);
-        let slot = self.slots.insert(Entry { place: Place::Handed, sends: 1, ..entry });
+        let entry = || Entry { place: Place::Handed, sends: 1, ..Entry::new(id, message, options, accepted) };
+        let slot = self.slots.insert(entry);
         if options.is_rare() || self.more.is_some() {
             self.index_new(slot);
         }

@@ -67,19 +67,19 @@ impl Slots {
         self.cells[slot as usize].entry.as_mut().expect(TAKEN)
     }
 
-    /// Puts an entry into a slot of its own, in no list.
+    /// Puts an entry into a slot of its own, in no list. It is made once its place is known, and nothing can fail any more, so
+    /// that it is made where it stays.
     #[inline]
-    pub(super) fn insert(&mut self, entry: Entry) -> Slot {
+    pub(super) fn insert(&mut self, entry: impl FnOnce() -> Entry) -> Slot {
         if self.free == NONE {
-            // First of all, so that the entry is made where it stays.
             self.add_free();
         }
-        self.len += 1;
         let slot = self.free;
         let cell = &mut self.cells[slot as usize];
-        self.free = cell.next;
         // Nothing is there to be dropped, which the compiler cannot know.
-        core::mem::forget(cell.entry.replace(entry));
+        core::mem::forget(cell.entry.replace(entry()));
+        self.free = cell.next;
+        self.len += 1;
         slot
     }
 

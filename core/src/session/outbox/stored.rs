@@ -138,7 +138,7 @@ impl Outbox {
             self.note_id(entry.id);
             self.handed_bytes += entry.message.len();
             let is_rare = entry.rare.is_some();
-            let slot = self.slots.insert(entry);
+            let slot = self.slots.insert(|| entry);
             if is_rare {
                 self.index_new(slot);
             }
