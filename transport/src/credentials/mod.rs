@@ -1,5 +1,6 @@
 //! Where tokens come from and where they go; who sees them: nobody.
 
+mod blot;
 mod desk;
 mod place;
 mod secret;

@@ -176,7 +176,7 @@ const fn is_unreserved(byte: u8) -> bool {
 }
 
 /// Bytes as a query has them (RFC 3986 §2.1).
-struct Encoded<'a>(&'a [u8]);
+pub(super) struct Encoded<'a>(pub(super) &'a [u8]);
 
 impl fmt::Display for Encoded<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

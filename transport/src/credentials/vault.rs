@@ -6,7 +6,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use steadfast_core::{CredentialsKind, Epoch, FetchError, FetchReason, Identity, Lease, Message, Notice};
+use steadfast_core::{CloseFrame, CredentialsKind, Epoch, FetchError, FetchReason, Identity, Lease, Message, Notice};
 
 use crate::{
     credentials::{
@@ -151,6 +151,12 @@ impl Vault {
     /// The secret of this name, if it is still kept.
     pub(crate) fn get(&self, epoch: Epoch) -> Option<&Known> {
         self.held.as_ref().filter(|held| held.epoch == epoch)
+    }
+
+    /// A close frame of the server's, whose reason does not quote what is kept.
+    pub(crate) fn kept_out_of(vault: Option<&Self>, frame: CloseFrame) -> CloseFrame {
+        let secrets = vault.into_iter().flat_map(|vault| [&vault.held, &vault.came]).flatten();
+        secrets.fold(frame, |frame, known| known.secret.kept_out_of_reason(frame))
     }
 
     /// The message that presents a secret to the server of this endpoint.

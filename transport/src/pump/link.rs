@@ -3,7 +3,7 @@
 use std::{io, mem};
 
 use steadfast_core::{
-    Cause, CloseFrame, ConnId, Event, Message, MessageId, PingPayload, Timestamp,
+    Cause, CloseFrame, ConnId, Event, Message, MessageId, PingPayload, Stage, Timestamp,
     wire::{
         Buffer,
         handshake::{BodyState, Rejected},
@@ -97,6 +97,20 @@ impl<S: Socket> Link<S> {
             Self::Dialing(_) => true,
             Self::Up(connection) => !connection.open,
         }
+    }
+
+    /// What is told of a failure that comes before the WebSocket is open: its stage, and nothing of the secret that it was
+    /// tried with, as who says no may quote what it says no to. `None`: the failure as it is.
+    pub(super) fn told(&self, failure: &Failure) -> Option<Failure> {
+        let Self::Up(connection) = self else { return None };
+        if connection.open {
+            return None;
+        }
+        let failure = failure.clone().in_stage(Stage::Upgrade);
+        Some(match &connection.known {
+            Some(known) => known.secret.kept_out_of(failure),
+            None => failure,
+        })
     }
 
     /// Does something with the connection of this name; nothing if it is gone.

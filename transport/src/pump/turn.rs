@@ -8,7 +8,7 @@ use steadfast_core::{
 };
 
 use crate::{
-    credentials::Fetched,
+    credentials::{Fetched, Vault},
     dial::{Answer, Dialing, Lent, Progress, Stream},
     engine::{Engine, Incoming},
     failure::{Failure, unix_now},
@@ -421,7 +421,9 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
                     // What lies behind the answer is not for whatever connection there may be now.
                     return;
                 }
-                Incoming::Closed(frame) => connection.over = Some(Cause::Closed(frame)),
+                Incoming::Closed(frame) => {
+                    connection.over = Some(Cause::Closed(Vault::kept_out_of(self.pump.vault.as_deref(), frame)));
+                }
                 Incoming::Failed(failure) => {
                     // What the server is told of it may get out or not. What had waited before it may, too.
                     let (bytes, _) = connection.write();
@@ -475,8 +477,7 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     /// Ends the connection, or the attempt, and tells the application what exactly was wrong with it.
     fn fail(&mut self, failure: &Failure) {
         let Some(conn) = self.pump.link.conn() else { return };
-        let before_open = matches!(&self.pump.link, Link::Up(connection) if !connection.open);
-        let named = before_open.then(|| failure.clone().in_stage(Stage::Upgrade));
+        let named = self.pump.link.told(failure);
         let failure = named.as_ref().unwrap_or(failure);
         // A close frame that came in says more than what ended the stream after it.
         let tells = !matches!(&self.pump.link, Link::Up(connection) if connection.over.is_some());

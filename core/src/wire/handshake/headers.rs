@@ -1,7 +1,7 @@
 //! The headers of an answer.
 
 use alloc::{string::String, vec::Vec};
-use core::fmt;
+use core::{fmt, mem};
 
 /// The headers of an answer, in their order and case.
 ///
@@ -52,6 +52,19 @@ impl Headers {
             (name, value) = (name_end, value_end);
             header
         })
+    }
+
+    /// Lets `blot` change each name and each value in place.
+    pub(super) fn redact(&mut self, blot: &mut impl FnMut(&mut [u8])) {
+        let mut names = mem::take(&mut self.names).into_bytes();
+        let (mut name, mut value) = (0, 0);
+        for &(name_end, value_end) in &self.ends {
+            blot(&mut names[name..name_end]);
+            blot(&mut self.values[value..value_end]);
+            (name, value) = (name_end, value_end);
+        }
+        // Without its names a header is still one.
+        self.names = String::from_utf8(names).unwrap_or_else(|error| "*".repeat(error.as_bytes().len()));
     }
 
     /// How many there are.

@@ -4,7 +4,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::time::Duration;
+use core::{mem, time::Duration};
 
 use super::{
     body::{Body, BodyState},
@@ -68,6 +68,17 @@ impl Rejected {
     #[must_use]
     pub fn into_body(self) -> Vec<u8> {
         self.body.into_bytes()
+    }
+
+    /// Lets `blot` change what the server said, in place: the reason, the name and the value of each header, the body. For
+    /// whoever knows what must not be shown of it, as a server may quote what it was sent. A reason that is no text any
+    /// more is left empty, and names that are none are all `*`.
+    pub fn redact(&mut self, mut blot: impl FnMut(&mut [u8])) {
+        let mut reason = mem::take(&mut self.reason).into_bytes();
+        blot(&mut reason);
+        self.reason = String::from_utf8(reason).unwrap_or_default();
+        self.headers.redact(&mut blot);
+        blot(self.body.bytes_mut());
     }
 
     /// Takes more of the body from the front of `input`; what lies behind it is left.
@@ -142,6 +153,17 @@ mod tests {
         for none in ["", "Retry-After: \r\n", "Retry-After: soon\r\n", "Retry-After: -1\r\n", "Retry-After: +1\r\n"] {
             assert_eq!(after(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn whoever_knows_what_must_not_be_shown_can_overwrite_it() {
+        let head = b"HTTP/1.1 401 no, x\r\nx-token: x!\r\nY: 1\r\n\r\n";
+        let mut rejected = Rejected::new(&Answer::parse(head, 100).expect("a head"), 9);
+        rejected.receive(&mut &b"not x"[..]);
+        rejected.redact(|bytes| bytes.iter_mut().filter(|byte| **byte == b'x').for_each(|byte| *byte = b'*'));
+        assert_eq!((rejected.reason(), rejected.body()), ("no, *", &b"not *"[..]));
+        let headers: Vec<_> = rejected.headers().iter().collect();
+        assert_eq!(headers, [("*-token", &b"*!"[..]), ("Y", b"1")]);
     }
 
     #[cfg(feature = "std")]

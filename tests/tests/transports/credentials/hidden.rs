@@ -18,7 +18,8 @@ use crate::{
     client::Client,
 };
 
-over_everything!(only over tcp: no_token_is_in_anything_that_is_shown, no_token_is_in_a_recording);
+over_everything!(only over tcp: no_token_is_in_anything_that_is_shown, no_token_is_in_a_recording,
+    a_token_that_a_server_quotes_is_shown_nowhere, a_close_that_quotes_a_token_does_not_show_it);
 
 const TOKEN: &str = "hunter2-token";
 
@@ -76,6 +77,40 @@ fn no_token_is_in_anything_that_is_shown(case: Case) {
     }
     let token = Token::new(TOKEN);
     assert_hidden("token", &format!("{token:?} {:?}", token.secret()));
+}
+
+fn a_token_that_a_server_quotes_is_shown_nowhere(case: Case) {
+    let answers = [
+        Answer::status(401)
+            .header("WWW-Authenticate", &format!("Bearer error=\"{TOKEN}\""))
+            .body(format!("no: {TOKEN}")),
+        // It breaks off within the token.
+        Answer::status(503).header("X", &TOKEN.to_uppercase()).body(format!("{}{TOKEN}", "x".repeat(4_090))),
+        Answer::status(302).header("Location", &format!("/{TOKEN}")).body(TOKEN),
+        Answer::status(101).header("Upgrade", TOKEN),
+    ];
+    let source = Source::of((0..8).map(|_| Step::Brings(Token::new(TOKEN))));
+    for answer in answers {
+        let server = case.by_hand();
+        let client = case.connect_to(source.endpoint(case, &server), config());
+        server.incoming().answer(&answer);
+        let end = client.end();
+        assert!(end.text().contains('*') || end.text().contains("503"), "{end:?}");
+        assert_hidden("the end", &format!("{end:?} {}", end.text()));
+        assert_hidden("the last failure", &format!("{:?} {}", client.last_failure(), client.shown()));
+    }
+}
+
+fn a_close_that_quotes_a_token_does_not_show_it(case: Case) {
+    let server = case.by_hand();
+    let source = Source::of((0..3).map(|_| Step::Brings(Token::new(TOKEN))));
+    let client = case.connect_to(source.endpoint(case, &server), config());
+    let conn = server.accept();
+    client.conn();
+    conn.close(4_000, &format!("not you, {TOKEN}"));
+    let end = client.end();
+    assert!(format!("{end:?}").contains("not you, *"), "{end:?}");
+    assert_hidden("the end", &format!("{end:?} {}", client.shown()));
 }
 
 /// Keeps what is written to it.
