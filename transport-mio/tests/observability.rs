@@ -19,10 +19,10 @@ use metrics_util::{
     debugging::{DebugValue, DebuggingRecorder, Snapshotter},
 };
 use steadfast_mio::{
-    Application, Credentials, Endpoint, EventLoop, Place, Reads, Requests, SessionId, Token,
+    Application, Credentials, Endpoint, Endpoints, EventLoop, Place, Reads, Requests, SessionId, Token,
     core::{
         CloseFrame, Message, Notice, SendOptions, StateKind, Timestamp, Verdict,
-        config::{Backoff, Config, Jitter, Schedule},
+        config::{Backoff, Config, Failures, Jitter, Schedule},
     },
 };
 use tungstenite::protocol::{CloseFrame as Frame, frame::coding::CloseCode};
@@ -102,6 +102,10 @@ fn run() {
 fn run_with(with: fn(Endpoint) -> Endpoint) {
     let mut sessions = EventLoop::new().expect("a poll");
     let id = add(&mut sessions, server(), with);
+    run_to_the_end(&mut sessions, id);
+}
+
+fn run_to_the_end(sessions: &mut EventLoop<Sender>, id: SessionId) {
     let start = Instant::now();
     while !sessions.driver_mut().application(id).is_some_and(|sender| sender.over) {
         assert!(start.elapsed() < Duration::from_secs(20), "not over in time");
@@ -134,6 +138,29 @@ fn each_attempt_has_a_span_in_that_of_its_session() {
         assert!(connection.is_span && connection.level == tracing::Level::INFO);
         assert_eq!(told.parent(connection).expect("a parent").name, "session");
     }
+}
+
+#[test]
+fn the_span_of_an_attempt_says_where_it_goes_and_not_where_another_went() {
+    let nobody = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let server = server();
+    let capture = Capture::default();
+    tracing::subscriber::with_default(capture.clone(), || {
+        let endpoints =
+            [nobody, server].map(|address| Endpoint::parse(&format!("ws://{address}/")).expect("a good URL"));
+        let schedule = Schedule::Fixed { delay: Duration::from_millis(10) };
+        let backoff = Backoff { schedule, jitter: Jitter::None, first: None, ..Backoff::default() };
+        let config = Config::builder().backoff(backoff).failures(Failures::RetryAll).build().expect("a configuration");
+        let config = config.for_endpoints(2).expect("room for two");
+        let mut sessions = EventLoop::new().expect("a poll");
+        let endpoints = Endpoints::new(endpoints).expect("two");
+        let id = sessions.add(endpoints, config, 1, Sender::default());
+        run_to_the_end(&mut sessions, id);
+    });
+    let ports: Vec<_> = capture.named("connection").iter().map(|span| field(span, "port").map(str::to_owned)).collect();
+    assert_eq!(ports[0], Some(nobody.port().to_string()));
+    assert!(ports.contains(&Some(server.port().to_string())), "{ports:?}");
+    assert_eq!(field(&capture.named("session")[0], "port"), Some(&*nobody.port().to_string()));
 }
 
 #[test]
@@ -254,6 +281,59 @@ fn figures_are_those_of_the_session() {
         let (kind, values) = &figures[name];
         assert_eq!(*kind, MetricKind::Histogram);
         assert!(values.len() >= 2 && values.iter().all(|value| (0.0..20.0).contains(value)), "{name}: {values:?}");
+    }
+}
+
+#[test]
+#[cfg(feature = "store")]
+fn what_stays_in_the_store_is_counted_as_kept() {
+    let folder = std::env::temp_dir().join(format!("steadfast-eyes-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let (recorder, capture) = (DebuggingRecorder::new(), Capture::default());
+    let snapshotter = recorder.snapshotter();
+    let run = || {
+        let store = steadfast_mio::store::Store::open(folder.join("outbox")).expect("opens");
+        let nobody = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+        let endpoint = Endpoint::parse(&format!("ws://{nobody}/")).expect("a good URL");
+        let config = Config::new(steadfast_mio::core::config::Settings { store: true, ..Default::default() });
+        let mut sessions = EventLoop::new().expect("a poll");
+        let id = sessions.add_stored(endpoint, config.expect("a configuration"), 1, store, Keeper::default());
+        let driver = sessions.driver_mut();
+        assert!(driver.send(id, "kept", SendOptions::durable()).is_some());
+        let start = Instant::now();
+        while !sessions.driver_mut().application(id).is_some_and(|keeper| keeper.over) {
+            assert!(start.elapsed() < Duration::from_secs(20), "not over in time");
+            sessions.run_once(Some(Duration::from_millis(100))).expect("a poll");
+        }
+    };
+    metrics::with_local_recorder(&recorder, || tracing::subscriber::with_default(capture.clone(), run));
+    let _ = std::fs::remove_dir_all(&folder);
+    let figures = figures(&snapshotter);
+    assert_eq!(figures["steadfast_verdicts{verdict=kept}"].1, [1.0]);
+    assert_eq!(figures["steadfast_verdicts{verdict=dropped}"].1, [0.0]);
+    let told: Vec<_> = capture.named("verdicts").iter().map(|event| field(event, "kept").map(str::to_owned)).collect();
+    assert_eq!(told, [Some(String::from("1"))]);
+}
+
+/// Stops when its message is stored.
+#[cfg(feature = "store")]
+#[derive(Default)]
+struct Keeper {
+    over: bool,
+}
+
+#[cfg(feature = "store")]
+impl Application for Keeper {
+    fn deliver(&mut self, _: Message<'_>, _: &mut Requests<'_>) -> Reads {
+        Reads::Continue
+    }
+
+    fn notify(&mut self, _: Timestamp, notice: Notice, requests: &mut Requests<'_>) {
+        match notice {
+            Notice::Accepted { .. } => requests.stop(CloseFrame::NORMAL, None),
+            Notice::State(change) => self.over |= change.to.kind() == StateKind::Stopped,
+            _ => {}
+        }
     }
 }
 

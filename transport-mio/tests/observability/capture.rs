@@ -44,6 +44,12 @@ impl Capture {
         self.all().get(place - 1).cloned()
     }
 
+    /// What a span says of itself later.
+    fn add(&self, span: &Id, fields: Fields) {
+        let place = usize::try_from(span.into_u64()).expect("a small number");
+        self.all()[place - 1].fields.extend(fields.0);
+    }
+
     fn keep(&self, metadata: &'static Metadata<'static>, parent: Option<&Id>, fields: Fields) -> u64 {
         let mut all = self.all();
         all.push(Told {
@@ -75,7 +81,12 @@ impl Subscriber for Capture {
         self.keep(event.metadata(), event.parent(), fields);
     }
 
-    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record(&self, span: &Id, values: &Record<'_>) {
+        let mut fields = Fields::default();
+        values.record(&mut fields);
+        self.add(span, fields);
+    }
+
     fn record_follows_from(&self, _: &Id, _: &Id) {}
     fn enter(&self, _: &Id) {}
     fn exit(&self, _: &Id) {}

@@ -89,6 +89,7 @@ impl<A: Application, N: Net> Hands<'_, A, N> {
         match action {
             Action::Connect { conn, attempt, endpoint: id, credentials } => {
                 let endpoint = self.endpoints.get(id).unwrap_or_else(|| self.endpoints.first());
+                self.eyes.connecting(endpoint);
                 // Each attempt begins with the next address of its own endpoint.
                 let visit = match self.visits.get_mut(usize::from(id.0)) {
                     Some(visits) => {

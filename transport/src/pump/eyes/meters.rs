@@ -44,7 +44,7 @@ struct Instruments {
 /// A session's figures when they were told last.
 struct Told {
     /// The low halves: no turn changes one by so much that they would not do.
-    rising: [u32; 16],
+    rising: [u32; 17],
     failures: [u32; CauseKind::ALL.len()],
     messages: u32,
     bytes: u64,
@@ -68,6 +68,7 @@ struct Counters {
     written: Counter,
     in_doubt: Counter,
     dropped: Counter,
+    kept: Counter,
     pings: Counter,
     pongs_missed: Counter,
 }
@@ -218,6 +219,7 @@ impl Instruments {
                 written: verdict("written"),
                 in_doubt: verdict("in-doubt"),
                 dropped: verdict("dropped"),
+                kept: verdict("kept"),
                 pings: counter!("steadfast_pings"),
                 pongs_missed: counter!("steadfast_pongs_missed"),
             },
@@ -235,7 +237,7 @@ impl Instruments {
 
 impl Counters {
     /// In the order of [`Told::rising`].
-    const fn rising(&self) -> [&Counter; 16] {
+    const fn rising(&self) -> [&Counter; 17] {
         [
             &self.attempts,
             &self.connects,
@@ -251,6 +253,7 @@ impl Counters {
             &self.written,
             &self.in_doubt,
             &self.dropped,
+            &self.kept,
             &self.pings,
             &self.pongs_missed,
         ]
@@ -275,6 +278,7 @@ impl Told {
                 figures.verdicts.written,
                 figures.verdicts.in_doubt,
                 figures.verdicts.dropped,
+                figures.verdicts.kept,
                 figures.pings,
                 figures.missed,
             ]

@@ -46,6 +46,15 @@ impl Eyes {
         self.meters.look();
     }
 
+    /// The attempt that the session has just told of goes there.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "nothing is left of it where nobody watches")]
+    pub(super) fn connecting(&mut self, endpoint: &Endpoint) {
+        let _ = endpoint;
+        #[cfg(feature = "tracing")]
+        self.spans.connecting(endpoint);
+    }
+
     /// A message came in, which is an event that is not told otherwise.
     #[inline(always)]
     #[cfg(feature = "metrics")]

@@ -1,7 +1,7 @@
 //! Spans and events for `tracing`. Their names and fields are documented in docs/observability.md.
 
 use steadfast_core::{Cause, ConnId, Decided, Event, Metrics, Notice, Session, State, Timestamp, Watermark};
-use tracing::{Level, Span, event, span};
+use tracing::{Level, Span, event, field, span};
 
 use super::words::{cause, code, detail, kebab};
 use crate::{endpoint::Endpoint, pump::SessionId};
@@ -29,6 +29,7 @@ struct Counts {
     written: u64,
     in_doubt: u64,
     dropped: u64,
+    kept: u64,
     refused: u64,
     resent: u64,
 }
@@ -83,6 +84,13 @@ impl Spans {
         }
     }
 
+    /// Where the attempt goes of which the state has told.
+    pub(super) fn connecting(&self, endpoint: &Endpoint) {
+        self.connection.record("host", endpoint.host());
+        self.connection.record("port", endpoint.port());
+        self.connection.record("secure", endpoint.is_secure());
+    }
+
     #[inline]
     pub(super) fn notice(&mut self, now: Timestamp, notice: &Notice) {
         match notice {
@@ -127,8 +135,17 @@ impl Spans {
     fn state(&mut self, now: Timestamp, from: &str, to: &State, decided: Option<Decided>) {
         if let State::Connecting { conn, attempt } = to {
             self.conn = Some(*conn);
-            self.connection =
-                span!(target: TARGET, parent: &self.session, Level::INFO, "connection", conn = conn.0, attempt);
+            self.connection = span!(
+                target: TARGET,
+                parent: &self.session,
+                Level::INFO,
+                "connection",
+                conn = conn.0,
+                attempt,
+                host = field::Empty,
+                port = field::Empty,
+                secure = field::Empty,
+            );
         }
         let parent = if self.conn.is_some() { &self.connection } else { &self.session };
         let why = cause(to);
@@ -173,6 +190,7 @@ impl Spans {
             written: verdicts.written,
             in_doubt: verdicts.in_doubt,
             dropped: verdicts.dropped,
+            kept: verdicts.kept,
             refused: metrics.refused,
             resent: metrics.resent,
         };
@@ -187,6 +205,7 @@ impl Spans {
                 written = now.written - then.written,
                 in_doubt = now.in_doubt - then.in_doubt,
                 dropped = now.dropped - then.dropped,
+                kept = now.kept - then.kept,
                 refused = now.refused - then.refused,
                 resent = now.resent - then.resent,
                 queued = metrics.outbox_messages,
