@@ -2,6 +2,7 @@
 //! looked for.
 
 mod connecting;
+mod credentials;
 mod lost;
 mod messages;
 mod proxies;
@@ -54,13 +55,17 @@ fn see_with(mut builder: ClientBuilder, use_it: impl FnOnce(&Client)) -> Seen {
     let notices = builder.notices();
     let client = builder.connect().expect("a client");
     use_it(&client);
+    let mut of_a_fetch = None;
     loop {
         let news = notices.receive_timeout(SOON).expect("the connection ends");
+        if let Notice::CredentialsFailed { .. } = news.notice {
+            of_a_fetch.clone_from(&news.failure);
+        }
         let Notice::State(change) = news.notice else { continue };
         let State::Stopped { cause: StopCause::Terminal(cause) | StopCause::Exhausted(cause) } = change.to else {
             continue;
         };
-        let failure = news.failure.as_deref().map(Failure::to_string);
+        let failure = news.failure.or(of_a_fetch).as_deref().map(Failure::to_string);
         return Seen { cause, failure, decision: change.decided.map(|decided| decided.decision) };
     }
 }
