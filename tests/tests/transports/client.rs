@@ -12,6 +12,7 @@ use steadfast_core::{
     config::Config,
 };
 use steadfast_mio::{Endpoints, Failure, Noticed, Notices, Outcome, Report, SendError};
+use steadfast_store::Store;
 
 use crate::case::{SOON, Transport};
 
@@ -35,15 +36,33 @@ pub(crate) enum Receipt {
 
 impl Client {
     pub(crate) fn connect(transport: Transport, endpoints: impl Into<Endpoints>, config: Config) -> Self {
+        Self::connect_with(transport, endpoints, config, None)
+    }
+
+    /// The same, with a store for durable messages.
+    pub(crate) fn connect_with(
+        transport: Transport,
+        endpoints: impl Into<Endpoints>,
+        config: Config,
+        store: Option<Store>,
+    ) -> Self {
         let endpoints = endpoints.into();
         match transport {
             Transport::Mio => {
-                let mut builder = steadfast_mio::ClientBuilder::from(endpoints).config(config);
+                let builder = steadfast_mio::ClientBuilder::from(endpoints).config(config);
+                let mut builder = match store {
+                    Some(store) => builder.store(store),
+                    None => builder,
+                };
                 let notices = builder.notices();
                 Self::Mio(builder.connect().expect("a client"), notices)
             }
             Transport::AsyncStd => {
-                let mut builder = steadfast_async_std::ClientBuilder::from(endpoints).config(config);
+                let builder = steadfast_async_std::ClientBuilder::from(endpoints).config(config);
+                let mut builder = match store {
+                    Some(store) => builder.store(store),
+                    None => builder,
+                };
                 let notices = builder.notices();
                 let client = steadfast_async_std::Client::new(builder).expect("a client");
                 client.start();

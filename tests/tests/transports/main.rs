@@ -8,6 +8,7 @@ mod client;
 mod closing;
 mod connecting;
 mod credentials;
+mod durable;
 mod dying;
 mod echo;
 mod failover;
