@@ -4,8 +4,8 @@ mod common;
 
 use common::{Act, Rig, secs};
 use steadfast_core::{
-    Cause, CloseFrame, Delivery, Event, IoKind, Key, Message, MessageId, NotCancelled, Notice, Refusal, SendOptions,
-    StateKind, StoreError, Verdict,
+    Cause, CloseFrame, Delivery, Dropped, Event, Identity, IoKind, Key, Message, MessageId, NotCancelled, Notice,
+    Refusal, SendOptions, StateKind, StoreError, Verdict,
     config::{Config, Confirm, Outbox, Settings, WhenFull},
 };
 
@@ -405,4 +405,41 @@ fn a_link_that_cannot_ping_settles_what_is_durable() {
     rig.event(Event::Opened { conn: rig.conn(), can_ping: false });
     let end = ["Dropped(CannotConfirm) 1", "forget 1", "refused 2 CannotConfirm", "forget 2"];
     assert_eq!(account(&rig)[3..], end);
+}
+
+fn act_for(rig: &mut Rig, identity: u64) {
+    rig.event(Event::SwitchIdentity { identity: Identity(identity) });
+}
+
+#[test]
+fn what_was_kept_for_one_user_is_never_sent_as_another() {
+    let mut rig = rig();
+    rig.closed(Cause::Io(IoKind::Reset));
+    act_for(&mut rig, 1);
+    let id = rig.send_with(SendOptions::durable());
+    stored(&mut rig, id);
+    stop(&mut rig);
+    act_for(&mut rig, 2);
+    start(&mut rig);
+    let dropped = format!("{:?} 1", Verdict::Dropped(Dropped::IdentityChanged));
+    assert_eq!(account(&rig), ["persist 1", "accepted 1", "Kept 1", "accepted 1", &dropped, "forget 1"]);
+}
+
+#[test]
+fn what_was_restored_is_for_whoever_is_named_first() {
+    let mut rig = Rig::new(settings());
+    restored(&mut rig, 7, SendOptions::durable());
+    act_for(&mut rig, 1);
+    start(&mut rig);
+    assert_eq!(rig.sent(), [7]);
+}
+
+#[test]
+fn what_was_restored_for_one_user_is_in_doubt_for_the_next() {
+    let mut rig = Rig::new(settings());
+    act_for(&mut rig, 1);
+    restored(&mut rig, 7, SendOptions::durable());
+    act_for(&mut rig, 2);
+    start(&mut rig);
+    assert_eq!(account(&rig), ["accepted 7", "InDoubt 7", "forget 7"]);
 }

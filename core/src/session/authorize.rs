@@ -302,7 +302,12 @@ impl Session {
 
     /// The application acts for somebody else.
     pub(super) fn switch_identity(&mut self, identity: Identity) {
+        let was_known = self.extras().credentials.identity().is_some();
         if self.extras().credentials.choose(identity) {
+            // What nobody is known to have left is for whoever comes first: an application says so before it starts.
+            if was_known {
+                self.outbox.leave_kept_behind();
+            }
             self.identity_over(identity);
         }
     }

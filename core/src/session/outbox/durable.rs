@@ -149,6 +149,12 @@ impl Outbox {
         durable.kept.extend(kept);
     }
 
+    /// What is kept is not for whom the session acts from now on.
+    pub(in crate::session) fn leave_kept_behind(&mut self) {
+        let durable = self.more.as_mut().and_then(|more| more.durable.as_mut());
+        durable.into_iter().flat_map(|durable| &mut durable.kept).for_each(Entry::leave_behind);
+    }
+
     /// Takes up the first of what was kept. `None`: nothing is.
     pub(in crate::session) fn take_up(&mut self) -> Option<Result<MessageId, Settled>> {
         loop {
@@ -158,7 +164,8 @@ impl Outbox {
             if self.contains(id) {
                 continue;
             }
-            if let Some(verdict) = entry.fate() {
+            let is_left_behind = entry.stored() == Some(Stored::LeftBehind);
+            if let Some(verdict) = if is_left_behind { Some(entry.left_behind()) } else { entry.fate() } {
                 return Some(Err(entry.settled(verdict)));
             }
             self.push(entry, false);
@@ -176,7 +183,7 @@ impl Outbox {
                 *messages += 1;
                 *bytes += entry.message.len();
             }
-            Stored::Done => durable.done += 1,
+            Stored::Done | Stored::LeftBehind => durable.done += 1,
         }
     }
 
@@ -190,7 +197,7 @@ impl Outbox {
                 *messages -= 1;
                 *bytes -= entry.message.len();
             }
-            Stored::Done => durable.done -= 1,
+            Stored::Done | Stored::LeftBehind => durable.done -= 1,
         }
     }
 

@@ -48,6 +48,8 @@ pub(in crate::session) enum Stored {
     Asked,
     /// It is accepted, and has to be forgotten.
     Done,
+    /// It is kept for somebody for whom the session does not act any more, and is settled by the next start.
+    LeftBehind,
 }
 
 /// Where an entry is.
@@ -105,6 +107,13 @@ impl Entry {
     #[inline]
     pub(in crate::session) fn stored(&self) -> Option<Stored> {
         self.rare.as_ref()?.stored
+    }
+
+    /// It is kept, and not for whom the session acts from now on.
+    pub(super) fn leave_behind(&mut self) {
+        if let Some(rare) = &mut self.rare {
+            rare.stored = Some(Stored::LeftBehind);
+        }
     }
 
     /// As it is settled for a reason of ours: in doubt if it may have been sent, dropped otherwise.
