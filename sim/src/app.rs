@@ -106,8 +106,9 @@ pub enum Command {
     /// How the store behaves from now on.
     Store(StoreModel),
     /// The process dies, and begins again at once with what its store holds: a new session, started unless the old one never was. What
-    /// was on its way to the server is gone; what was on its way to the disk is, or is not. Machines that cannot
-    /// [restart](crate::Machine::restart) live on.
+    /// was on its way to the server is gone; what was on its way to the disk is, or is not. The new process hears for whom
+    /// it acts, whether anybody sees it, and of the network what its [`Monitor`](crate::Monitor) says; its credentials it
+    /// has to fetch. Machines that cannot [restart](crate::Machine::restart) live on.
     Crash,
 }
 

@@ -88,6 +88,7 @@ mod link;
 mod machine;
 #[cfg(feature = "mock")]
 pub mod mock;
+mod monitor;
 mod rng;
 mod scenario;
 mod server;
@@ -102,7 +103,8 @@ pub use crate::{
     herd::{Herd, Outage, Return},
     link::{Clock, Driver, Fault, Link, Way},
     machine::Machine,
-    scenario::{Arrived, Report, Scenario, Step, Tally},
+    monitor::Monitor,
+    scenario::{Arrived, Feature, Features, Report, Scenario, Step, Tally},
     server::{Arrival, Peer, Replies, ServerModel, Service},
     source::{Grant, REJECTED, Refuses},
     store::StoreModel,

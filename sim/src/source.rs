@@ -115,6 +115,13 @@ impl Source {
         self.fetches = 0;
     }
 
+    /// The process that asked is gone: the next one counts its epochs and its connections anew.
+    pub(crate) fn forget_epochs(&mut self) {
+        self.outcomes.clear();
+        self.tokens.clear();
+        self.presented.clear();
+    }
+
     /// The driver hears what became of a fetch, perhaps later than it was known: a good one takes that off.
     pub(crate) fn outcome(&mut self, now: Timestamp, epoch: Epoch) -> Option<Result<Lease, FetchError>> {
         let Outcome { at, result } = self.outcomes.remove(&epoch)?;

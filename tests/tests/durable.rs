@@ -78,7 +78,7 @@ fn a_stop_keeps_what_the_next_start_confirms() {
 #[test]
 fn seeds_with_stores_and_crashes_keep_the_contract() {
     let mut durable = 0;
-    for seed in 0..1_500 {
+    for seed in 0..500 {
         let scenario = Scenario::from_seed(seed);
         if !scenario.config.store {
             continue;

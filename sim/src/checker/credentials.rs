@@ -59,6 +59,11 @@ impl Badge {
         self.generation
     }
 
+    /// Whether anybody is known for whom the session acts.
+    pub(super) const fn is_known(&self) -> bool {
+        self.identity.is_some()
+    }
+
     fn usable(&self, now: Timestamp) -> Option<Epoch> {
         let (epoch, expires) = self.lease?;
         expires.is_none_or(|expires| expires > now).then_some(epoch)
@@ -90,7 +95,9 @@ impl Checker {
                 self.during = During::SwitchIdentity;
                 self.badge.is_chosen = true;
                 if self.badge.identity != Some(*identity) {
-                    self.badge.identity = Some(*identity);
+                    let was_known = self.badge.identity.replace(*identity).is_some();
+                    let before = was_known.then(|| self.badge.generation());
+                    self.kept_for(before);
                     self.badge.is_switching = true;
                     self.badge.lease = None;
                     self.badge.change();

@@ -100,7 +100,7 @@ impl Checker {
         let drain = self.standing.stopping.as_ref().filter(|stop| stop.closing.is_none()).and_then(|stop| stop.drained);
         let hidden = self
             .background_deadline()
-            .filter(|at| *at > self.now && !matches!(self.standing.told, State::Background { .. }));
+            .filter(|at| *at > self.now && !matches!(self.standing.told, State::Idle | State::Background { .. }));
         broken(Clause::TimerArmed, state)
             .or_else(|| broken(Clause::BackgroundKept, hidden))
             .or_else(|| broken(Clause::StopEnds, drain))

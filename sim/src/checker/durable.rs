@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use steadfast_core::{Message, MessageId, Persist, Refusal, SendOptions, State, StoreError, Verdict};
+use steadfast_core::{Lane, Message, MessageId, Persist, Refusal, SendOptions, State, StoreError, Timestamp, Verdict};
 
 use super::{
     Checker, During,
@@ -25,10 +25,10 @@ pub(super) struct Durable {
     /// Settled with this event, and not forgotten yet.
     ending: BTreeSet<MessageId>,
     /// In which order messages were handed to the store, over all lives of the process.
-    order: BTreeMap<MessageId, u64>,
+    order: BTreeMap<MessageId, (Lane, u64)>,
     places: u64,
     /// The last of them that arrived for the first time, by lane.
-    newest: BTreeMap<bool, u64>,
+    newest: BTreeMap<Lane, u64>,
     arrived: BTreeSet<MessageId>,
 }
 
@@ -38,7 +38,11 @@ struct Kept {
     id: MessageId,
     message: Message<'static>,
     options: SendOptions,
+    /// Since when its time to live counts.
+    accepted: Timestamp,
     sent_before: u32,
+    /// For whom it was accepted; `None`: nobody knows yet.
+    generation: Option<u64>,
 }
 
 impl Durable {
@@ -59,7 +63,15 @@ impl Checker {
     /// The store held this before.
     pub(super) fn store_held(&mut self, id: MessageId, message: &Message<'static>, options: SendOptions) {
         if self.settings.store && matches!(self.standing.told, State::Idle | State::Stopped { .. }) {
-            self.durable.kept.push_back(Kept { id, message: message.clone(), options, sent_before: 1 });
+            let (message, accepted) = (message.clone(), self.boot_time());
+            self.durable.kept.push_back(Kept { id, message, options, accepted, sent_before: 1, generation: None });
+        }
+    }
+
+    /// The session acts for somebody else from now on. What was restored before that was for the one before, if there was one.
+    pub(super) fn kept_for(&mut self, before: Option<u64>) {
+        for kept in &mut self.durable.kept {
+            kept.generation = kept.generation.or(before);
         }
     }
 
@@ -72,7 +84,7 @@ impl Checker {
             self.blame(Clause::StoredFirst, || format!("{id} was to be stored, and is not offered as such"));
         }
         self.durable.places += 1;
-        self.durable.order.insert(id, self.durable.places);
+        self.durable.order.insert(id, (persist.options.lane, self.durable.places));
         self.durable.arrived.remove(&id);
     }
 
@@ -95,7 +107,8 @@ impl Checker {
             self.ledger.asked.remove(&id);
             self.durable.accepted.insert(id);
         } else if let Some(kept) = self.durable.kept.pop_front_if(|kept| kept.id == id) {
-            self.ledger.accept(id, &kept.message, kept.options, false, self.boot_time());
+            self.ledger.generation = kept.generation.unwrap_or(self.badge.generation());
+            self.ledger.accept(id, &kept.message, kept.options, false, kept.accepted);
             self.ledger.sent_before(id, kept.sent_before);
             self.durable.accepted.insert(id);
             self.durable.taken_up.insert(id);
@@ -106,21 +119,31 @@ impl Checker {
 
     /// A refusal of a message that was handed to the store; whether it is one.
     pub(super) fn refused_while_stored(&mut self, id: MessageId, message: &Message<'static>, why: Refusal) -> bool {
-        let is_offered = self.ledger.offer.as_ref().is_some_and(|offer| offer.id == id);
-        if is_offered || !self.ledger.asked.remove(&id) {
+        if let Some(offer) = self.ledger.offer.as_mut().filter(|offer| offer.id == id && !offer.refused) {
+            // It was handed to the store with this event, or another has its name: that one is answered first.
+            if offer.duplicate || !self.ledger.asked.contains(&id) {
+                return false;
+            }
+            offer.refused = true;
+        }
+        if !self.ledger.asked.remove(&id) {
             return false;
         }
         self.account.refused += 1;
         self.durable.order.remove(&id);
         let owed = self.ledger.remove(id);
-        if !owed.is_some_and(|owed| same(&owed.message, message)) {
+        if !owed.as_ref().is_some_and(|owed| same(&owed.message, message)) {
             self.blame(Clause::ComesBack, || format!("{id} was not stored, and came back as another message"));
         }
+        let expires = owed.as_ref().and_then(|owed| owed.expires);
+        let generation = owed.map_or(0, |owed| owed.generation);
         let fits = match why {
             Refusal::NotStored(error) => self.durable.answered.take() == Some((id, Err(error))),
             Refusal::Cancelled => self.during == During::Cancel(id),
             Refusal::Stopped => self.is_ending(),
             Refusal::CannotConfirm => !self.may_confirm(),
+            Refusal::Expired => expires.is_some_and(|at| at <= self.boot_time()),
+            Refusal::IdentityChanged => generation != self.badge.generation(),
             _ => true,
         };
         if !fits {
@@ -142,8 +165,9 @@ impl Checker {
         }
         if verdict == Verdict::Kept {
             let sent_before = owed.sent_before + u32::from(owed.handed.is_some());
-            let Owed { message, options, .. } = owed;
-            self.durable.kept.push_back(Kept { id, message, options, sent_before });
+            let Owed { message, options, accepted, generation, .. } = owed;
+            let generation = self.badge.is_known().then_some(generation);
+            self.durable.kept.push_back(Kept { id, message, options, accepted, sent_before, generation });
         } else {
             self.durable.ending.insert(id);
             if verdict != Verdict::Confirmed {
@@ -186,12 +210,11 @@ impl Checker {
 
     /// A message arrived at the server, perhaps not for the first time.
     pub(super) fn durable_arrived(&mut self, id: MessageId) {
-        let Some(&place) = self.durable.order.get(&id) else { return };
+        let Some(&(lane, place)) = self.durable.order.get(&id) else { return };
         if !self.durable.arrived.insert(id) {
             return;
         }
-        let control = false;
-        let newest = self.durable.newest.entry(control).or_default();
+        let newest = self.durable.newest.entry(lane).or_default();
         if place < *newest {
             self.blame(Clause::DurableOrder, || format!("{id} arrived after what was handed to the store behind it"));
         } else {

@@ -24,7 +24,9 @@ pub(super) struct Owed {
     pub(super) born: u64,
     /// Where it waits, or waited.
     pub(super) line: Line,
-    /// When it expires, on the clock that runs through a suspend.
+    /// Since when its time to live counts, on the clock that runs through a suspend.
+    pub(super) accepted: Timestamp,
+    /// When it expires, on that clock.
     pub(super) expires: Option<Timestamp>,
     /// When it was last handed over, in the order of all hand-overs.
     pub(super) handover: u64,
@@ -129,6 +131,7 @@ impl Ledger {
             place,
             born: place,
             line,
+            accepted: now,
             expires,
             handover: 0,
             message,

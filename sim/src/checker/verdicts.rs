@@ -11,7 +11,8 @@ use super::{
 
 impl Checker {
     pub(super) fn verdict(&mut self, id: MessageId, verdict: Verdict, message: Option<&Message<'static>>) {
-        if matches!(self.standing.told, State::Stopped { .. }) {
+        // A start may settle what was kept before it says that the session goes on.
+        if matches!(self.standing.told, State::Stopped { .. }) && self.during != During::Start {
             self.blame(Clause::SettledFirst, || format!("{id} had its verdict after the session had stopped"));
         }
         let offered_twice =

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use steadfast_core::{
-    CloseCode, Decision, Delivery, EndpointId, IoKind, Key, Lane, Network, SendOptions, StoreError,
+    CloseCode, Decision, Delivery, IoKind,
     config::{
-        Backoff, Breaker, Bucket, CleanClose, Confirm, Endpoints, Failures, Heartbeat, Jitter, Match, Order, Outbox,
-        Pace, Rate, Ready, Rule, Schedule, Settings, WhenFull,
+        Backoff, CleanClose, Confirm, Failures, Heartbeat, Jitter, Match, Outbox, Pace, Ready, Rule, Schedule,
+        Settings, WhenFull,
     },
 };
 
 use super::{Scenario, Step};
-use crate::{Clock, Driver, Fault, Link, Region, ServerModel, StoreModel, Surroundings, Way, rng::Draw};
+use crate::{Driver, Fault, Link, Region, ServerModel, Surroundings, Way, rng::Draw};
 
 /// One in two, four, ten, in a million.
 pub(super) const HALF: u32 = 500_000;
@@ -21,27 +21,21 @@ pub(super) const TENTH: u32 = 100_000;
 pub(super) fn scenario(draw: &mut impl Draw) -> Scenario {
     let seed = draw.below(u64::MAX);
     let config = settings(draw);
-    let others = (1..config.endpoints.count).map(|_| region(draw)).collect();
-    let around = Surroundings {
-        link: link(draw),
-        driver: driver(draw),
-        servers: servers(draw),
-        others,
-        ..Surroundings::default()
-    };
+    let around =
+        Surroundings { link: link(draw), driver: driver(draw), servers: servers(draw), ..Surroundings::default() };
     let (ahead, ready_after) = (number(draw, 0, 3), draw.pick(&[0, 0, 5, 300]));
+    let weights = weights(draw);
     let count = draw.between(3, 40);
     let mut steps = vec![Step::Start];
-    steps.extend((0..count).map(|_| step(draw)));
+    steps.extend((0..count).map(|_| step(draw, &weights)));
     let ready_after = Duration::from_millis(ready_after);
     let mut scenario =
         Scenario { seed, config, around, ahead, ready_after, steps, settle: Some(Duration::from_mins(20)) };
-    super::draw_credentials::add(draw, &mut scenario);
-    add_store(draw, &mut scenario);
+    super::draw_features::add(draw, &mut scenario);
     scenario
 }
 
-fn number(draw: &mut impl Draw, low: u32, high: u32) -> u32 {
+pub(super) fn number(draw: &mut impl Draw, low: u32, high: u32) -> u32 {
     u32::try_from(draw.between(low.into(), high.into())).unwrap_or(low)
 }
 
@@ -73,39 +67,7 @@ pub(super) fn settings(draw: &mut impl Draw) -> Settings {
         settings.policy.rules = vec![rule(draw)];
     }
     settings.ready = draw.pick(&[Ready::Immediately, Ready::Immediately, Ready::WhenTold]);
-    if draw.chance(QUARTER) {
-        settings.rate = Some(rate(draw));
-    }
-    if draw.chance(QUARTER) {
-        settings.endpoints = endpoints(draw);
-    }
     settings
-}
-
-/// Slow enough to be felt, and fast enough for the time in which everything is to be settled.
-fn rate(draw: &mut impl Draw) -> Rate {
-    let seconds = draw.pick(&[1, 1, 3, 60]);
-    let per = Duration::from_secs(seconds);
-    let mut bucket = |counts: &[u32], bursts: &[u32]| {
-        let count = draw.pick(counts).saturating_mul(u32::try_from(seconds).unwrap_or(1));
-        (!draw.chance(QUARTER)).then(|| Bucket { count, per, burst: draw.pick(bursts) })
-    };
-    let messages = bucket(&[3, 7, 50, 1_000], &[1, 2, 10, 500]);
-    let bytes = bucket(&[3_000, 20_000, 1_000_000], &[1, 300, 10_000, 1_000_000]);
-    Rate { messages, bytes }
-}
-
-fn endpoints(draw: &mut impl Draw) -> Endpoints {
-    let count = draw.pick(&[2, 2, 3, 5]);
-    let open_for = draw.millis(1_000, 60_000);
-    let mut priorities: Vec<u8> = draw.pick(&[&[][..], &[], &[0, 1], &[1, 0], &[0, 0, 1]]).to_vec();
-    priorities.truncate(count.into());
-    Endpoints {
-        count,
-        order: draw.pick(&[Order::Listed, Order::Listed, Order::Shuffled]),
-        priorities,
-        breaker: Breaker { failures: draw.pick(&[1, 2, 5]), open_for, longest: open_for * draw.pick(&[1, 4, 20]) },
-    }
 }
 
 pub(super) fn region(draw: &mut impl Draw) -> Region {
@@ -233,7 +195,7 @@ pub(super) fn driver(draw: &mut impl Draw) -> Driver {
     driver
 }
 
-fn servers(draw: &mut impl Draw) -> Vec<ServerModel> {
+pub(super) fn servers(draw: &mut impl Draw) -> Vec<ServerModel> {
     let count = draw.between(1, 5);
     (0..count).map(|_| server(draw)).collect()
 }
@@ -288,52 +250,43 @@ fn send(draw: &mut impl Draw) -> Step {
     }
 }
 
-pub(super) fn send_with(draw: &mut impl Draw) -> Step {
-    let mut options = SendOptions::new(draw.pick(&[Delivery::AtLeastOnce, Delivery::AtMostOnce, Delivery::Volatile]));
-    options.lane = draw.pick(&[Lane::Data, Lane::Control]);
-    if draw.chance(HALF) {
-        options.ttl = Some(Duration::from_millis(draw.pick(&[0, 1, 50, 700, 5_000, 60_000, 4_000_000])));
+/// How often each kind of step is drawn. What is drawn never in one scenario leaves room for what is drawn often: so
+/// more comes together than where everything has its usual share.
+type Weights = [u64; 15];
+
+fn weights(draw: &mut impl Draw) -> Weights {
+    let mut weights = [0; 15];
+    weights[0] = draw.pick(&[1, 3, 8]);
+    weights[1] = draw.pick(&[2, 6, 12]);
+    weights[2] = draw.pick(&[0, 2, 6, 12]);
+    for weight in &mut weights[3..] {
+        *weight = draw.pick(&[0, 0, 1, 2]);
     }
-    if draw.chance(HALF) {
-        options.key = Some(Key(draw.below(3)));
-    }
-    Step::SendWith {
-        count: draw.pick(&[1, 5, 40]),
-        every: Duration::from_millis(draw.pick(&[0, 1, 5, 100])),
-        bytes: draw.pick(&[0, 8, 30, 200, 5_000]),
-        options,
-        keys: draw.pick(&[1, 1, 3]),
-    }
+    weights
 }
 
-fn step(draw: &mut impl Draw) -> Step {
-    match draw.below(40) {
-        0..=4 => send(draw),
-        5..=9 => send_with(draw),
-        10..=19 => Step::Wait { span: wait(draw) },
-        20..=25 => Step::Fault(fault(draw)),
-        26 => Step::Heal,
-        27 => Step::Cancel { back: number(draw, 0, 5) },
-        28 => Step::Again { back: number(draw, 0, 5) },
-        29 => Step::Network(draw.pick(&[Network::Online, Network::Offline, Network::Changed, Network::Online])),
-        30 => Step::Heartbeat(heartbeat(draw)),
-        31 => Step::PauseReads { span: draw.millis(1, 60_000) },
-        32 => Step::Serve(servers(draw)),
-        33 if draw.chance(HALF) => Step::Region {
-            endpoint: EndpointId(draw.pick(&[0, 0, 1, 2])),
-            servers: servers(draw),
-            cut: draw.chance(HALF),
-        },
-        33 => Step::Link(link(draw)),
-        34 => Step::Sleep {
-            span: draw.pick(&[Duration::from_millis(500), Duration::from_secs(20), Duration::from_hours(2)]),
-            clock: draw.pick(&[Clock::Runs, Clock::Stops]),
-            told: draw.chance(HALF),
-        },
-        35 => Step::ClockBack { span: draw.millis(1, 10_000) },
-        36 => Step::Spurious { times: number(draw, 1, 20) },
-        37 => Step::Stale,
-        38 => Step::ReconnectNow,
+fn step(draw: &mut impl Draw, weights: &Weights) -> Step {
+    let mut place = draw.below(weights.iter().sum());
+    let kind = weights.iter().position(|weight| {
+        let is_here = place < *weight;
+        place = place.saturating_sub(*weight);
+        is_here
+    });
+    match kind.unwrap_or(1) {
+        0 => send(draw),
+        1 => Step::Wait { span: wait(draw) },
+        2 => Step::Fault(fault(draw)),
+        3 => Step::Heal,
+        4 => Step::Cancel { back: number(draw, 0, 5) },
+        5 => Step::Again { back: number(draw, 0, 5) },
+        6 => Step::Heartbeat(heartbeat(draw)),
+        7 => Step::PauseReads { span: draw.millis(1, 60_000) },
+        8 => Step::Serve(servers(draw)),
+        9 => Step::Link(link(draw)),
+        10 => Step::ClockBack { span: draw.millis(1, 10_000) },
+        11 => Step::Spurious { times: number(draw, 1, 20) },
+        12 => Step::Stale,
+        13 => Step::ReconnectNow,
         _ => match draw.below(4) {
             0 => Step::Stop { code: 1_000, drain: None },
             1 => Step::Stop { code: 1_001, drain: Some(draw.millis(0, 20_000)) },
@@ -342,40 +295,8 @@ fn step(draw: &mut impl Draw) -> Step {
     }
 }
 
-/// Now and then there is a store, and the process dies.
-fn add_store(draw: &mut impl Draw, scenario: &mut Scenario) {
-    let Scenario { config, around, steps, .. } = scenario;
-    let confirms = config.confirm.enabled && config.answer_timeout.is_some();
-    if !(draw.chance(QUARTER) && confirms && config.credentials.is_none()) {
-        return;
-    }
-    config.store = true;
-    around.store = store(draw);
-    for _ in 0..draw.between(2, 20) {
-        let at = usize::try_from(draw.between(1, steps.len() as u64)).unwrap_or(1);
-        steps.insert(at, durable_step(draw));
-    }
-}
-
-fn durable_step(draw: &mut impl Draw) -> Step {
-    match draw.below(10) {
-        0..=4 => Step::SendDurable {
-            count: number(draw, 1, 60),
-            every: draw.millis(0, 50),
-            bytes: draw.pick(&[0, 20, 200, 5_000]),
-        },
-        5..=6 => Step::Store(store(draw)),
-        _ => Step::Crash,
-    }
-}
-
-fn store(draw: &mut impl Draw) -> StoreModel {
-    let fails = draw.pick(&[None, None, None, Some(StoreError::Full), Some(StoreError::Failed)]);
-    StoreModel { latency: Duration::from_millis(draw.pick(&[0, 1, 5, 100, 5_000])), fails }
-}
-
 /// Short waits and long ones alike.
-fn wait(draw: &mut impl Draw) -> Duration {
+pub(super) fn wait(draw: &mut impl Draw) -> Duration {
     let most = draw.pick(&[10, 100, 1_000, 10_000, 60_000]);
     draw.millis(0, most)
 }

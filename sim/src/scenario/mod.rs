@@ -4,10 +4,13 @@
 mod arbitrary;
 mod draw;
 mod draw_credentials;
+mod draw_features;
+mod features;
 #[cfg(feature = "proptest")]
 mod proptest;
 mod report;
 mod script;
+mod shrink;
 
 use std::{fs, io, path::Path, time::Duration};
 
@@ -17,8 +20,11 @@ use steadfast_core::{
     config::{Config, ConfigError, Heartbeat, Settings},
 };
 
-pub use self::report::{Arrived, Report, Tally};
 use self::script::Script;
+pub use self::{
+    features::{Feature, Features},
+    report::{Arrived, Report, Tally},
+};
 use crate::{
     Clause, Clock, Command, Fault, Grant, Link, Machine, ServerModel, StoreModel, Surroundings, World, rng::Rng, span,
 };
@@ -235,10 +241,16 @@ impl Default for Scenario {
 }
 
 impl Scenario {
-    /// A random scenario, rich in faults: the same for the same seed.
+    /// A random scenario, rich in faults, with a random set of [`Feature`]s: the same for the same seed.
     #[must_use]
     pub fn from_seed(seed: u64) -> Self {
         draw::scenario(&mut Rng::new(seed))
+    }
+
+    /// What it makes use of.
+    #[must_use]
+    pub fn features(&self) -> Features {
+        Features::of(self)
     }
 
     /// Runs it with a [`Session`].

@@ -10,7 +10,7 @@ use proptest::{
 };
 use steadfast_core::{Delivery, EndpointId, Network, config::Settings};
 
-use super::{Scenario, Step, draw, draw_credentials};
+use super::{Scenario, Step, draw, draw_features};
 use crate::{Clock, Driver, Link, Region, ServerModel, Surroundings, rng::Rng};
 
 /// A part drawn by a number; zero is the plain one, to which it shrinks.
@@ -62,7 +62,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => prop_oneof![span(200), span(5_000), span(100_000)].prop_map(|span| Step::Wait { span }),
         4 => send(),
-        3 => (0..10_000_u64).prop_map(|number| draw::send_with(&mut Rng::new(number))),
+        3 => (0..10_000_u64).prop_map(|number| draw_features::send_with(&mut Rng::new(number))),
         4 => (0..10_000_u64).prop_map(|number| Step::Fault(draw::fault(&mut Rng::new(number)))),
         1 => Just(Step::Start),
         1 => Just(Step::ReconnectNow),
@@ -97,7 +97,7 @@ impl Arbitrary for Scenario {
                 let settle = Some(Duration::from_mins(20));
                 let mut scenario = Self { seed, config, around, ahead, ready_after, steps, settle };
                 if more > 0 {
-                    draw_credentials::add(&mut Rng::new(more), &mut scenario);
+                    draw_features::add(&mut Rng::new(more), &mut scenario);
                 }
                 scenario
             })

@@ -6,12 +6,13 @@ use std::{
 };
 
 use steadfast_core::{
-    Action, Cause, ConnId, EndpointId, Epoch, Event, Message, MessageId, Persist, State, Timestamp,
+    Action, Cause, ConnId, EndpointId, Epoch, Event, Message, MessageId, Timestamp,
     config::{Heartbeat, Placement, Settings},
 };
 
 use super::{
     conn::{Conn, Stalls, Timer},
+    crash::Outlives,
     hub::Hub,
     pipe::UpWhat,
     queue::What,
@@ -86,10 +87,9 @@ pub(super) struct Client<M> {
     /// How connections present credentials, if they do.
     pub(super) placement: Option<Placement>,
     /// How many connections each endpoint has met.
-    connects: BTreeMap<EndpointId, usize>,
-    shelf: Shelf,
-    /// How often the process died.
-    lives: u64,
+    pub(super) connects: BTreeMap<EndpointId, usize>,
+    pub(super) shelf: Shelf,
+    pub(super) outlives: Outlives,
 }
 
 impl<M: Machine> Client<M> {
@@ -117,7 +117,7 @@ impl<M: Machine> Client<M> {
             behind: Duration::ZERO,
             connects: BTreeMap::new(),
             shelf: Shelf::default(),
-            lives: 0,
+            outlives: Outlives::default(),
         }
     }
 
@@ -203,7 +203,7 @@ impl<M: Machine> Client<M> {
         match &event {
             Event::SetHeartbeat(heartbeat) => self.facts.heartbeat = heartbeat.clone(),
             Event::TimerFired => self.timer.due = None,
-            _ => {}
+            _ => self.outlives.hear(&event),
         }
         if let Some(checker) = &mut self.facts.checker {
             checker.event(now, &event);
@@ -249,7 +249,7 @@ impl<M: Machine> Client<M> {
                 Action::Ping { conn, payload } => hand_over(conns, conn, UpWhat::Ping(payload), &around.driver),
                 Action::Heartbeat { conn, .. } => hand_over(conns, conn, UpWhat::Heartbeat, &around.driver),
                 Action::Persist(persist) => {
-                    ask(shelf, Ask::Persist(persist), around, hub, client.0);
+                    ask(shelf, Ask::Persist(persist, hub.now), around, hub, client.0);
                 }
                 Action::Forget { id } => ask(shelf, Ask::Forget(id), around, hub, client.0),
                 Action::Close { conn, frame } => hand_over(conns, conn, UpWhat::Close(frame), &around.driver),
@@ -349,33 +349,6 @@ impl<M: Machine> Client<M> {
         if begins {
             hub.queue.push(hub.now + self.around.store.latency.max(pause), self.id, What::Stored);
         }
-    }
-
-    /// The process dies, and begins again.
-    pub(super) fn crash(&mut self, hub: &mut Hub) {
-        let starts =
-            self.inbox.iter().chain(self.asleep.iter().flatten()).any(|told| matches!(told, Told::Event(Event::Start)));
-        let was_started = starts || self.machine.state() != State::Idle;
-        if !self.machine.restart(self.lives + 1) {
-            return;
-        }
-        self.lives += 1;
-        let stored = self.shelf.crash(hub.chance(500_000));
-        if let Some(checker) = &mut self.facts.checker {
-            checker.crashed(stored.iter().map(|persist| persist.id));
-            self.facts.heartbeat = checker.heartbeat_at_first();
-        }
-        let restored =
-            stored.iter().cloned().map(|Persist { id, message, options }| Event::Restored { id, message, options });
-        self.inbox = restored.map(Told::Event).collect();
-        if was_started {
-            self.inbox.push_back(Told::Event(Event::Start));
-        }
-        hub.queue.crash(self.id);
-        self.conns.clear();
-        self.behind = Duration::ZERO;
-        (self.asleep, self.last_dead, self.timer) = (None, None, Timer::default());
-        self.connects.clear();
     }
 
     /// The next connection is met by the first of the servers.

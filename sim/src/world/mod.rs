@@ -3,6 +3,7 @@
 mod arrive;
 mod client;
 mod conn;
+mod crash;
 mod guard;
 mod hub;
 mod obey;
@@ -22,7 +23,8 @@ use self::{
     queue::Queue,
 };
 use crate::{
-    App, Arrival, Checker, ClientId, Command, Driver, Grant, Link, Machine, ServerModel, Service, StoreModel, rng::Rng,
+    App, Arrival, Checker, ClientId, Command, Driver, Grant, Link, Machine, Monitor, ServerModel, Service, StoreModel,
+    rng::Rng,
 };
 
 /// What a session is surrounded by.
@@ -43,6 +45,8 @@ pub struct Surroundings {
     pub source: Vec<Grant>,
     /// What its durable messages are kept in.
     pub store: StoreModel,
+    /// What a process is told of the network that begins again after a crash.
+    pub monitor: Monitor,
 }
 
 /// One of several endpoints, and the way to it.

@@ -2,12 +2,12 @@
 
 use std::{collections::VecDeque, mem};
 
-use steadfast_core::{Event, MessageId, Persist, StoreError};
+use steadfast_core::{Event, MessageId, Persist, StoreError, Timestamp};
 
 /// What is on the disk, and what is on its way there.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
-    stored: Vec<Persist>,
+    stored: Vec<(Persist, Timestamp)>,
     /// What waits for the next transaction.
     asked: VecDeque<Ask>,
     /// What is in the one that runs.
@@ -15,10 +15,10 @@ pub(super) struct Shelf {
     runs: bool,
 }
 
-/// What a session asks of its store.
+/// What a session asks of its store, and when.
 #[derive(Debug)]
 pub(super) enum Ask {
-    Persist(Box<Persist>),
+    Persist(Box<Persist>, Timestamp),
     Forget(MessageId),
 }
 
@@ -44,29 +44,35 @@ impl Shelf {
         let mut answers = Vec::new();
         for ask in mem::take(&mut self.writing) {
             match (ask, fails) {
-                (Ask::Persist(persist), Some(error)) => {
+                (Ask::Persist(persist, _), Some(error)) => {
                     answers.push(Event::Persisted { id: persist.id, result: Err(error) });
                 }
                 // It stays owed; what comes behind it may not overtake it.
                 (forget @ Ask::Forget(_), Some(_)) => self.asked.push_front(forget),
-                (Ask::Persist(persist), None) => {
+                (Ask::Persist(persist, since), None) => {
                     answers.push(Event::Persisted { id: persist.id, result: Ok(()) });
-                    self.stored.push(*persist);
+                    self.stored.push((*persist, since));
                 }
-                (Ask::Forget(id), None) => self.stored.retain(|stored| stored.id != id),
+                (Ask::Forget(id), None) => self.stored.retain(|(stored, _)| stored.id != id),
             }
         }
         (answers, self.begin())
     }
 
     /// The process dies: what was on its way is gone, or had reached the disk just before, if `committed`.
-    pub(super) fn crash(&mut self, committed: bool) -> &[Persist] {
+    /// What is left of times to live comes back with the messages.
+    pub(super) fn crash(&mut self, now: Timestamp, committed: bool) -> Vec<Persist> {
         if committed {
             let _ = self.end(None);
         }
         self.asked.clear();
         self.writing.clear();
         self.runs = false;
-        &self.stored
+        let left = |(persist, since): &(Persist, Timestamp)| {
+            let mut persist = persist.clone();
+            persist.options.ttl = persist.options.ttl.map(|ttl| ttl.saturating_sub(now.since(*since)));
+            persist
+        };
+        self.stored.iter().map(left).collect()
     }
 }
