@@ -104,7 +104,7 @@ pub use crate::{
         event::{Event, Network, PingPayload, TimedEvent, Visibility},
         metrics::{Metrics, Verdicts},
         notice::{Dropped, NotCancelled, Notice, Refusal, StoreError, Transition, Verdict, Watermark},
-        pending::Actions,
+        pending::{Actions, VerdictRun},
         policy::{Decided, DecidedBy, Decision},
         rtt::RttSnapshot,
         state::{State, StateKind, StopCause},

@@ -166,7 +166,48 @@ pub struct Actions<'a> {
     pub(super) lent: Option<Message<'a>>,
 }
 
+/// The same verdict for messages whose ids rise by one, which it leaves nothing to decide for: what a run of
+/// [`Notice::Verdict`]s says without their messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct VerdictRun {
+    /// The first of them.
+    pub first: MessageId,
+    /// How many they are, at least one.
+    pub count: u32,
+    /// What became of each.
+    pub verdict: Verdict,
+}
+
+impl VerdictRun {
+    /// What is said of each of them, in order.
+    #[must_use]
+    pub fn notices(self) -> impl ExactSizeIterator<Item = Notice> {
+        let Self { first, count, verdict } = self;
+        (0..count).map(move |index| Notice::Verdict {
+            id: MessageId(first.0 + u64::from(index)),
+            verdict,
+            message: None,
+        })
+    }
+}
+
 impl Actions<'_> {
+    /// The next actions, all at once, if they are [`Action::Notify`] with the same verdict for a run of messages, without these:
+    /// one pong confirms hundreds. `None` if something else comes next, or nothing.
+    ///
+    /// A driver need not ask for it: what is not taken in this way comes from the iterator, one by one.
+    #[inline]
+    pub fn next_run(&mut self) -> Option<VerdictRun> {
+        let comes_next = self.old > 0 || self.sent.is_none() && self.lent.is_none();
+        let &Pending::Verdicts { first, count, verdict } = self.pending.front().filter(|_| comes_next)? else {
+            return None;
+        };
+        self.pending.pop_front();
+        self.old = self.old.saturating_sub(1);
+        Some(VerdictRun { first, count, verdict })
+    }
+
     /// How many wait to be taken, those of earlier events included.
     #[cfg(feature = "trace")]
     pub(crate) fn untaken(&self) -> usize {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use steadfast_core::{
-    CloseFrame, ConnId, Epoch, Event, Identity, Message, MessageId, Notice, SendOptions, Timestamp,
+    CloseFrame, ConnId, Epoch, Event, Identity, Message, MessageId, Notice, SendOptions, Timestamp, VerdictRun,
     wire::handshake::Accepted,
 };
 
@@ -31,6 +31,14 @@ pub trait Application {
 
     /// The session has something to say: a state, a verdict, a refusal.
     fn notify(&mut self, at: Timestamp, notice: Notice, requests: &mut Requests<'_>);
+
+    /// The same verdict on a run of messages, which leaves nothing to decide: one pong confirms hundreds. Unless the application
+    /// does otherwise, it is [notified](Self::notify) of each.
+    fn verdicts(&mut self, at: Timestamp, run: VerdictRun, requests: &mut Requests<'_>) {
+        for notice in run.notices() {
+            self.notify(at, notice, requests);
+        }
+    }
 
     /// Whether it answers messages elsewhere, some time after they were delivered: by threads or tasks of its own. What breaks
     /// the protocol behind a message then ends the connection up to 100 ms later, so that the message can be
@@ -183,6 +191,10 @@ impl<T: Application + ?Sized> Application for Box<T> {
 
     fn notify(&mut self, at: Timestamp, notice: Notice, requests: &mut Requests<'_>) {
         (**self).notify(at, notice, requests);
+    }
+
+    fn verdicts(&mut self, at: Timestamp, run: VerdictRun, requests: &mut Requests<'_>) {
+        (**self).verdicts(at, run, requests);
     }
 
     fn answers_later(&self) -> bool {

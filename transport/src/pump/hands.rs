@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use steadfast_core::{Action, ConnId, CredentialsKind, Epoch, Event, FetchError, MessageId, Timestamp};
+use steadfast_core::{Action, ConnId, CredentialsKind, Epoch, Event, FetchError, MessageId, Timestamp, VerdictRun};
 
 use crate::{
     credentials::{Vault, Wanted},
@@ -68,6 +68,13 @@ impl<A: Application, N: Net> Hands<'_, A, N> {
     #[inline(never)]
     pub(super) fn carry_out_next(&mut self, action: Action<'_>) {
         self.carry_out(action);
+    }
+
+    /// The same verdict for many messages.
+    #[inline(never)]
+    pub(super) fn tell_verdicts(&mut self, run: VerdictRun) {
+        self.eyes.verdicts(self.requests.now, run);
+        self.application.verdicts(self.requests.now, run, &mut self.requests);
     }
 
     /// A message for a connection that is gone: that it is gone is told behind what came before, and with it that this

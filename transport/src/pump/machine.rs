@@ -42,9 +42,14 @@ impl Machine {
                 // The usual event leads to one action, and it is known to which.
                 if let Some(first) = actions.next() {
                     hands.carry_out(first);
-                    #[expect(clippy::while_let_on_iterator, reason = "`for` moves it: half the cost of a message")]
-                    while let Some(action) = actions.next() {
-                        hands.carry_out_next(action);
+                    loop {
+                        if let Some(run) = actions.next_run() {
+                            hands.tell_verdicts(run);
+                        } else if let Some(action) = actions.next() {
+                            hands.carry_out_next(action);
+                        } else {
+                            break;
+                        }
                     }
                 }
             }

@@ -82,6 +82,18 @@ impl Eyes {
         self.meters.notice(now, notice);
     }
 
+    /// The session says this of many messages.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "nothing is left of it where nobody measures")]
+    pub(super) fn verdicts(&mut self, now: steadfast_core::Timestamp, run: steadfast_core::VerdictRun) {
+        let _ = (now, run);
+        // Spans leave verdicts to the counters.
+        #[cfg(feature = "metrics")]
+        for notice in run.notices() {
+            self.meters.notice(now, &notice);
+        }
+    }
+
     /// The session's turn is over.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "nothing is left of it where nobody watches")]
