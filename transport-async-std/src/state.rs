@@ -208,7 +208,7 @@ impl State {
     pub(crate) fn give_back(&mut self, message: Message<'static>, why: Refusal, at: Timestamp) {
         let id = MessageId(self.next_id);
         self.next_id += 1;
-        self.voice().give_back(id, message, why, at);
+        self.voice().hand_back(id, message, why, at);
     }
 
     /// Asks the session for something.

@@ -6,11 +6,14 @@ use std::{
 };
 
 use steadfast_core::{
-    ConnId, Epoch, Message, MessageId, Notice, Refusal, State, StateKind, Timestamp, Verdict, wire::handshake::Accepted,
+    ConnId, Epoch, Message, MessageId, Notice, Refusal, State, StateKind, Timestamp, Verdict, VerdictRun,
+    wire::handshake::Accepted,
 };
 use steadfast_transport::{
     Failure,
-    client::{Account, Backlog, Failures, Incoming, Place, ReceiveError, Subscribers, Ticket, Told, Waiters, Wakes},
+    client::{
+        Account, Backlog, Failures, Incoming, Lot, Place, ReceiveError, Subscribers, Ticket, Told, Waiters, Wakes,
+    },
     pump::{Application, Reads, Requests, SendError},
 };
 
@@ -138,6 +141,36 @@ impl Voice {
         Poll::Pending
     }
 
+    /// As [`poll_take`](Self::poll_take), for a reader who keeps what he is lent, and has taken all of that. If he is the only one,
+    /// he is lent what waits.
+    pub(crate) fn poll_take_all(
+        &mut self,
+        queue: usize,
+        lent: &mut Lot,
+        place: &mut Place,
+        task: &Waker,
+    ) -> Poll<Result<Message<'static>, ReceiveError>> {
+        if let Some(Some(known)) = self.queues.get_mut(queue)
+            && known.readers == 1
+        {
+            let released = known.backlog.lend(lent);
+            self.release(released);
+            if let Some(message) = lent.pop() {
+                return Poll::Ready(Ok(message));
+            }
+        }
+        self.poll_take(queue, place, task)
+    }
+
+    /// What a reader was lent waits again, as he is not the only one any more.
+    pub(crate) fn give_back(&mut self, queue: usize, lent: &mut Lot) {
+        if let Some(Some(queue)) = self.queues.get_mut(queue)
+            && !lent.is_empty()
+        {
+            queue.backlog.give_back(lent);
+        }
+    }
+
     /// Takes the next message out of a queue, if there is one or there will be none.
     #[inline]
     pub(crate) fn try_take(&mut self, queue: usize) -> Option<Result<Message<'static>, ReceiveError>> {
@@ -232,7 +265,7 @@ impl Voice {
     }
 
     /// A message is refused of which nobody else can be told.
-    pub(crate) fn give_back(&mut self, id: MessageId, message: Message<'static>, why: Refusal, at: Timestamp) {
+    pub(crate) fn hand_back(&mut self, id: MessageId, message: Message<'static>, why: Refusal, at: Timestamp) {
         let notice = Notice::Refused { id, message: Box::new(message), why };
         self.wakes.absorb(self.subscribers.tell(at, &notice, None));
     }
@@ -241,15 +274,29 @@ impl Voice {
 impl Application for Voice {
     #[inline]
     fn deliver(&mut self, message: Message<'_>, _requests: &mut Requests<'_>) -> Reads {
-        let mut queues = self.queues.iter_mut().flatten();
-        if let Some(last) = queues.next_back() {
+        let Self { queues, held, wakes, .. } = self;
+        let mut queues = queues.iter_mut().flatten();
+        if Lot::is_short(&message) {
+            for queue in queues {
+                *held += usize::from(queue.push(wakes, |backlog| backlog.push_short(&message)));
+            }
+        } else if let Some(last) = queues.next_back() {
             let message = message.into_owned();
             for queue in queues {
-                self.held += usize::from(queue.push(message.clone(), &mut self.wakes));
+                *held += usize::from(queue.push(wakes, |backlog| backlog.push(message.clone())));
             }
-            self.held += usize::from(last.push(message, &mut self.wakes));
+            *held += usize::from(last.push(wakes, |backlog| backlog.push(message)));
         }
         if self.held > 0 { Reads::Pause } else { Reads::Continue }
+    }
+
+    fn verdicts(&mut self, at: Timestamp, run: VerdictRun, requests: &mut Requests<'_>) {
+        // Nearly always: nobody asks for each.
+        if self.account.is_watched() || !self.subscribers.is_empty() {
+            for notice in run.notices() {
+                self.notify(at, notice, requests);
+            }
+        }
     }
 
     fn answers_later(&self) -> bool {
@@ -304,9 +351,9 @@ impl Application for Voice {
 
 impl Queue {
     #[inline]
-    fn push(&mut self, message: Message<'static>, wakes: &mut Wakes) -> bool {
+    fn push(&mut self, wakes: &mut Wakes, push: impl FnOnce(&mut Backlog) -> bool) -> bool {
         // All: one that is polled as a stream may have stopped to listen without a word.
         self.waiters.wake_all(wakes);
-        self.backlog.push(message)
+        push(&mut self.backlog)
     }
 }

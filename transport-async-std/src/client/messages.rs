@@ -4,15 +4,15 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
 };
 
 use futures_core::{FusedStream, Stream};
 use steadfast_core::Message;
-use steadfast_transport::client::{Incoming, Place, ReceiveError};
+use steadfast_transport::client::{Incoming, Lot, Place, ReceiveError};
 
-use crate::{bell::Seat, shared::Shared};
+use crate::{bell::Seat, shared::Shared, state::State};
 
 /// The messages that come in, as a stream. It ends when the session has stopped, or the client is gone, and everything
 /// was taken; when the session was started again it goes on.
@@ -22,9 +22,14 @@ use crate::{bell::Seat, shared::Shared};
 ///
 /// The queue is bounded; see [`Incoming`] for what happens when nobody takes from it. It is dropped with the last of the
 /// clones.
+///
+/// A queue of which there is **one stream and no clone**, as from [`Client::subscribe`](crate::Client::subscribe), is the
+/// quickest: the stream takes all that waits at once, and has each message at hand.
 pub struct Messages {
     shared: Arc<Shared>,
     queue: usize,
+    /// What it took, as the only one who takes.
+    lent: Mutex<Lot>,
     place: Place,
     seat: Seat,
     /// Whether it has said that it ended.
@@ -36,6 +41,8 @@ pub struct Messages {
 pub struct Receive<'a> {
     shared: &'a Arc<Shared>,
     queue: Option<usize>,
+    /// What its stream took before.
+    lent: Option<&'a Mutex<Lot>>,
     place: Place,
     seat: Seat,
 }
@@ -44,7 +51,12 @@ impl Messages {
     /// A queue of its own.
     pub(super) fn open(shared: &Arc<Shared>, bounds: Incoming) -> Self {
         let queue = shared.lock().voice().open(bounds);
-        Self { shared: Arc::clone(shared), queue, place: Place::default(), seat: Seat::default(), ended: false }
+        Self::with(shared, queue)
+    }
+
+    fn with(shared: &Arc<Shared>, queue: usize) -> Self {
+        let (shared, lent) = (Arc::clone(shared), Mutex::default());
+        Self { shared, queue, lent, place: Place::default(), seat: Seat::default(), ended: false }
     }
 
     pub(super) const fn queue(&self) -> usize {
@@ -54,7 +66,7 @@ impl Messages {
     /// Takes the next message, waiting for it across reconnects. Comes to [`ReceiveError::Stopped`] once nothing will
     /// come any more.
     pub fn receive(&self) -> Receive<'_> {
-        Receive::new(&self.shared, Some(self.queue))
+        Receive::new(&self.shared, Some(self.queue), Some(&self.lent))
     }
 
     /// Takes the next message if there is one; `Ok(None)` if there is none yet.
@@ -62,13 +74,17 @@ impl Messages {
     /// # Errors
     /// [`Stopped`](ReceiveError::Stopped) once nothing will come any more.
     pub fn try_receive(&self) -> Result<Option<Message<'static>>, ReceiveError> {
+        if let Some(message) = lock(&self.lent).pop() {
+            return Ok(Some(message));
+        }
         self.shared.started().voice().try_take(self.queue).transpose()
     }
 
     /// How many messages wait.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shared.lock().voice().waiting(self.queue).0
+        let waiting = self.shared.lock().voice().waiting(self.queue).0;
+        waiting + lock(&self.lent).len()
     }
 
     /// Whether none waits.
@@ -88,8 +104,15 @@ impl Stream for Messages {
     type Item = Message<'static>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Message<'static>>> {
-        let Self { shared, queue, place, seat, ended } = &mut *self;
-        poll_take(shared, *queue, (place, seat), context).map(|taken| {
+        let Self { shared, queue, lent, place, seat, ended } = &mut *self;
+        let lent = lent.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(message) = lent.pop() {
+            return Poll::Ready(Some(message));
+        }
+        let mut state = shared.started();
+        let look = |state: &mut State| state.voice().poll_take_all(*queue, lent, place, context.waker());
+        let taken = shared.catch_up(&mut state, (seat, context), look);
+        taken.map(|taken| {
             *ended = taken.is_err();
             taken.ok()
         })
@@ -105,14 +128,12 @@ impl FusedStream for Messages {
 
 impl Clone for Messages {
     fn clone(&self) -> Self {
-        self.shared.lock().voice().join(self.queue);
-        Self {
-            shared: Arc::clone(&self.shared),
-            queue: self.queue,
-            place: Place::default(),
-            seat: Seat::default(),
-            ended: false,
-        }
+        let mut state = self.shared.lock();
+        let voice = state.voice();
+        voice.give_back(self.queue, &mut lock(&self.lent));
+        voice.join(self.queue);
+        drop(state);
+        Self::with(&self.shared, self.queue)
     }
 }
 
@@ -128,8 +149,8 @@ impl Drop for Messages {
 }
 
 impl<'a> Receive<'a> {
-    pub(super) fn new(shared: &'a Arc<Shared>, queue: Option<usize>) -> Self {
-        Self { shared, queue, place: Place::default(), seat: Seat::default() }
+    pub(super) fn new(shared: &'a Arc<Shared>, queue: Option<usize>, lent: Option<&'a Mutex<Lot>>) -> Self {
+        Self { shared, queue, lent, place: Place::default(), seat: Seat::default() }
     }
 }
 
@@ -137,11 +158,14 @@ impl Future for Receive<'_> {
     type Output = Result<Message<'static>, ReceiveError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { shared, queue, place, seat } = &mut *self;
-        match *queue {
-            Some(queue) => poll_take(shared, queue, (place, seat), context),
-            None => Poll::Ready(Err(ReceiveError::Stopped)),
+        let Self { shared, queue, lent, place, seat } = &mut *self;
+        let Some(queue) = *queue else { return Poll::Ready(Err(ReceiveError::Stopped)) };
+        if let Some(message) = lent.and_then(|lent| lock(lent).pop()) {
+            return Poll::Ready(Ok(message));
         }
+        let mut state = shared.started();
+        let look = |state: &mut State| state.voice().poll_take(queue, place, context.waker());
+        shared.catch_up(&mut state, (seat, context), look)
     }
 }
 
@@ -156,15 +180,8 @@ impl Drop for Receive<'_> {
     }
 }
 
-#[inline]
-fn poll_take(
-    shared: &Arc<Shared>,
-    queue: usize,
-    (place, seat): (&mut Place, &mut Seat),
-    context: &mut Context<'_>,
-) -> Poll<Result<Message<'static>, ReceiveError>> {
-    let mut state = shared.started();
-    shared.catch_up(&mut state, (seat, context), |state| state.voice().poll_take(queue, place, context.waker()))
+fn lock(lent: &Mutex<Lot>) -> MutexGuard<'_, Lot> {
+    lent.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Messages {

@@ -168,7 +168,8 @@ impl Client {
     /// [`ReceiveError::Stopped`](crate::ReceiveError::Stopped) once the session has stopped and everything that came in
     /// was taken.
     pub fn receive(&self) -> Receive<'_> {
-        Receive::new(&self.0.shared, self.0.messages.as_ref().map(Messages::queue))
+        // No stream is made of the client's own handle, which takes one message at a time.
+        Receive::new(&self.0.shared, self.0.messages.as_ref().map(Messages::queue), None)
     }
 
     /// The messages of the client's own queue, as a stream. Clones and [`receive`](Self::receive) share that queue: a

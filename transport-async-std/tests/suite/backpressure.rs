@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt, future, poll, stream};
 use steadfast_async_std::{
-    Incoming, SlowReader,
+    Client, Incoming, SlowReader,
     core::{Message, Notice},
 };
 
@@ -51,6 +51,54 @@ fn a_full_queue_holds_the_reads_back_and_loses_nothing() {
             assert_eq!(soon(messages.receive()).await.expect("a message").len(), 1 << 10);
             assert!(messages.len() <= 10);
         }
+    });
+}
+
+#[test]
+fn a_stream_alone_with_its_queue_holds_the_reads_back_too_and_loses_nothing() {
+    run(async {
+        let server = Server::accept(|mut socket, _| {
+            for index in 0..2_000 {
+                if socket.send(tungstenite::Message::text(format!("{index}"))).is_err() {
+                    return;
+                }
+            }
+            while socket.read().is_ok() {}
+        });
+        let client = Client::new(build(&server.url()).without_receiver()).expect("a client");
+        let mut stream = client.subscribe_with(Incoming { max_messages: 10, ..Incoming::default() });
+        for index in 0..2_000 {
+            assert_eq!(soon(stream.next()).await.expect("a message").as_text(), Some(&*format!("{index}")));
+            assert!(stream.len() <= 10, "{}", stream.len());
+        }
+    });
+}
+
+#[test]
+fn a_stream_that_is_cloned_keeps_nothing_to_itself() {
+    run(async {
+        let server = Server::echo();
+        let client = soon(build(&server.url()).connect()).await.expect("a connection");
+        let mut stream = client.subscribe();
+        for index in 0..20_u8 {
+            client.send(vec![index]).await.expect("room");
+            client.receive().await.expect("an echo");
+        }
+        let next = soon(stream.next()).await.expect("a message");
+        assert_eq!((next.as_bytes(), stream.len()), (&[0][..], 19));
+        // Whatever way they are taken, they come once, and in their order.
+        assert_eq!(soon(stream.receive()).await.expect("a message").as_bytes(), [1]);
+        assert_eq!(stream.try_receive().expect("not stopped").expect("a message").as_bytes(), [2]);
+        let mut clone = stream.clone();
+        for index in 3..20 {
+            let taker = if index % 2 == 0 { &mut clone } else { &mut stream };
+            assert_eq!(soon(taker.next()).await.expect("a message").as_bytes(), [index]);
+        }
+        assert_eq!((clone.len(), stream.is_empty()), (0, true));
+        // Alone again, the last is as the first was.
+        drop(clone);
+        client.send("last").await.expect("room");
+        assert_eq!(soon(stream.next()).await.expect("a message").as_text(), Some("last"));
     });
 }
 

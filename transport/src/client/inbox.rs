@@ -15,6 +15,7 @@ use crate::{
     client::{
         FOREVER,
         backlog::{Backlog, Incoming},
+        lot::Lot,
         receiver::ReceiveError,
     },
     pump::Remote,
@@ -78,12 +79,16 @@ impl Inbox {
     /// Gives a message to every queue; whether one of them is full and holds the reads back.
     pub fn deliver(&self, message: Message<'_>) -> bool {
         let queues = self.lock();
-        if let Some((last, others)) = queues.list.split_last() {
+        if Lot::is_short(&message) {
+            for queue in &queues.list {
+                self.push(queue, |backlog| backlog.push_short(&message));
+            }
+        } else if let Some((last, others)) = queues.list.split_last() {
             let message = message.into_owned();
             for queue in others {
-                self.push(queue, message.clone());
+                self.push(queue, |backlog| backlog.push(message.clone()));
             }
-            self.push(last, message);
+            self.push(last, |backlog| backlog.push(message));
         }
         self.held.load(Ordering::SeqCst) > 0
     }
@@ -135,9 +140,9 @@ impl Inbox {
         }
     }
 
-    fn push(&self, queue: &Queue, message: Message<'static>) {
+    fn push(&self, queue: &Queue, push: impl FnOnce(&mut Backlog) -> bool) {
         let mut inner = queue.lock();
-        if inner.messages.push(message) {
+        if push(&mut inner.messages) {
             self.held.fetch_add(1, Ordering::SeqCst);
         }
         if inner.waiting > 0 {

@@ -6,6 +6,7 @@ mod builder;
 mod inbox;
 mod ledger;
 mod line;
+mod lot;
 mod notices;
 mod outcome;
 mod receiver;
@@ -28,6 +29,7 @@ pub use self::{
     inbox::{Inbox, Queue},
     ledger::Ledger,
     line::Ticket,
+    lot::Lot,
     notices::{Noticed, Notices, Subscribers},
     outcome::Outcome,
     receiver::{ReceiveError, Receiver},

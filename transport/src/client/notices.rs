@@ -179,11 +179,18 @@ impl Subscribers {
         Notices(channel)
     }
 
+    /// Whether nobody has subscribed.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        !self.some.load(Ordering::Acquire)
+    }
+
     /// There is one.
     #[must_use = "these tasks wait for it"]
     #[inline]
     pub fn tell(&self, at: Timestamp, notice: &Notice, failure: Option<&Arc<Failure>>) -> Wakes {
-        if self.some.load(Ordering::Acquire) { self.tell_some(at, notice, failure) } else { Wakes::default() }
+        if self.is_empty() { Wakes::default() } else { self.tell_some(at, notice, failure) }
     }
 
     #[cold]
