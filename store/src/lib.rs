@@ -39,6 +39,7 @@
 //! - The disk is full, or fails: the messages of that transaction are answered with an error, and so are the next ones
 //!   until a second later the file is opened anew. What was stored before stays stored.
 
+mod ending;
 mod error;
 mod file;
 mod queue;

@@ -3,13 +3,14 @@
 use std::{
     fmt, mem,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     thread::{self, JoinHandle},
 };
 
 use steadfast_core::{Message, MessageId, SendOptions, StoreError};
 
 use crate::{
+    ending::Ending,
     error::OpenError,
     file::{self, SetAside},
     queue::Queue,
@@ -18,13 +19,16 @@ use crate::{
 
 /// A file that keeps one session's durable messages, and the thread that writes to it.
 ///
-/// Dropping it writes what was handed in before, closes the file and waits for that: one `fsync`, usually.
+/// Dropping it writes what was handed in before, closes the file and waits for that: one `fsync`, usually. Who may not wait
+/// [leaves](Self::leave) it.
 pub struct Store {
     path: PathBuf,
     restored: Vec<Restored>,
     highest: Option<MessageId>,
     queue: Arc<Queue>,
     answers: Answers,
+    /// Set if it ends without anybody who waits for it.
+    ending: Arc<OnceLock<Ending>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -56,7 +60,8 @@ pub(crate) type Answers = Arc<Mutex<Box<dyn FnMut(&[Answer]) + Send>>>;
 
 impl Store {
     /// Opens the store in this file, or makes one where there is none. Reads everything that is stored: not on a thread
-    /// that has to answer at once.
+    /// that has to answer at once. If a store of this process on the same file is just [ending](Self::leave), it is waited
+    /// for.
     ///
     /// # Errors
     /// See [`OpenError`], each with what can be done.
@@ -88,17 +93,35 @@ impl Store {
     }
 
     pub(crate) fn start(path: &Path, opener: file::Opener, bounds: Bounds) -> Result<Self, OpenError> {
+        // It has the file until then.
+        Ending::wait_for(path);
         let found = opener.open_and_read()?;
         let queue = Arc::new(Queue::new(bounds));
         let answers: Answers = Arc::new(Mutex::new(Box::new(|_| {})));
         let highest = found.messages.iter().map(|restored| restored.id).max();
         let index = found.messages.iter().map(|restored| restored.id).zip(found.numbers).collect();
         let mut writer = Writer::new(opener, found.database, index, Arc::clone(&queue), Arc::clone(&answers));
+        let ending = Arc::new(OnceLock::new());
+        let ends = Arc::clone(&ending);
+        let write = move || {
+            writer.run();
+            // The file is closed before anybody hears of it.
+            drop(writer);
+            drop(ends);
+        };
         let thread = thread::Builder::new()
             .name("steadfast-store".into())
-            .spawn(move || writer.run())
+            .spawn(write)
             .map_err(|error| OpenError::Io { path: path.to_owned(), error })?;
-        Ok(Self { path: path.to_owned(), restored: found.messages, highest, queue, answers, thread: Some(thread) })
+        Ok(Self {
+            path: path.to_owned(),
+            restored: found.messages,
+            highest,
+            queue,
+            answers,
+            ending,
+            thread: Some(thread),
+        })
     }
 
     /// Takes what was stored when the store was opened, in the order in which it was handed in. Empty the second time.
@@ -148,6 +171,16 @@ impl Store {
     /// Writes what was handed in, and closes the file. So does dropping it.
     pub fn close(self) {
         drop(self);
+    }
+
+    /// As [`close`](Self::close), and does not wait for it: for whoever may not. Its thread writes what was handed in and
+    /// closes the file; to [open](Self::open) it again in this process waits for that. If the process ends before, what was
+    /// answered is on the disk all the same, and what was to be forgotten may come back.
+    pub fn leave(mut self) {
+        // Before the queue is closed, and with that the thread may end.
+        let _ = self.ending.set(Ending::begin(&self.path));
+        self.queue.close();
+        self.thread = None;
     }
 }
 

@@ -325,8 +325,10 @@ impl State {
             return;
         }
         if let Life::Alive(machinery) = mem::replace(&mut self.life, Life::Going) {
-            let Machinery { pump, mailbox, .. } = *machinery;
+            let Machinery { mut pump, mailbox, .. } = *machinery;
             mailbox.close();
+            // This is under the client's lock, and on whatever thread drops the client: no place to wait for a disk.
+            pump.leave_keeper();
             let mut voice = pump.into_application();
             for request in mem::take(&mut self.requests) {
                 if let Event::Send { id, message, .. } = request {

@@ -257,6 +257,21 @@ fn nothing_is_answered_before_it_is_synced() {
 }
 
 #[test]
+fn a_store_that_is_left_ends_by_itself_and_whoever_opens_it_again_waits_for_that() {
+    let mut rig = Rig::new("left");
+    assert_eq!(rig.stored(1), Ok(()));
+    rig.faults.set(Disk::Stalls);
+    rig.persist(2);
+    // It would not come back if it waited: the disk stalls.
+    rig.store.take().expect("open").leave();
+    let path = rig.folder.join("store");
+    let opens = std::thread::spawn(move || Store::open(path).map(|mut store| store.restored()));
+    rig.faults.set(Disk::Well);
+    let restored = opens.join().expect("no panic").expect("opens once the other has ended");
+    assert_eq!(restored.iter().map(|restored| restored.id.0).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
 fn a_queue_that_is_full_refuses_and_one_may_always_wait() {
     let rig = Rig::with("queue", Bounds { messages: 3, bytes: 10 });
     rig.faults.set(Disk::Stalls);

@@ -245,7 +245,8 @@ impl<C: Built> Builder<C> {
 
     /// Keeps [durable](steadfast_core::SendOptions::durable) messages in this store. What it holds already is sent first, in its
     /// order; new messages are named behind it. The store is this client's alone, and closed with it: the last thing that
-    /// the client does is to wait for the disk.
+    /// a client with a thread of its own does is to wait for the disk; one in a task [leaves](steadfast_store::Store::leave) that
+    /// to the store's thread.
     #[cfg(feature = "store")]
     #[must_use]
     pub fn store(mut self, store: steadfast_store::Store) -> Self {

@@ -15,6 +15,9 @@ pub trait Keeper: Send {
 
     /// Forgets a message, if it is there, behind everything that was asked before.
     fn forget(&mut self, id: MessageId);
+
+    /// Nothing more comes: ends, without having whoever calls wait for a disk. Unless it can, it is dropped.
+    fn leave(self: Box<Self>) {}
 }
 
 /// What keeps a session's durable messages, if anything does.
@@ -48,5 +51,9 @@ impl Keeper for steadfast_store::Store {
 
     fn forget(&mut self, id: MessageId) {
         Self::forget(self, id);
+    }
+
+    fn leave(self: Box<Self>) {
+        Self::leave(*self);
     }
 }

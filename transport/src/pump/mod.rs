@@ -217,6 +217,14 @@ impl<A: Application, S: Socket> Pump<A, S> {
         &mut self.application
     }
 
+    /// Has what keeps its durable messages end [by itself](Keeper::leave): for drivers that may not wait for a disk when a
+    /// session goes. The session is not to be told anything after it.
+    pub fn leave_keeper(&mut self) {
+        if let Some(keeper) = self.kept.0.take() {
+            keeper.leave();
+        }
+    }
+
     /// Its application, when it is of no more use itself.
     #[must_use]
     pub fn into_application(self) -> A {
