@@ -1,5 +1,6 @@
 //! The driver: turns readiness into events, and actions into I/O.
 
+mod commands;
 mod handle;
 mod signals;
 mod timers;
@@ -263,15 +264,6 @@ impl<A: Application> Driver<A> {
         self.take_commands();
     }
 
-    /// Takes what other threads asked for, unless something is left of what they asked for before: whoever asks too much
-    /// has to wait for room.
-    fn take_commands(&mut self) {
-        if self.commands.is_empty() {
-            self.mailbox.take(&mut self.commands);
-            self.commands.reverse();
-        }
-    }
-
     /// When [`advance`](Self::advance) must be called at the latest; `None`: not before an event.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
@@ -387,49 +379,6 @@ impl<A: Application> Driver<A> {
             let Some(index) = self.shared.next_to_connect() else { return };
             self.turn(index).connect();
             self.settle(index);
-        }
-    }
-
-    fn carry_out(&mut self, command: Command) {
-        match command {
-            Command::Event(session, event) => self.tell(session, event),
-            Command::Stored(session, answers) => {
-                if let Some(index) = self.index(session) {
-                    self.turn(index).stored(answers);
-                    self.queue(index);
-                }
-            }
-            Command::ResumeReads(session) => self.resume_reads(session),
-            Command::Remove(session) => {
-                self.remove(session);
-            }
-            Command::Inspect(session, look) => {
-                if let Some(session) = self.session(session) {
-                    look(session);
-                }
-            }
-            Command::Fetched(fetched) => {
-                if let Some(index) = self.index(fetched.session()) {
-                    self.turn(index).fetched(*fetched);
-                    self.queue(index);
-                }
-            }
-            Command::Resolved(answer) => {
-                for index in self.shared.answered(&answer.name) {
-                    // The slot may have another session by now, or none.
-                    if self.slots.contains(index) {
-                        self.turn(index).resolved(&answer);
-                        self.queue(index);
-                    }
-                }
-            }
-        }
-    }
-
-    fn tell(&mut self, session: SessionId, event: Event<'static>) {
-        if let Some(index) = self.index(session) {
-            self.turn(index).apply(event);
-            self.queue(index);
         }
     }
 

@@ -3,6 +3,7 @@
 mod account;
 mod backlog;
 mod builder;
+mod entries;
 mod inbox;
 mod ledger;
 mod line;

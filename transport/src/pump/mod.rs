@@ -9,6 +9,7 @@ mod backlog;
 mod eyes;
 mod gate;
 mod hands;
+mod intake;
 mod keeper;
 mod link;
 mod machine;

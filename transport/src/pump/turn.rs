@@ -1,26 +1,25 @@
 //! One session's turn: events in, actions out, until there is nothing left to do.
 
-use std::{mem, time::Duration};
+use std::mem;
 
 use steadfast_core::{
-    Cause, ConnId, Event, Message, MessageId, SendOptions, Stage, StoreError, Timestamp,
-    wire::{Buffer, handshake::Rejected},
+    Cause, Event, Message, MessageId, SendOptions, Stage, StoreError, Timestamp, wire::handshake::Rejected,
 };
 
 use crate::{
-    credentials::{Fetched, Vault},
+    credentials::Fetched,
     dial::{Answer, Dialing, Lent, Progress, Stream},
-    engine::{Engine, Incoming},
-    failure::{Failure, unix_now},
+    engine::Engine,
+    failure::Failure,
     net::Net,
     pump::{
         Pump,
         application::{Application, Requests},
         hands::Hands,
-        link::{Connection, Ending, Link, Read},
+        link::{Connection, Ending, Link},
         machine::Machine,
-        outgoing::{Outgoing, keep},
-        shared::{READ_BUFFER, Shared},
+        outgoing::Outgoing,
+        shared::Shared,
     },
 };
 
@@ -73,20 +72,9 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
         &mut self.pump.application
     }
 
-    /// A message came in. As [`apply`](Self::apply), for the event that comes most often, to a connection that has its
-    /// write buffer.
-    #[inline]
-    fn received(&mut self, conn: ConnId, message: Message<'_>) {
-        let (machine, mut hands) = self.hands();
-        #[cfg(feature = "metrics")]
-        hands.eyes.received();
-        machine.handle(Event::Received { conn, message }, &mut hands);
-        self.follow();
-    }
-
     /// Lends the connection a write buffer: any event may lead to something to write.
     #[inline]
-    fn lend(&mut self) {
+    pub(super) fn lend(&mut self) {
         if let Link::Up(connection) = &mut self.pump.link {
             connection.out.borrow(&mut self.shared.spare);
         }
@@ -94,7 +82,7 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
 
     /// Handles what follows from actions, until nothing does.
     #[inline]
-    fn follow(&mut self) {
+    pub(super) fn follow(&mut self) {
         if !self.shared.events.is_empty() {
             self.follow_events();
             // It begins at its front again, instead of going round all the memory that it ever needed.
@@ -124,7 +112,7 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
 
     /// What decides, and what carries it out.
     #[inline]
-    fn hands(&mut self) -> (&mut Machine, Hands<'_, A, N>) {
+    pub(super) fn hands(&mut self) -> (&mut Machine, Hands<'_, A, N>) {
         let Pump { machine, application, link, ids, timer, pause, id, endpoints, visits, vault, eyes, kept, .. } =
             &mut *self.pump;
         let Shared { net, events, resolver, .. } = &mut *self.shared;
@@ -265,7 +253,7 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     }
 
     /// The server said no to the upgrade, or sent the client elsewhere.
-    fn refused(&mut self, rejected: Box<Rejected>) {
+    pub(super) fn refused(&mut self, rejected: Box<Rejected>) {
         let Link::Up(connection) = &self.pump.link else { return };
         let (conn, redirects) = (connection.conn, connection.redirects);
         match connection.engine.endpoint().redirected(&rejected, redirects) {
@@ -283,162 +271,8 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
         }
     }
 
-    /// Reads until the operating system has no more, the application wants no more, or the others want their turn; how
-    /// often it may read before they do.
-    fn read(&mut self, mut budget: u32) -> u32 {
-        let mut buffer = mem::take(&mut self.shared.buffer);
-        if buffer.is_empty() {
-            buffer = vec![0; READ_BUFFER];
-        }
-        while budget > 0 && self.read_once(&mut buffer) {
-            budget -= 1;
-        }
-        self.shared.buffer = buffer;
-        budget
-    }
-
-    /// Takes one step in reading; whether there may be another.
-    fn read_once(&mut self, buffer: &mut [u8]) -> bool {
-        let pause = self.pump.pause;
-        let Link::Up(connection) = &mut self.pump.link else { return false };
-        let conn = connection.conn;
-        let over = connection.over.is_some();
-        // The upgrade is not the application's to hold back.
-        if connection.open && !over {
-            if pause != connection.paused {
-                connection.paused = pause;
-                self.apply(if pause { Event::ReadsPaused { conn } } else { Event::ReadsResumed { conn } });
-                return true;
-            }
-            if pause || connection.grace.is_some_and(|at| self.now < at) {
-                return false;
-            }
-            connection.grace = None;
-            if let Some(held) = connection.held.take() {
-                self.take_in(conn, &held);
-                return true;
-            }
-        }
-        // Once it is over, all that may still be awaited is the end of the stream.
-        if !connection.readable || over && !connection.closing {
-            return false;
-        }
-        match connection.read(buffer) {
-            Read::Nothing => {}
-            Read::Bytes(_) if over => {}
-            Read::Bytes(read) => {
-                if connection.open {
-                    self.apply(Event::Activity { conn });
-                }
-                self.take_in(conn, &buffer[..read]);
-            }
-            Read::WouldBlock => return false,
-            Read::Ended(failure) => {
-                self.fail(&failure);
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Gives bytes to the engine, and what they came to to the session.
-    fn take_in(&mut self, conn: ConnId, input: &[u8]) {
-        let Some(connection) = self.pump.link.up(conn) else { return };
-        connection.out.borrow(&mut self.shared.spare);
-        connection.engine.tick(self.now);
-        // Messages are borrowed from it while the session has the connection.
-        let mut assembly = mem::take(&mut connection.assembly);
-        if assembly.capacity() == 0 {
-            mem::swap(&mut assembly, &mut self.shared.assembly);
-        }
-        self.assemble(conn, input, &mut assembly);
-        if let Some(connection) = self.pump.link.up(conn)
-            && !connection.engine.is_at_rest()
-        {
-            connection.assembly = assembly;
-        } else {
-            assembly.clear();
-            keep(assembly, &mut self.shared.assembly);
-        }
-    }
-
-    fn assemble(&mut self, conn: ConnId, mut input: &[u8], assembly: &mut Buffer) {
-        let mut delivered = false;
-        loop {
-            let pause = self.pump.pause;
-            let Some(connection) = self.pump.link.up(conn) else { return };
-            if connection.over.is_some() {
-                return;
-            }
-            if pause && connection.open {
-                connection.held = Some(input.to_vec());
-                return;
-            }
-            // Nearly every message, without a look at everything else that might have come.
-            if let Some(message) = connection.engine.whole(&mut input) {
-                connection.quiet = false;
-                delivered = true;
-                self.received(conn, message);
-                continue;
-            }
-            if delivered {
-                connection.answered_by = self.now + GRACE;
-            }
-            if self.now < connection.answered_by
-                && connection.engine.is_doomed(input)
-                && self.pump.application.answers_later()
-            {
-                connection.grace = Some(connection.answered_by);
-                connection.held = Some(input.to_vec());
-                return;
-            }
-            let Some(incoming) = connection.engine.next(&mut input, assembly, &mut connection.out.buffer) else {
-                return;
-            };
-            match incoming {
-                Incoming::Message(message) => {
-                    connection.quiet = false;
-                    delivered = true;
-                    self.apply(Event::Received { conn, message });
-                }
-                Incoming::Nothing => {}
-                Incoming::Pong(payload) => self.apply(Event::Pong { conn, payload }),
-                Incoming::Opened(accepted) => {
-                    connection.open = true;
-                    if let Some(jar) = &mut self.pump.jar
-                        && connection.engine.endpoint().keeps_cookies()
-                    {
-                        jar.store(connection.engine.request(), accepted.headers(), unix_now());
-                    }
-                    self.ask(|application, requests| application.opened(conn, &accepted, requests));
-                    self.apply(Event::Opened { conn, can_ping: true });
-                    // It is presented by now, if it was to be.
-                    self.pump.link.with(conn, |connection| connection.known = None);
-                }
-                Incoming::Refused(mut rejected) => {
-                    connection.collect(&mut rejected);
-                    self.refused(rejected);
-                    // What lies behind the answer is not for whatever connection there may be now.
-                    return;
-                }
-                Incoming::Closed(frame) => {
-                    connection.over = Some(Cause::Closed(Vault::kept_out_of(self.pump.vault.as_deref(), frame)));
-                }
-                Incoming::Failed(failure) => {
-                    // What the server is told of it may get out or not. What had waited before it may, too.
-                    let (bytes, _) = connection.write();
-                    if bytes > 0 {
-                        self.shared.events.push_back(Event::Wrote { conn, bytes });
-                        connection.out.report(conn, &mut self.shared.events);
-                    }
-                    self.fail(&failure);
-                }
-            }
-        }
-    }
-
     /// Calls the application, outside of any event.
-    fn ask(&mut self, call: impl FnOnce(&mut A, &mut Requests<'_>)) {
+    pub(super) fn ask(&mut self, call: impl FnOnce(&mut A, &mut Requests<'_>)) {
         let Pump { application, ids, id, vault, .. } = &mut *self.pump;
         let (now, events, vault) = (self.now, &mut self.shared.events, vault.as_deref_mut());
         call(application, &mut Requests { session: *id, now, ids, events, vault });
@@ -475,7 +309,7 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     }
 
     /// Ends the connection, or the attempt, and tells the application what exactly was wrong with it.
-    fn fail(&mut self, failure: &Failure) {
+    pub(super) fn fail(&mut self, failure: &Failure) {
         let Some(conn) = self.pump.link.conn() else { return };
         let named = self.pump.link.told(failure);
         let failure = named.as_ref().unwrap_or(failure);
@@ -493,9 +327,6 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     }
 }
 
-/// How long an application that answers elsewhere has to answer a message before what breaks the protocol behind it ends the
-/// connection. What ends it does so either way; a task that is scheduled late is worth the wait.
-const GRACE: Duration = Duration::from_millis(100);
 /// How often a session may read in one turn before the others have theirs: 1 MiB with the read buffer below.
 const READS: u32 = 8;
 /// How often reading may follow from writing, and writing from reading, before the others have their turn.
