@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde::Serialize;
-use steadfast_core::{Message, MessageId, SendOptions};
+use steadfast_core::{Message, MessageId, Persist, SendOptions};
 use steadfast_store::Store;
 
 /// How much is done.
@@ -88,7 +88,7 @@ fn accept(path: &Path, effort: Effort) -> Result<(Vec<Duration>, Duration, u64),
             let id = MessageId(offered.len() as u64);
             offered.push(Instant::now());
             let message = Message::binary(payload.clone());
-            store.persist(id, message, SendOptions::durable()).map_err(|error| error.to_string())?;
+            store.persist(to_store(id, message)).map_err(|error| error.to_string())?;
         }
         transactions += take(&told, &store, &offered, &mut waits);
         thread::sleep(Duration::from_micros(200));
@@ -113,7 +113,7 @@ fn recover(path: &Path, effort: Effort) -> Result<Duration, String> {
     let store = Store::open(path).map_err(|error| error.to_string())?;
     for id in 0..effort.stored {
         let message = Message::binary(vec![7; effort.bytes]);
-        while store.persist(MessageId(id), message.clone(), SendOptions::durable()).is_err() {
+        while store.persist(to_store(MessageId(id), message.clone())).is_err() {
             thread::sleep(Duration::from_millis(1));
         }
     }
@@ -157,4 +157,8 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+fn to_store(id: MessageId, message: Message<'static>) -> Persist {
+    Persist { id, message, options: SendOptions::durable(), identity: None }
 }

@@ -499,6 +499,7 @@ fn an_attempt_for_the_old_identity_is_aborted() {
 #[test]
 fn identities_change_without_a_source_of_credentials_too() {
     let mut rig = Rig::new(Settings { credentials: None, ..settings() });
+    rig.event(Event::SwitchIdentity { identity: Identity(1) });
     rig.event(Event::Start);
     open(&mut rig);
     send(&mut rig, 1);

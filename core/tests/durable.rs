@@ -26,7 +26,8 @@ fn fails(rig: &mut Rig, id: u64, error: StoreError) {
 }
 
 fn restored(rig: &mut Rig, id: u64, options: SendOptions) {
-    rig.event(Event::Restored { id: MessageId(id), message: Message::text("kept"), options });
+    let (id, message) = (MessageId(id), Message::text("kept"));
+    rig.event(Event::Restored { id, message, options, identity: None });
 }
 
 fn stop(rig: &mut Rig) {

@@ -170,9 +170,9 @@ fn read(database: Database) -> Result<Opened, Wrong> {
     for entry in table.iter().map_err(damaged)? {
         let (number, record) = entry.map_err(damaged)?;
         match record::decode(record.value(), now) {
-            Ok((id, message, options)) => {
+            Ok(restored) => {
                 numbers.push(number.value());
-                messages.push(Restored { id, message: message.into_owned(), options });
+                messages.push(restored);
             }
             Err(RecordError::Newer(version)) => return Err(Wrong::Newer(format!("a message of version {version}"))),
             Err(RecordError::Damaged) => return Err(Wrong::Damaged(format!("record {} is damaged", number.value()))),

@@ -6,14 +6,15 @@
 //! answered with `Ok` comes back from [`Store::restored`] after the process, or the machine, went down.
 //!
 //! ```
-//! use steadfast_core::{Message, MessageId, SendOptions};
+//! use steadfast_core::{Message, MessageId, Persist, SendOptions};
 //! use steadfast_store::Store;
 //!
 //! # let folder = std::env::temp_dir().join(format!("steadfast-store-doc-{}", std::process::id()));
 //! # std::fs::create_dir_all(&folder)?;
 //! let path = folder.join("outbox.redb");
 //! let store = Store::open(&path)?;
-//! store.persist(MessageId(1), Message::text("to be kept"), SendOptions::default())?;
+//! let (id, message) = (MessageId(1), Message::text("to be kept"));
+//! store.persist(Persist { id, message, options: SendOptions::durable(), identity: None })?;
 //! store.close();
 //!
 //! let mut store = Store::open(&path)?;

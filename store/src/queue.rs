@@ -6,14 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use steadfast_core::{Message, MessageId, SendOptions, StoreError};
+use steadfast_core::{MessageId, Persist, StoreError};
 
 use crate::store::Bounds;
 
 /// What the writer is to do, in this order.
 #[derive(Debug)]
 pub(crate) enum Task {
-    Persist { id: MessageId, message: Message<'static>, options: SendOptions },
+    Persist(Persist),
     Forget(MessageId),
 }
 
@@ -41,17 +41,12 @@ impl Queue {
         Self { bounds, inner: Mutex::default(), came: Condvar::new() }
     }
 
-    pub(crate) fn persist(
-        &self,
-        id: MessageId,
-        message: Message<'static>,
-        options: SendOptions,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn persist(&self, persist: Persist) -> Result<(), StoreError> {
         let mut inner = self.lock();
         if inner.closed {
             return Err(StoreError::Gone);
         }
-        let len = message.len();
+        let len = persist.message.len();
         // One may always wait, so that none is too large for ever.
         let is_full = inner.messages >= self.bounds.messages || inner.bytes.saturating_add(len) > self.bounds.bytes;
         if inner.messages > 0 && is_full {
@@ -59,7 +54,7 @@ impl Queue {
         }
         inner.messages += 1;
         inner.bytes += len;
-        inner.tasks.push_back(Task::Persist { id, message, options });
+        inner.tasks.push_back(Task::Persist(persist));
         drop(inner);
         self.came.notify_one();
         Ok(())
@@ -123,10 +118,11 @@ impl Inner {
             && bytes < BATCH_BYTES
             && let Some(task) = self.tasks.pop_front()
         {
-            if let Task::Persist { message, .. } = &task {
-                bytes += message.len();
+            if let Task::Persist(persist) = &task {
+                let len = persist.message.len();
+                bytes += len;
                 self.messages -= 1;
-                self.bytes -= message.len();
+                self.bytes -= len;
             }
             batch.push(task);
         }

@@ -2,28 +2,36 @@
 //!
 //! ```text
 //! offset  bytes
-//! 0       1      version: 1
-//! 1       1      flags: 1 text, 2 a limit of resends, 4 the lane of control, 8 a time to live, others 0
+//! 0       1      version: 1, or 2 if it says for whom it is
+//! 1       1      flags: 1 text, 2 a limit of resends, 4 the lane of control, 8 a time to live, 16 for whom, others 0
 //! 2       8      the message's id
 //! 10      0 | 4  the limit of resends
 //!         0 | 8  when it expires: microseconds since 1970, by the clock on the wall
+//!         0 | 8  for whom it was accepted
 //!         …      the payload
 //! ```
-//! Numbers are little-endian. A record with an unknown flag or a text that is not UTF-8 is damaged; one with a higher
-//! version is newer.
+//! Numbers are little-endian. A record with an unknown flag, with 16 in another version than 2 or without it in that, or a text
+//! that is not UTF-8 is damaged; one with a higher version is newer. So a program that knows nothing of identities leaves a file
+//! alone in which there are any, and sends nobody's messages as another's.
 
 use std::time::{Duration, SystemTime};
 
-use steadfast_core::{Lane, Message, MessageId, SendOptions};
+use steadfast_core::{Identity, Lane, Message, MessageId, Persist, SendOptions};
 
-/// The version that is written.
-pub const VERSION: u8 = 1;
+use crate::store::Restored;
+
+/// The highest version that is written.
+pub const VERSION: u8 = 2;
+
+/// That of a message of which nobody knows for whom it is.
+const FOR_ANYBODY: u8 = 1;
 
 const TEXT: u8 = 1;
 const RESENDS: u8 = 2;
 const CONTROL: u8 = 4;
 const EXPIRES: u8 = 8;
-const KNOWN: u8 = TEXT | RESENDS | CONTROL | EXPIRES;
+const WHOSE: u8 = 16;
+const KNOWN: u8 = TEXT | RESENDS | CONTROL | EXPIRES | WHOSE;
 
 /// Why a record cannot be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,8 +43,9 @@ pub enum RecordError {
 }
 
 /// Writes a message behind what is in `out`; `now` is in microseconds since 1970.
-pub fn encode(id: MessageId, message: &Message<'_>, options: &SendOptions, now: u64, out: &mut Vec<u8>) {
-    let mut flags = 0;
+pub fn encode(persist: &Persist, now: u64, out: &mut Vec<u8>) {
+    let Persist { id, message, options, identity } = persist;
+    let (mut version, mut flags) = (FOR_ANYBODY, 0);
     if message.is_text() {
         flags |= TEXT;
     }
@@ -49,8 +58,12 @@ pub fn encode(id: MessageId, message: &Message<'_>, options: &SendOptions, now: 
     if options.ttl.is_some() {
         flags |= EXPIRES;
     }
+    if identity.is_some() {
+        flags |= WHOSE;
+        version = VERSION;
+    }
     out.reserve(LONGEST_HEAD + message.len());
-    out.extend([VERSION, flags]);
+    out.extend([version, flags]);
     out.extend(id.0.to_le_bytes());
     if let Some(resends) = options.max_resends {
         out.extend(resends.to_le_bytes());
@@ -59,6 +72,9 @@ pub fn encode(id: MessageId, message: &Message<'_>, options: &SendOptions, now: 
         let micros = u64::try_from(ttl.as_micros()).unwrap_or(u64::MAX);
         out.extend(now.saturating_add(micros).to_le_bytes());
     }
+    if let Some(identity) = identity {
+        out.extend(identity.0.to_le_bytes());
+    }
     out.extend(message.as_bytes());
 }
 
@@ -66,15 +82,16 @@ pub fn encode(id: MessageId, message: &Message<'_>, options: &SendOptions, now: 
 ///
 /// # Errors
 /// It is of a newer version, or damaged.
-pub fn decode(record: &[u8], now: u64) -> Result<(MessageId, Message<'_>, SendOptions), RecordError> {
+pub fn decode(record: &[u8], now: u64) -> Result<Restored, RecordError> {
     let mut rest = record;
     let [version, flags] = take(&mut rest)?;
     match version {
         0 => return Err(RecordError::Damaged),
-        VERSION => {}
+        FOR_ANYBODY | VERSION => {}
         newer => return Err(RecordError::Newer(newer)),
     }
-    if flags & !KNOWN != 0 {
+    let is_whose = flags & WHOSE != 0;
+    if flags & !KNOWN != 0 || is_whose != (version == VERSION) {
         return Err(RecordError::Damaged);
     }
     let id = MessageId(u64::from_le_bytes(take(&mut rest)?));
@@ -88,12 +105,13 @@ pub fn decode(record: &[u8], now: u64) -> Result<(MessageId, Message<'_>, SendOp
     if flags & EXPIRES != 0 {
         options = options.ttl(Duration::from_micros(u64::from_le_bytes(take(&mut rest)?).saturating_sub(now)));
     }
+    let identity = if is_whose { Some(Identity(u64::from_le_bytes(take(&mut rest)?))) } else { None };
     let message = if flags & TEXT == 0 {
         Message::binary(rest)
     } else {
         Message::text(str::from_utf8(rest).map_err(|_| RecordError::Damaged)?)
     };
-    Ok((id, message, options))
+    Ok(Restored { id, message: message.into_owned(), options, identity })
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], RecordError> {
@@ -108,4 +126,4 @@ pub(crate) fn wall_clock() -> u64 {
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
-const LONGEST_HEAD: usize = 2 + 8 + 4 + 8;
+const LONGEST_HEAD: usize = 2 + 8 + 4 + 8 + 8;

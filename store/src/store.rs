@@ -7,7 +7,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use steadfast_core::{Message, MessageId, SendOptions, StoreError};
+use steadfast_core::{Identity, Message, MessageId, Persist, SendOptions, StoreError};
 
 use crate::{
     ending::Ending,
@@ -41,6 +41,8 @@ pub struct Restored {
     pub message: Message<'static>,
     /// What was asked for it.
     pub options: SendOptions,
+    /// For whom it was accepted, if that was known.
+    pub identity: Option<Identity>,
 }
 
 /// What became of a message that was to be stored.
@@ -152,8 +154,8 @@ impl Store {
     ///
     /// # Errors
     /// `Busy` if too much waits already, `Gone` if the thread is. No answer follows.
-    pub fn persist(&self, id: MessageId, message: Message<'static>, options: SendOptions) -> Result<(), StoreError> {
-        self.queue.persist(id, message, options)
+    pub fn persist(&self, persist: Persist) -> Result<(), StoreError> {
+        self.queue.persist(persist)
     }
 
     /// Has a message forgotten: within 50 ms, together with others. One that is not stored is none the worse for it. A

@@ -9,7 +9,7 @@ use std::{
 };
 
 use redb::{Database, Durability};
-use steadfast_core::{MessageId, StoreError};
+use steadfast_core::{MessageId, Persist, StoreError};
 
 use crate::{
     file::{MESSAGES, Opener},
@@ -96,12 +96,12 @@ impl Writer {
         let mut batch = Batch::default();
         for task in tasks.drain(..) {
             match task {
-                Task::Persist { id, .. } if self.index.contains_key(&id) => {
+                Task::Persist(Persist { id, .. }) if self.index.contains_key(&id) => {
                     batch.answers.push((id, Err(StoreError::DuplicateId)));
                 }
-                Task::Persist { id, message, options } => {
-                    let mut bytes = Vec::new();
-                    record::encode(id, &message, &options, record::wall_clock(), &mut bytes);
+                Task::Persist(persist) => {
+                    let (id, mut bytes) = (persist.id, Vec::new());
+                    record::encode(&persist, record::wall_clock(), &mut bytes);
                     batch.records.push((self.next, bytes));
                     batch.answers.push((id, Ok(())));
                     self.index.insert(id, self.next);

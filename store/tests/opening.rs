@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use steadfast_core::{Message, MessageId, SendOptions, StoreError};
+use steadfast_core::{Identity, Message, MessageId, Persist, SendOptions, StoreError};
 use steadfast_store::{OpenError, Store};
 
 /// A folder that goes when the test does.
@@ -31,7 +31,8 @@ impl Drop for Folder {
 }
 
 fn keep(store: &Store, id: u64, text: &str) {
-    store.persist(MessageId(id), Message::text(text.to_owned()), SendOptions::default()).expect("room");
+    let (id, message) = (MessageId(id), Message::text(text.to_owned()));
+    store.persist(Persist { id, message, options: SendOptions::default(), identity: None }).expect("room");
 }
 
 fn ids(store: &mut Store) -> Vec<u64> {
@@ -258,4 +259,18 @@ fn a_read_only_file_system_is_told_as_such() {
     // Where even the superuser may make no file.
     let error = Store::open("/sys/steadfast-outbox").expect_err("read-only");
     assert!(matches!(error, OpenError::ReadOnly { .. }), "{error}");
+}
+
+#[test]
+fn for_whom_a_message_was_accepted_is_known_after_a_restart() {
+    let folder = Folder::new("whose");
+    let store = Store::open(folder.file()).expect("a new store");
+    for (id, identity) in [(1, Some(Identity(7))), (2, None)] {
+        let (id, message) = (MessageId(id), Message::text("a"));
+        store.persist(Persist { id, message, options: SendOptions::durable(), identity }).expect("room");
+    }
+    store.close();
+    let mut store = Store::open(folder.file()).expect("the same store");
+    let whose: Vec<Option<Identity>> = store.restored().iter().map(|restored| restored.identity).collect();
+    assert_eq!(whose, [Some(Identity(7)), None]);
 }

@@ -3,11 +3,18 @@
 use proptest::{collection::vec, option, prelude::*};
 use std::time::Duration;
 
-use steadfast_core::{Lane, Message, MessageId, SendOptions};
-use steadfast_store::record::{RecordError, VERSION, decode, encode};
+use steadfast_core::{Identity, Lane, Message, MessageId, Persist, SendOptions};
+use steadfast_store::{
+    Restored,
+    record::{RecordError, VERSION, decode, encode},
+};
 
 fn options(max_resends: Option<u32>) -> SendOptions {
     SendOptions { max_resends, ..SendOptions::durable() }
+}
+
+fn persist(text: &'static str, options: SendOptions) -> Persist {
+    Persist { id: MessageId(1), message: Message::text(text), options, identity: Some(Identity(7)) }
 }
 
 proptest! {
@@ -19,21 +26,23 @@ proptest! {
         max_resends in option::of(any::<u32>()),
         ttl in option::of(any::<u32>()),
         control: bool,
+        identity in option::of(any::<u64>()),
     ) {
         let message = text.map_or_else(|| Message::binary(bytes), Message::text);
         let ttl = ttl.map(|micros| Duration::from_micros(micros.into()));
         let lane = if control { Lane::Control } else { Lane::Data };
         let options = SendOptions { ttl, lane, ..options(max_resends) };
         let mut record = Vec::new();
-        encode(MessageId(id), &message, &options, 5, &mut record);
-        prop_assert_eq!(decode(&record, 5), Ok((MessageId(id), message, options)));
+        let (id, identity) = (MessageId(id), identity.map(Identity));
+        encode(&Persist { id, message: message.clone(), options, identity }, 5, &mut record);
+        prop_assert_eq!(decode(&record, 5), Ok(Restored { id, message, options, identity }));
     }
 
     #[test]
     fn whatever_is_read_would_be_written_like_that(record in vec(any::<u8>(), 0..60)) {
-        if let Ok((id, message, options)) = decode(&record, 0) {
+        if let Ok(Restored { id, message, options, identity }) = decode(&record, 0) {
             let mut again = Vec::new();
-            encode(id, &message, &options, 0, &mut again);
+            encode(&Persist { id, message, options, identity }, 0, &mut again);
             prop_assert_eq!(again, record);
         }
     }
@@ -42,7 +51,7 @@ proptest! {
 #[test]
 fn a_record_that_breaks_off_in_its_head_is_damaged() {
     let mut record = Vec::new();
-    encode(MessageId(1), &Message::text(""), &options(Some(3)), 5, &mut record);
+    encode(&persist("", options(Some(3))), 5, &mut record);
     for len in 0..record.len() {
         assert_eq!(decode(&record[..len], 5), Err(RecordError::Damaged), "{len} bytes");
     }
@@ -52,8 +61,8 @@ fn a_record_that_breaks_off_in_its_head_is_damaged() {
 fn what_is_left_of_a_time_to_live_is_what_the_clock_on_the_wall_leaves() {
     let mut record = Vec::new();
     let options = SendOptions::durable().ttl(Duration::from_micros(100));
-    encode(MessageId(1), &Message::text(""), &options, 1_000, &mut record);
-    let left = |now| decode(&record, now).expect("whole").2.ttl;
+    encode(&persist("", options), 1_000, &mut record);
+    let left = |now| decode(&record, now).expect("whole").options.ttl;
     assert_eq!(left(1_040), Some(Duration::from_micros(60)));
     assert_eq!(left(5_000), Some(Duration::ZERO));
 }
@@ -67,7 +76,28 @@ fn a_higher_version_is_newer_and_none_at_all_is_damage() {
 #[test]
 fn text_that_is_no_text_is_damage() {
     let mut record = Vec::new();
-    encode(MessageId(1), &Message::text("a"), &options(None), 5, &mut record);
+    encode(&persist("a", options(None)), 5, &mut record);
     *record.last_mut().expect("a payload") = 0xFF;
+    assert_eq!(decode(&record, 5), Err(RecordError::Damaged));
+}
+
+#[test]
+fn a_record_without_an_identity_is_one_that_older_programs_read_and_one_with_it_is_newer_to_them() {
+    let first_byte = |identity| {
+        let mut record = Vec::new();
+        encode(&Persist { identity, ..persist("a", options(None)) }, 5, &mut record);
+        record[0]
+    };
+    assert_eq!((first_byte(None), first_byte(Some(Identity(0)))), (1, 2));
+}
+
+#[test]
+fn a_version_that_does_not_fit_what_is_said_of_the_identity_is_damage() {
+    let mut record = Vec::new();
+    encode(&persist("a", options(None)), 5, &mut record);
+    record[0] = 1;
+    assert_eq!(decode(&record, 5), Err(RecordError::Damaged));
+    let flags = record[1] & !16;
+    (record[0], record[1]) = (2, flags);
     assert_eq!(decode(&record, 5), Err(RecordError::Damaged));
 }

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use steadfast_core::{
-    Action, Event, MessageId, Notice, Session, StoreError, Timestamp,
-    config::{Outbox, Settings},
+    Action, Event, Identity, MessageId, Notice, Persist, Session, StoreError, Timestamp,
+    config::{Credentials, Outbox, Settings},
 };
-use steadfast_sim::{Clause, Fault, Scenario, ServerModel, Step, StoreModel, Surroundings};
+use steadfast_sim::{Clause, Fault, Grant, Scenario, ServerModel, Step, StoreModel, Surroundings};
 use steadfast_tests::broken::{Sink, caught, filtered};
 
 fn wait(millis: u64) -> Step {
@@ -158,7 +158,7 @@ fn a_session_that_does_not_listen_to_what_is_restored_is_caught() {
 
 #[test]
 fn a_session_that_takes_up_in_another_order_is_caught() {
-    let mut restored = Vec::new();
+    let mut told = Vec::new();
     // The network is away while messages are stored, so that none of them has arrived when the process dies.
     let steps = vec![
         Step::Start,
@@ -169,14 +169,66 @@ fn a_session_that_takes_up_in_another_order_is_caught() {
         Step::Crash,
     ];
     caught(&with(takes(5), steps), Clause::DurableOrder, move |session, now, event, sink| match event {
-        Event::Restored { id, message, options } => restored.push((id, message, options)),
+        restored @ Event::Restored { .. } => told.push(restored.into_owned()),
         Event::Start => {
-            for (id, message, options) in restored.drain(..).rev() {
-                session.handle(now, Event::Restored { id, message, options }).for_each(&mut *sink);
+            for restored in told.drain(..).rev() {
+                session.handle(now, restored).for_each(&mut *sink);
             }
             session.handle(now, Event::Start).for_each(sink);
         }
         event => session.handle(now, event).for_each(sink),
+    });
+}
+
+/// Messages of one user are stored, and the process dies; in the next one there is another.
+fn another_user() -> Scenario {
+    let lease = |identity| Grant::Lease { after: Duration::ZERO, expires_in: None, identity: Some(Identity(identity)) };
+    let refuse = Step::Serve(vec![ServerModel::Refuse]);
+    let steps = vec![
+        Step::Start,
+        wait(100),
+        refuse,
+        Step::Fault(Fault::Reset),
+        durable(5, 10),
+        wait(200),
+        Step::Crash,
+        Step::Serve(vec![]),
+        durable(5, 10),
+        wait(60_000),
+    ];
+    let mut scenario = with(takes(5), steps);
+    scenario.config.credentials = Some(Credentials::default());
+    scenario.around.source = vec![lease(1), lease(2)];
+    scenario
+}
+
+#[test]
+fn what_one_user_left_in_the_store_is_in_doubt_for_the_next() {
+    let report = another_user().run().expect("the settings can be");
+    report.expect_clean();
+    assert_eq!((report.tally.in_doubt, report.tally.confirmed), (5, 5), "{report}");
+}
+
+#[test]
+fn a_session_that_does_not_ask_whose_a_restored_message_is_is_caught() {
+    caught(&another_user(), Clause::IdentityKept, |session, now, event, sink| {
+        let event = match event {
+            Event::Restored { id, message, options, .. } => Event::Restored { id, message, options, identity: None },
+            event => event,
+        };
+        session.handle(now, event).for_each(sink);
+    });
+}
+
+#[test]
+fn a_session_that_does_not_say_for_whom_a_message_is_to_be_stored_is_caught() {
+    caught(&another_user(), Clause::IdentityKept, |session, now, event, sink| {
+        for action in session.handle(now, event) {
+            sink(match action {
+                Action::Persist(persist) => Action::Persist(Box::new(Persist { identity: None, ..*persist })),
+                action => action,
+            });
+        }
     });
 }
 

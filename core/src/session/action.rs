@@ -123,4 +123,7 @@ pub struct Persist {
     pub message: Message<'static>,
     /// What was asked for it, to be [restored](crate::Event::Restored) with it.
     pub options: SendOptions,
+    /// For whom it was accepted, to be restored with it; `None` if nobody is known yet.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub identity: Option<Identity>,
 }

@@ -96,7 +96,7 @@ impl Session {
     /// What became of a fetch.
     pub(super) fn credentials(&mut self, epoch: Epoch, result: Result<Lease, FetchError>) {
         let Some(ahead) = self.config.credentials.as_ref().map(|credentials| credentials.refresh_ahead) else { return };
-        let now = self.now;
+        let (now, was_known) = (self.now, self.identity().is_some());
         let mut rng = self.rng.clone();
         let answer = self.extras().credentials.answer(now, epoch, result, ahead, &mut rng);
         self.rng = rng;
@@ -105,6 +105,8 @@ impl Session {
                 self.notify(Notice::CredentialsRefreshed { epoch, expires_in: lease.expires_in });
                 if changed {
                     self.identity_over(lease.identity);
+                } else if !was_known {
+                    self.identity_known(lease.identity);
                 }
                 self.arm_lease();
                 match &self.phase {
@@ -302,13 +304,36 @@ impl Session {
 
     /// The application acts for somebody else.
     pub(super) fn switch_identity(&mut self, identity: Identity) {
-        let was_known = self.extras().credentials.identity().is_some();
-        if self.extras().credentials.choose(identity) {
-            // What nobody is known to have left is for whoever comes first: an application says so before it starts.
-            if was_known {
-                self.outbox.leave_kept_behind();
-            }
-            self.identity_over(identity);
+        let was_known = self.identity().is_some();
+        if !self.extras().credentials.choose(identity) {
+            return;
+        }
+        if was_known {
+            return self.identity_over(identity);
+        }
+        // It stands for nobody.
+        self.leave_for_identity();
+        self.identity_known(identity);
+    }
+
+    /// For whom the session acts, as far as that is known.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        self.extras.as_ref()?.credentials.identity()
+    }
+
+    /// For whom the session acts is known now, for the first time. What it accepted before is for them; what a store has held
+    /// for somebody else is not.
+    fn identity_known(&mut self, identity: Identity) {
+        if !self.config.store {
+            return;
+        }
+        self.outbox.kept_is_for(identity);
+        let (account, pending) = (&mut self.account, &mut self.pending);
+        self.outbox.leave_foreign(identity, |settled| settle(account, pending, settled));
+        self.judge_low_mark();
+        if !matches!(self.phase, Phase::Idle | Phase::Stopped { .. }) {
+            self.take_up_kept();
+            self.judge_drain();
         }
     }
 
@@ -321,6 +346,12 @@ impl Session {
         if self.phase.conn().is_some() {
             self.extras().credentials.depart();
         }
+        self.leave_for_identity();
+        self.judge_drain();
+    }
+
+    /// A connection, or an attempt, is not for whom the session acts.
+    fn leave_for_identity(&mut self) {
         let cause = Cause::Credentials(CredentialsKind::IdentityChanged);
         match &self.phase {
             Phase::Open(_) => self.leave(cause, CloseFrame::NORMAL),
@@ -333,6 +364,5 @@ impl Session {
             | Phase::Background { .. }
             | Phase::Stopped { .. } => {}
         }
-        self.judge_drain();
     }
 }

@@ -177,7 +177,11 @@ pub enum Event<'a> {
     /// The application acts for somebody else from now on; nothing happens if it does already. Every message accepted
     /// before is settled and never goes out after this: what waits is dropped, what was handed over keeps its chance until its
     /// connection is closed for this. Messages sent from here on wait for the new identity's connection. Credentials of
-    /// the old one are not used any more, also if their fetch comes to its end late.
+    /// the old one are not used any more, also if their fetch comes to its end late. What a stop has kept for the old one is
+    /// settled in the same way by the next start.
+    ///
+    /// The first identity is no change: what was accepted while nobody was known is for whoever is known first, by this or by a
+    /// lease, and nothing is settled. Only the connection that was made without one is closed, too.
     SwitchIdentity {
         /// For whom.
         identity: Identity,
@@ -197,6 +201,10 @@ pub enum Event<'a> {
     /// session runs, or without a [`store`](crate::config::Settings::store), it is ignored, and stays in the store.
     ///
     /// It may have been sent before, and counts as sent once. What is new must not have its name.
+    ///
+    /// It is never sent for anybody but for whom it was accepted: once it is known that the session acts for somebody else, by the
+    /// first lease or by [`SwitchIdentity`](Self::SwitchIdentity), it is in doubt. A session without credentials leaves it in the
+    /// store until it is told for whom it acts.
     Restored {
         /// Its name.
         id: MessageId,
@@ -204,6 +212,9 @@ pub enum Event<'a> {
         message: Message<'static>,
         /// What was asked for it. What is left of its time to live runs from here.
         options: SendOptions,
+        /// For whom it was [to be stored](crate::Persist::identity); `None`: for whoever comes first.
+        #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+        identity: Option<Identity>,
     },
 }
 
@@ -312,7 +323,7 @@ impl Event<'_> {
             Self::SwitchIdentity { identity } => Event::SwitchIdentity { identity },
             Self::Visibility(visibility) => Event::Visibility(visibility),
             Self::Persisted { id, result } => Event::Persisted { id, result },
-            Self::Restored { id, message, options } => Event::Restored { id, message, options },
+            Self::Restored { id, message, options, identity } => Event::Restored { id, message, options, identity },
         }
     }
 }

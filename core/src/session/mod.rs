@@ -222,7 +222,7 @@ impl Session {
             Event::SwitchIdentity { identity } => self.switch_identity(identity),
             Event::Visibility(visibility) => self.visibility(visibility),
             Event::Persisted { id, result } => self.persisted(id, result),
-            Event::Restored { id, message, options } => self.restored(id, message, options),
+            Event::Restored { id, message, options, identity } => self.restored(id, message, options, identity),
             Event::Received { .. }
             | Event::Send { .. }
             | Event::Flushed { .. }

@@ -3,6 +3,7 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use crate::{
+    lease::Identity,
     message::{Delivery, Message, MessageId, SendOptions},
     session::{
         Session,
@@ -25,7 +26,8 @@ impl Session {
     /// Has a message stored that waits in the outbox.
     #[cold]
     pub(super) fn persist(&mut self, id: MessageId, message: Message<'static>, options: SendOptions) {
-        self.pending.push_back(Pending::Persist(Box::new(Persist { id, message, options })));
+        let identity = self.identity();
+        self.pending.push_back(Pending::Persist(Box::new(Persist { id, message, options, identity })));
     }
 
     /// The store has answered.
@@ -50,25 +52,39 @@ impl Session {
     }
 
     /// The store has held a message since an earlier process.
-    pub(super) fn restored(&mut self, id: MessageId, message: Message<'static>, options: SendOptions) {
+    pub(super) fn restored(
+        &mut self,
+        id: MessageId,
+        message: Message<'static>,
+        options: SendOptions,
+        identity: Option<Identity>,
+    ) {
         if self.config.store && matches!(self.phase, Phase::Idle | Phase::Stopped { .. }) {
-            self.outbox.keep(Entry::restored(id, message, options, self.boot_time()));
+            let identity = identity.or(self.identity());
+            self.outbox.keep(Entry::restored(id, message, options, identity, self.boot_time()));
         }
     }
 
-    /// The session starts, and goes on with what the store has kept.
+    /// The session starts, or hears for whom it acts, and goes on with what the store has kept. Without credentials it may never
+    /// hear that: then what is for somebody stays where it is.
     pub(super) fn take_up_kept(&mut self) {
-        while let Some(taken_up) = self.outbox.take_up() {
-            match taken_up {
-                Ok(id) => {
+        let (identity, will_know) = (self.identity(), self.config.credentials.is_some());
+        for entry in self.outbox.take_kept() {
+            if identity.is_none() && !will_know && entry.is_for_somebody() {
+                self.outbox.keep(entry);
+                continue;
+            }
+            match self.outbox.take_up(entry, identity) {
+                Some(Ok(id)) => {
                     self.account.accepted += 1;
                     self.notify(Notice::Accepted { id });
                 }
-                Err(settled) => {
+                Some(Err(settled)) => {
                     self.account.accepted += 1;
                     self.notify(Notice::Accepted { id: settled.id });
                     settle(&mut self.account, &mut self.pending, settled);
                 }
+                None => {}
             }
         }
         self.judge_high_mark();

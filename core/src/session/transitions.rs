@@ -466,8 +466,9 @@ impl Session {
         let restart = self.intent == Intent::Stop { restart: true };
         self.timers.clear_all();
         self.outage = None;
+        let identity = self.identity();
         let (account, pending) = (&mut self.account, &mut self.pending);
-        self.outbox.settle_all(|settled| settle(account, pending, settled));
+        self.outbox.settle_all(identity, |settled| settle(account, pending, settled));
         self.judge_low_mark();
         self.outbox.shrink_if_quiet();
         self.intent = Intent::Run;

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     Event, Message, SendOptions, Session, Timestamp,
     config::{Config, Heartbeat},
+    lease::Identity,
     message::{ConnId, MessageId},
 };
 
@@ -60,9 +61,22 @@ pub(super) struct EventLine<E> {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum Bare {
-    Send { id: MessageId, message: Omitted, options: SendOptions },
-    Restored { id: MessageId, message: Omitted, options: SendOptions },
-    Received { conn: ConnId, message: Omitted },
+    Send {
+        id: MessageId,
+        message: Omitted,
+        options: SendOptions,
+    },
+    Restored {
+        id: MessageId,
+        message: Omitted,
+        options: SendOptions,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        identity: Option<Identity>,
+    },
+    Received {
+        conn: ConnId,
+        message: Omitted,
+    },
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -212,8 +226,8 @@ impl Bare {
             Event::Send { id, message, options } => {
                 Some(Self::Send { id: *id, message: Omitted::of(message), options: *options })
             }
-            Event::Restored { id, message, options } => {
-                Some(Self::Restored { id: *id, message: Omitted::of(message), options: *options })
+            Event::Restored { id, message, options, identity } => {
+                Some(Self::Restored { id: *id, message: Omitted::of(message), options: *options, identity: *identity })
             }
             Event::Received { conn, message } => Some(Self::Received { conn: *conn, message: Omitted::of(message) }),
             _ => None,
@@ -224,8 +238,8 @@ impl Bare {
     fn filled(&self, heartbeat: &Heartbeat) -> Event<'static> {
         match self {
             Self::Send { id, message, options } => Event::Send { id: *id, message: message.blank(), options: *options },
-            Self::Restored { id, message, options } => {
-                Event::Restored { id: *id, message: message.blank(), options: *options }
+            Self::Restored { id, message, options, identity } => {
+                Event::Restored { id: *id, message: message.blank(), options: *options, identity: *identity }
             }
             Self::Received { conn, message } => {
                 let event = Event::Received { conn: *conn, message: message.blank() };

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use steadfast_core::{
-    Cause, ConnId, CredentialsKind, Decided, Decision, Epoch, Event, FetchError, Identity, Lease, State, Timestamp,
-    Visibility,
+    Cause, ConnId, CredentialsKind, Decided, Decision, Epoch, Event, FetchError, Identity, Lease, MessageId, State,
+    Timestamp, Visibility,
     config::{Background, Placement, Renewal},
 };
 
@@ -31,8 +31,9 @@ pub(super) struct Badge {
     is_switching: bool,
     /// Rises with each change of identity: whose the messages are.
     generation: u64,
-    /// That of the live connection.
+    /// That of the live connection, and for whom it is.
     of_line: u64,
+    line_is_for: Option<Identity>,
     /// What the live connection, or the last one, stands for.
     used: Epoch,
     /// What it was told to present, on this connection.
@@ -44,6 +45,8 @@ pub(super) struct Badge {
     answered: Option<(Epoch, Result<Lease, FetchError>)>,
     changed: bool,
     changed_told: bool,
+    /// With this event the application said who it acts for, and nobody was known before.
+    introduced: bool,
     pub(super) hurries: bool,
     /// Since when nobody sees the application.
     hidden: Option<Timestamp>,
@@ -59,9 +62,14 @@ impl Badge {
         self.generation
     }
 
-    /// Whether anybody is known for whom the session acts.
-    pub(super) const fn is_known(&self) -> bool {
-        self.identity.is_some()
+    /// For whom the session acts, as far as that is known.
+    pub(super) const fn identity(&self) -> Option<Identity> {
+        self.identity
+    }
+
+    /// Whether the session is known to act for somebody else.
+    pub(super) fn is_another(&self, whose: Option<Identity>) -> bool {
+        whose.is_some() && self.identity.is_some() && whose != self.identity
     }
 
     fn usable(&self, now: Timestamp) -> Option<Epoch> {
@@ -78,6 +86,7 @@ impl Badge {
     fn may_part(&self, during: During, renewal: Option<Renewal>) -> bool {
         let is_new = self.lease.is_some_and(|(epoch, _)| epoch > self.used);
         self.changed
+            || self.introduced
             || during == During::Rejection
             || renewal == Some(Renewal::Reconnect) && is_new && matches!(during, During::Answered | During::Ready)
     }
@@ -89,18 +98,23 @@ impl Checker {
         let now = self.now;
         self.badge.answered = None;
         (self.badge.changed, self.badge.changed_told, self.badge.hurries) = (false, false, false);
+        self.badge.introduced = false;
         match event {
             Event::Credentials { epoch, result } => self.answered(*epoch, *result),
             Event::SwitchIdentity { identity } => {
                 self.during = During::SwitchIdentity;
                 self.badge.is_chosen = true;
-                if self.badge.identity != Some(*identity) {
-                    let was_known = self.badge.identity.replace(*identity).is_some();
-                    let before = was_known.then(|| self.badge.generation());
-                    self.kept_for(before);
+                let before = self.badge.identity.replace(*identity);
+                if before != Some(*identity) {
                     self.badge.is_switching = true;
                     self.badge.lease = None;
-                    self.badge.change();
+                    // The first is no change: what there is, is for them.
+                    if before.is_some() {
+                        self.badge.change();
+                    } else {
+                        self.badge.introduced = true;
+                        self.kept_for(*identity);
+                    }
                 }
             }
             Event::CredentialsRejected { conn } if self.is_live(*conn) => self.rejection_seen(),
@@ -145,8 +159,10 @@ impl Checker {
         let now = self.now;
         self.badge.lease = Some((epoch, lease.expires_in.map(|span| now + span)));
         self.badge.is_switching = false;
-        if self.badge.identity.replace(lease.identity).is_some_and(|before| before != lease.identity) {
-            self.badge.change();
+        match self.badge.identity.replace(lease.identity) {
+            None => self.kept_for(lease.identity),
+            Some(before) if before != lease.identity => self.badge.change(),
+            Some(_) => {}
         }
     }
 
@@ -240,7 +256,7 @@ impl Checker {
     /// An attempt is made, and stands for these.
     pub(super) fn connects_with(&mut self, conn: ConnId, credentials: Option<Epoch>) {
         let usable = self.badge.usable(self.now);
-        self.badge.of_line = self.badge.generation;
+        (self.badge.of_line, self.badge.line_is_for) = (self.badge.generation, self.badge.identity);
         self.badge.presented = None;
         if self.settings.credentials.is_none() {
             if credentials.is_some() {
@@ -279,8 +295,8 @@ impl Checker {
     }
 
     /// A message goes out on a connection: it was accepted for whom the connection is, and behind what presents it.
-    pub(super) fn sent_as(&mut self, conn: ConnId, id: steadfast_core::MessageId, generation: u64) {
-        if generation != self.badge.of_line {
+    pub(super) fn sent_as(&mut self, conn: ConnId, id: MessageId, generation: u64, whose: Option<Identity>) {
+        if generation != self.badge.of_line || whose.is_some() && whose != self.badge.line_is_for {
             self.blame(Clause::IdentityKept, || format!("{id} was sent on {conn}, which is for another identity"));
         }
         let placement = self.settings.credentials.as_ref().map(|wanted| wanted.placement);
@@ -348,7 +364,7 @@ impl Checker {
         let right = match cause {
             Cause::Background => self.is_forgotten(),
             Cause::Credentials(CredentialsKind::Rejected) => self.during == During::Rejection,
-            Cause::Credentials(CredentialsKind::IdentityChanged) => self.badge.changed,
+            Cause::Credentials(CredentialsKind::IdentityChanged) => self.badge.changed || self.badge.introduced,
             Cause::Credentials(CredentialsKind::Renewed) => {
                 !self.badge.changed && self.badge.may_part(self.during, renewal)
             }
@@ -401,6 +417,10 @@ impl Checker {
         let generation = self.badge.generation;
         let left_behind =
             self.ledger.owed.iter().find(|(_, owed)| owed.generation != generation && owed.handed.is_none());
+        let left_behind = left_behind.or_else(|| {
+            let mut restored = self.durable.taken_up.iter().filter_map(|id| self.ledger.owed.get_key_value(id));
+            restored.find(|(_, owed)| owed.handed.is_none() && self.badge.is_another(owed.identity))
+        });
         if let Some((id, _)) = left_behind {
             let id = *id;
             self.blame(Clause::IdentityKept, || format!("{id} waits for an identity that is over"));

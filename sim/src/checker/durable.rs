@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use steadfast_core::{Lane, Message, MessageId, Persist, Refusal, SendOptions, State, StoreError, Timestamp, Verdict};
+use steadfast_core::{
+    Identity, Lane, Message, MessageId, Persist, Refusal, SendOptions, State, StoreError, Timestamp, Verdict,
+};
 
 use super::{
     Checker, During,
@@ -19,7 +21,7 @@ pub(super) struct Durable {
     /// Accepted, and not settled.
     accepted: BTreeSet<MessageId>,
     /// Those of them that came from the store, and so past the bounds.
-    taken_up: BTreeSet<MessageId>,
+    pub(super) taken_up: BTreeSet<MessageId>,
     /// What the store keeps while the session is at rest.
     kept: VecDeque<Kept>,
     /// Settled with this event, and not forgotten yet.
@@ -41,8 +43,8 @@ struct Kept {
     /// Since when its time to live counts.
     accepted: Timestamp,
     sent_before: u32,
-    /// For whom it was accepted; `None`: nobody knows yet.
-    generation: Option<u64>,
+    /// For whom it is, if that was known.
+    identity: Option<Identity>,
 }
 
 impl Durable {
@@ -61,18 +63,29 @@ impl Checker {
     }
 
     /// The store held this before.
-    pub(super) fn store_held(&mut self, id: MessageId, message: &Message<'static>, options: SendOptions) {
+    pub(super) fn store_held(
+        &mut self,
+        id: MessageId,
+        message: &Message<'static>,
+        options: SendOptions,
+        identity: Option<Identity>,
+    ) {
         if self.settings.store && matches!(self.standing.told, State::Idle | State::Stopped { .. }) {
-            let (message, accepted) = (message.clone(), self.boot_time());
-            self.durable.kept.push_back(Kept { id, message, options, accepted, sent_before: 1, generation: None });
+            let (message, accepted, identity) = (message.clone(), self.boot_time(), identity.or(self.badge.identity()));
+            self.durable.kept.push_back(Kept { id, message, options, accepted, sent_before: 1, identity });
         }
     }
 
-    /// The session acts for somebody else from now on. What was restored before that was for the one before, if there was one.
-    pub(super) fn kept_for(&mut self, before: Option<u64>) {
+    /// For whom the session acts is known for the first time: what is kept for nobody in particular is theirs.
+    pub(super) fn kept_for(&mut self, identity: Identity) {
         for kept in &mut self.durable.kept {
-            kept.generation = kept.generation.or(before);
+            kept.identity.get_or_insert(identity);
         }
+    }
+
+    /// Whether it stays in the store, as it is for somebody and nobody is known, nor will be.
+    fn stays_stored(&self, kept: &Kept) -> bool {
+        kept.identity.is_some() && self.badge.identity().is_none() && self.settings.credentials.is_none()
     }
 
     pub(super) fn persist(&mut self, persist: &Persist) {
@@ -82,6 +95,12 @@ impl Checker {
         });
         if !is_offered || !persist.options.durable || !self.ledger.asked.insert(id) {
             self.blame(Clause::StoredFirst, || format!("{id} was to be stored, and is not offered as such"));
+        }
+        if persist.identity != self.badge.identity() {
+            let identity = self.badge.identity();
+            self.blame(Clause::IdentityKept, || {
+                format!("{id} was to be stored for {:?}, and is for {identity:?}", persist.identity)
+            });
         }
         self.durable.places += 1;
         self.durable.order.insert(id, (persist.options.lane, self.durable.places));
@@ -106,15 +125,21 @@ impl Checker {
             self.durable.answered = None;
             self.ledger.asked.remove(&id);
             self.durable.accepted.insert(id);
-        } else if let Some(kept) = self.durable.kept.pop_front_if(|kept| kept.id == id) {
-            self.ledger.generation = kept.generation.unwrap_or(self.badge.generation());
+        } else if let Some(kept) = self.next_kept(id) {
+            self.ledger.generation = self.badge.generation();
             self.ledger.accept(id, &kept.message, kept.options, false, kept.accepted);
-            self.ledger.sent_before(id, kept.sent_before);
+            self.ledger.sent_before(id, kept.sent_before, kept.identity);
             self.durable.accepted.insert(id);
             self.durable.taken_up.insert(id);
         } else {
             self.blame(Clause::AcceptedTrue, || format!("{id} was said to be accepted, and is not stored"));
         }
+    }
+
+    /// Takes this out if it is the next to be taken up of what is kept.
+    fn next_kept(&mut self, id: MessageId) -> Option<Kept> {
+        let next = self.durable.kept.iter().position(|kept| !self.stays_stored(kept))?;
+        if self.durable.kept[next].id == id { self.durable.kept.remove(next) } else { None }
     }
 
     /// A refusal of a message that was handed to the store; whether it is one.
@@ -165,9 +190,9 @@ impl Checker {
         }
         if verdict == Verdict::Kept {
             let sent_before = owed.sent_before + u32::from(owed.handed.is_some());
-            let Owed { message, options, accepted, generation, .. } = owed;
-            let generation = self.badge.is_known().then_some(generation);
-            self.durable.kept.push_back(Kept { id, message, options, accepted, sent_before, generation });
+            let Owed { message, options, accepted, identity, .. } = owed;
+            let identity = self.badge.identity().or(identity);
+            self.durable.kept.push_back(Kept { id, message, options, accepted, sent_before, identity });
         } else {
             self.durable.ending.insert(id);
             if verdict != Verdict::Confirmed {
@@ -203,6 +228,12 @@ impl Checker {
         }
         if !matches!(state, State::Idle | State::Stopped { .. }) {
             for kept in std::mem::take(&mut self.durable.kept) {
+                if self.stays_stored(&kept) {
+                    // What is taken up before it goes before it.
+                    self.durable.order.remove(&kept.id);
+                    self.durable.kept.push_back(kept);
+                    continue;
+                }
                 self.blame(Clause::DurableKept, || format!("{} was in the store, and was not taken up", kept.id));
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use steadfast_core::{ConnId, Delivery, Key, Lane, Message, MessageId, SendOptions, Timestamp};
+use steadfast_core::{ConnId, Delivery, Identity, Key, Lane, Message, MessageId, SendOptions, Timestamp};
 
 /// Where a message waits, in the order in which they go out; the lanes take turns.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -42,6 +42,8 @@ pub(super) struct Owed {
     pub(super) arrived: bool,
     /// For whom it was accepted.
     pub(super) generation: u64,
+    /// For whom the store held it, if it did.
+    pub(super) identity: Option<Identity>,
 }
 
 /// A message that was offered with the event being handled.
@@ -141,14 +143,16 @@ impl Ledger {
             first_on: None,
             arrived: false,
             generation: self.generation,
+            identity: None,
         };
         self.owed.insert(id, owed);
         self.wait(id);
     }
 
-    /// It was taken up from a store, and may have been sent so often: then it goes before what was not.
-    pub(super) fn sent_before(&mut self, id: MessageId, times: u32) {
+    /// It was taken up from a store, and may have been sent so often: then it goes before what was not. It is for these.
+    pub(super) fn sent_before(&mut self, id: MessageId, times: u32, whose: Option<Identity>) {
         let Some(mut owed) = self.owed.remove(&id) else { return };
+        owed.identity = whose;
         if times > 0 {
             self.wait_no_more(id, &owed);
             self.handovers += 1;

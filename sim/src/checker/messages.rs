@@ -188,7 +188,7 @@ impl Checker {
         let repeated = owed.sent_before > 0;
         let again = owed.sent_before > 0 && owed.used_up();
         let expired = owed.expires.is_some_and(|at| at < self.boot_time());
-        let generation = owed.generation;
+        let (generation, whose) = (owed.generation, owed.identity);
         if twice {
             return self.blame(Clause::SendsOwed, || format!("{id} was sent twice on {conn}"));
         }
@@ -204,7 +204,7 @@ impl Checker {
         self.account.sent += 1;
         self.account.sent_bytes += message.len() as u64;
         self.account.resent += u64::from(repeated);
-        self.sent_as(conn, id, generation);
+        self.sent_as(conn, id, generation, whose);
         self.keeps_order(conn, id, options);
         self.keeps_hand_over_bound(id, message.len() as u64);
         self.keeps_rate(id, message.len() as u64);

@@ -170,7 +170,7 @@ impl Checker {
                 self.failover.slept(*gap);
             }
             Event::Persisted { id, result } => self.store_answered(*id, *result),
-            Event::Restored { id, message, options } => self.store_held(*id, message, *options),
+            Event::Restored { id, message, options, identity } => self.store_held(*id, message, *options, *identity),
             _ => {
                 if let Some(conn) = event.conn().filter(|conn| self.is_live(*conn)) {
                     self.connection_event(conn, event);

@@ -37,7 +37,7 @@ pub(super) struct Standing {
     /// Since when there is no open connection while one is wanted, and whether that was told as a long outage.
     outage: Option<(Timestamp, bool)>,
     /// `Start` was said since the session stopped.
-    started: bool,
+    pub(super) started: bool,
     /// Why the last connection ended, by the driver's word, with this event.
     ended: Option<Cause>,
 }

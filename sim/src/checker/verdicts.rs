@@ -12,7 +12,7 @@ use super::{
 impl Checker {
     pub(super) fn verdict(&mut self, id: MessageId, verdict: Verdict, message: Option<&Message<'static>>) {
         // A start may settle what was kept before it says that the session goes on.
-        if matches!(self.standing.told, State::Stopped { .. }) && self.during != During::Start {
+        if matches!(self.standing.told, State::Stopped { .. }) && !self.standing.started {
             self.blame(Clause::SettledFirst, || format!("{id} had its verdict after the session had stopped"));
         }
         let offered_twice =
@@ -84,7 +84,7 @@ impl Checker {
                 let newer = owed.key().and_then(|key| self.newer_than(key, id));
                 newer.is_some_and(|newer| self.ledger.owed[&newer].born > owed.born)
             }
-            Dropped::IdentityChanged => owed.generation != self.badge.generation(),
+            Dropped::IdentityChanged => self.is_left_behind(owed),
             Dropped::CannotConfirm => owed.options.delivery == Delivery::AtLeastOnce && !self.may_confirm(),
             _ => true,
         };
@@ -137,8 +137,12 @@ impl Checker {
         if owed.expires.is_some_and(|at| at <= self.boot_time()) {
             return None;
         }
-        let is_over = owed.generation != self.badge.generation();
-        (!owed.used_up() && !is_over).then_some("it may be sent again")
+        (!owed.used_up() && !self.is_left_behind(owed)).then_some("it may be sent again")
+    }
+
+    /// Whether it was accepted for somebody else than the session acts for.
+    fn is_left_behind(&self, owed: &Owed) -> bool {
+        owed.generation != self.badge.generation() || self.badge.is_another(owed.identity)
     }
 
     /// Whether the session is on its way to `Stopped`.

@@ -50,8 +50,12 @@ impl<M: Machine> Client<M> {
             self.facts.heartbeat = checker.heartbeat_at_first();
         }
         self.facts.source.forget_epochs();
-        let restored =
-            stored.into_iter().map(|Persist { id, message, options }| Event::Restored { id, message, options });
+        let restored = stored.into_iter().map(|Persist { id, message, options, identity }| Event::Restored {
+            id,
+            message,
+            options,
+            identity,
+        });
         self.inbox = restored.map(Told::Event).collect();
         self.begin_again(was_started, hub);
         hub.queue.crash(self.id);

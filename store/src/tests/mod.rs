@@ -13,7 +13,7 @@ use std::{
 };
 
 use redb::{Database, StorageBackend, backends::FileBackend};
-use steadfast_core::{Message, MessageId, SendOptions, StoreError};
+use steadfast_core::{Message, MessageId, Persist, SendOptions, StoreError};
 
 use crate::{
     file::Opener,
@@ -135,7 +135,7 @@ impl Rig {
 
     fn persist(&self, id: u64) {
         let message = Message::text(format!("message {id}"));
-        self.store().persist(MessageId(id), message, SendOptions::default()).expect("room in the queue");
+        self.store().persist(to_store(id, message)).expect("room in the queue");
     }
 
     /// The answers to come, until there are `count`.
@@ -277,7 +277,7 @@ fn a_queue_that_is_full_refuses_and_one_may_always_wait() {
     rig.faults.set(Disk::Stalls);
     // The writer takes the first one, sooner or later.
     rig.persist(1);
-    let persist = |id, len| rig.store().persist(MessageId(id), vec![0; len].into(), SendOptions::default());
+    let persist = |id, len| rig.store().persist(to_store(id, vec![0; len].into()));
     let refused = (2..).find_map(|id| persist(id, 4).err());
     assert_eq!(refused, Some(StoreError::Busy));
     rig.faults.set(Disk::Well);
@@ -295,4 +295,8 @@ fn a_damaged_database_is_not_written_to_by_the_thread() {
     std::fs::write(rig.folder.join("store"), b"something else").expect("written");
     rig.faults.set(Disk::Well);
     assert_eq!(rig.stored(3), Err(StoreError::Failed));
+}
+
+fn to_store(id: u64, message: Message<'static>) -> Persist {
+    Persist { id: MessageId(id), message, options: SendOptions::default(), identity: None }
 }

@@ -45,8 +45,7 @@ impl fmt::Debug for Kept {
 #[cfg(feature = "store")]
 impl Keeper for steadfast_store::Store {
     fn persist(&mut self, persist: Persist) -> Result<(), StoreError> {
-        let Persist { id, message, options } = persist;
-        Self::persist(self, id, message, options)
+        Self::persist(self, persist)
     }
 
     fn forget(&mut self, id: MessageId) {

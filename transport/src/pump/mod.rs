@@ -145,10 +145,11 @@ impl<A: Application, S: Socket> Pump<A, S> {
         let restored = store.restored();
         let first_id = MessageId(store.highest().map_or(1, |highest| highest.0.saturating_add(1)));
         self.keep_with(Box::new(store), first_id);
-        restored.into_iter().map(|steadfast_store::Restored { id, message, options }| Event::Restored {
+        restored.into_iter().map(|steadfast_store::Restored { id, message, options, identity }| Event::Restored {
             id,
             message,
             options,
+            identity,
         })
     }
 

@@ -1,6 +1,7 @@
 //! Durable messages: what waits to be stored, and what the session let go of when it stopped.
 
 use alloc::{collections::VecDeque, vec::Vec};
+use core::mem;
 
 use super::{
     Entry, Outbox, Settled, Slot,
@@ -8,6 +9,7 @@ use super::{
 };
 use crate::{
     Timestamp,
+    lease::Identity,
     message::{Delivery, Lane, Message, MessageId, SendOptions},
     session::notice::Verdict,
 };
@@ -46,6 +48,7 @@ impl Entry {
         id: MessageId,
         message: Message<'static>,
         options: SendOptions,
+        identity: Option<Identity>,
         now: Timestamp,
     ) -> Self {
         let options =
@@ -53,7 +56,29 @@ impl Entry {
         let mut entry = Self::new(id, message, &options, || now);
         entry.sends = 1;
         entry.is_stored();
+        entry.is_for(identity);
         entry
+    }
+
+    /// Whether it is known for whom it is, apart from the session.
+    pub(in crate::session) fn is_for_somebody(&self) -> bool {
+        self.whose().is_some()
+    }
+
+    /// Whether it is for somebody else than this.
+    fn is_foreign(&self, identity: Identity) -> bool {
+        self.whose().is_some_and(|whose| whose != identity)
+    }
+
+    fn whose(&self) -> Option<Identity> {
+        self.rare.as_ref()?.identity
+    }
+
+    /// Notes for whom it is, if that is known.
+    fn is_for(&mut self, identity: Option<Identity>) {
+        if let (Some(rare), Some(_)) = (&mut self.rare, identity) {
+            rare.identity = identity;
+        }
     }
 
     /// Notes that it is stored.
@@ -125,8 +150,8 @@ impl Outbox {
         }
     }
 
-    /// Takes everything out that is stored and not settled, in order, as kept.
-    pub(super) fn keep_stored(&mut self, mut settle: impl FnMut(Settled)) {
+    /// Takes everything out that is stored and not settled, in order, as kept for this identity.
+    pub(super) fn keep_stored(&mut self, identity: Option<Identity>, mut settle: impl FnMut(Settled)) {
         if self.durable().is_none_or(|durable| durable.done == 0) {
             return;
         }
@@ -141,7 +166,8 @@ impl Outbox {
                 }
             }
         }
-        for entry in &kept {
+        for entry in &mut kept {
+            entry.is_for(identity);
             settle(entry.clone().settled(Verdict::Kept));
         }
         let durable = self.durable_mut();
@@ -149,27 +175,42 @@ impl Outbox {
         durable.kept.extend(kept);
     }
 
-    /// What is kept is not for whom the session acts from now on.
-    pub(in crate::session) fn leave_kept_behind(&mut self) {
+    /// What is kept for nobody in particular is for this identity, the first that is known.
+    pub(in crate::session) fn kept_is_for(&mut self, identity: Identity) {
         let durable = self.more.as_mut().and_then(|more| more.durable.as_mut());
-        durable.into_iter().flat_map(|durable| &mut durable.kept).for_each(Entry::leave_behind);
+        let kept = durable.into_iter().flat_map(|durable| &mut durable.kept);
+        kept.filter(|entry| !entry.is_for_somebody()).for_each(|entry| entry.is_for(Some(identity)));
     }
 
-    /// Takes up the first of what was kept. `None`: nothing is.
-    pub(in crate::session) fn take_up(&mut self) -> Option<Result<MessageId, Settled>> {
-        loop {
-            let entry = self.more.as_mut()?.durable.as_mut()?.kept.pop_front()?;
-            let id = entry.id;
-            // The store holds one of each name; of two the session owes a verdict for the other one.
-            if self.contains(id) {
-                continue;
-            }
-            let is_left_behind = entry.stored() == Some(Stored::LeftBehind);
-            if let Some(verdict) = if is_left_behind { Some(entry.left_behind()) } else { entry.fate() } {
-                return Some(Err(entry.settled(verdict)));
-            }
-            self.push(entry, false);
-            return Some(Ok(id));
+    /// Takes out what was kept, in order.
+    pub(in crate::session) fn take_kept(&mut self) -> VecDeque<Entry> {
+        let durable = self.more.as_mut().and_then(|more| more.durable.as_mut());
+        durable.map(|durable| mem::take(&mut durable.kept)).unwrap_or_default()
+    }
+
+    /// Takes up what was kept, acting for this identity. `None`: there is one of its name.
+    pub(in crate::session) fn take_up(
+        &mut self,
+        entry: Entry,
+        identity: Option<Identity>,
+    ) -> Option<Result<MessageId, Settled>> {
+        let id = entry.id;
+        // The store holds one of each name; of two the session owes a verdict for the other one.
+        if self.contains(id) {
+            return None;
+        }
+        let left_behind = identity.filter(|identity| entry.is_foreign(*identity)).map(|_| entry.left_behind());
+        if let Some(verdict) = left_behind.or_else(|| entry.fate()) {
+            return Some(Err(entry.settled(verdict)));
+        }
+        self.push(entry, false);
+        Some(Ok(id))
+    }
+
+    /// Settles what was restored for somebody else than this identity, which is the first that is known.
+    pub(in crate::session) fn leave_foreign(&mut self, identity: Identity, settle: impl FnMut(Settled)) {
+        if self.durable().is_some_and(|durable| durable.done > 0) {
+            self.settle_waiting(settle, |entry| entry.is_foreign(identity).then(|| entry.left_behind()));
         }
     }
 
@@ -183,7 +224,7 @@ impl Outbox {
                 *messages += 1;
                 *bytes += entry.message.len();
             }
-            Stored::Done | Stored::LeftBehind => durable.done += 1,
+            Stored::Done => durable.done += 1,
         }
     }
 
@@ -197,7 +238,7 @@ impl Outbox {
                 *messages -= 1;
                 *bytes -= entry.message.len();
             }
-            Stored::Done | Stored::LeftBehind => durable.done -= 1,
+            Stored::Done => durable.done -= 1,
         }
     }
 

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 
 use crate::{
     Timestamp,
+    lease::Identity,
     message::{Delivery, Key, Lane, Message, MessageId, SendOptions},
     session::notice::{Dropped, Verdict},
 };
@@ -38,6 +39,9 @@ pub(super) struct Rare {
     pub(super) key: Option<Key>,
     #[cfg_attr(feature = "serde", serde(default))]
     pub(super) stored: Option<Stored>,
+    /// For whom it is, if a store has held it: everything else is for whom the session acts.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(super) identity: Option<Identity>,
 }
 
 /// Whether a durable message is stored.
@@ -48,8 +52,6 @@ pub(in crate::session) enum Stored {
     Asked,
     /// It is accepted, and has to be forgotten.
     Done,
-    /// It is kept for somebody for whom the session does not act any more, and is settled by the next start.
-    LeftBehind,
 }
 
 /// Where an entry is.
@@ -107,13 +109,6 @@ impl Entry {
     #[inline]
     pub(in crate::session) fn stored(&self) -> Option<Stored> {
         self.rare.as_ref()?.stored
-    }
-
-    /// It is kept, and not for whom the session acts from now on.
-    pub(super) fn leave_behind(&mut self) {
-        if let Some(rare) = &mut self.rare {
-            rare.stored = Some(Stored::LeftBehind);
-        }
     }
 
     /// As it is settled for a reason of ours: in doubt if it may have been sent, dropped otherwise.
@@ -189,7 +184,7 @@ impl Rare {
         // What would expire at the end of time does not.
         let expires = options.ttl.map(|ttl| accepted + ttl).filter(|&at| at != Timestamp::MAX);
         let stored = options.durable.then_some(Stored::Asked);
-        Self { max_resends: options.max_resends, expires, key: options.key, stored }
+        Self { max_resends: options.max_resends, expires, key: options.key, stored, identity: None }
     }
 }
 

@@ -6,6 +6,7 @@ use core::time::Duration;
 use super::{Entry, Outbox, Settled, Slot, entry::Place};
 use crate::{
     Timestamp,
+    lease::Identity,
     message::{Delivery, MessageId},
     session::notice::{Dropped, NotCancelled, Verdict},
 };
@@ -66,7 +67,11 @@ impl Outbox {
     }
 
     /// Settles what waits and has come to its end by `verdict`, in order.
-    fn settle_waiting(&mut self, mut settle: impl FnMut(Settled), verdict: impl Fn(&Entry) -> Option<Verdict>) {
+    pub(super) fn settle_waiting(
+        &mut self,
+        mut settle: impl FnMut(Settled),
+        verdict: impl Fn(&Entry) -> Option<Verdict>,
+    ) {
         for place in [Place::Ahead, Place::Again, Place::Control, Place::Data] {
             let mut next = self.front(place);
             while let Some(slot) = next {
@@ -151,9 +156,10 @@ impl Outbox {
         entry
     }
 
-    /// Settles everything, in order: what is stored is kept, what may have left is in doubt, the rest was dropped.
-    pub(in crate::session) fn settle_all(&mut self, mut settle: impl FnMut(Settled)) {
-        self.keep_stored(&mut settle);
+    /// Settles everything, in order: what is stored is kept for this identity, what may have left is in doubt, the rest was
+    /// dropped.
+    pub(in crate::session) fn settle_all(&mut self, identity: Option<Identity>, mut settle: impl FnMut(Settled)) {
+        self.keep_stored(identity, &mut settle);
         self.first = self.next_sequence();
         self.flushed = 0;
         self.handed_bytes = 0;

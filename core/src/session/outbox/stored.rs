@@ -78,7 +78,7 @@ impl Form<Entry> {
         if self.handed.iter().any(|entry| entry.stored() == Some(Stored::Asked)) {
             return Err("outbox: expected nothing to be handed over before it is stored");
         }
-        if self.kept.iter().any(|entry| !matches!(entry.stored(), Some(Stored::Done | Stored::LeftBehind))) {
+        if self.kept.iter().any(|entry| entry.stored() != Some(Stored::Done)) {
             return Err("outbox: expected what is kept to be stored");
         }
         let Self {
