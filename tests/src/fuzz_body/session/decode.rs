@@ -12,6 +12,8 @@ use steadfast_core::{
     },
 };
 
+use super::shelf::Shelf;
+
 /// What the driver remembers, so that some of what it says makes sense.
 #[derive(Debug, Default)]
 pub(super) struct Driver {
@@ -32,6 +34,16 @@ pub(super) struct Driver {
     epoch: Epoch,
     /// Flushes only pings that it was given, in their place.
     honest: bool,
+    /// There is a store: what it was given.
+    store: Option<Shelf>,
+}
+
+/// What happens next.
+pub(super) enum Next {
+    /// The session is told this, at this time.
+    Event(Timestamp, Event<'static>),
+    /// The process dies, and begins again.
+    Crash,
 }
 
 /// A configuration with small bounds, so that they are reached.
@@ -75,6 +87,11 @@ pub(super) fn config(input: &mut Unstructured<'_>) -> Result<(Config, u64)> {
         let breaker = Breaker { failures: 2, open_for: Duration::from_secs(1), longest: Duration::from_secs(3) };
         config.endpoints = Endpoints { count: 3, priorities: vec![0, 0, 1], breaker, ..Endpoints::default() };
     }
+    if seed / 8 % 4 == 3 {
+        config.store = true;
+        config.confirm.enabled = true;
+        config.answer_timeout = config.answer_timeout.or(Settings::default().answer_timeout);
+    }
     Ok((Config::new(config).expect("each value lies within its range"), seed))
 }
 
@@ -99,8 +116,21 @@ pub(super) fn closed(conn: ConnId) -> Event<'static> {
 
 impl Driver {
     /// An honest one flushes only pings that it was given.
-    pub(super) fn new(honest: bool) -> Self {
-        Self { honest, ..Self::default() }
+    pub(super) fn new(honest: bool, has_store: bool) -> Self {
+        Self { honest, store: has_store.then(Shelf::default), ..Self::default() }
+    }
+
+    /// The process dies: its driver begins anew, and tells what its store holds.
+    pub(super) fn crash(&mut self) -> Vec<Event<'static>> {
+        let mut store = self.store.take();
+        let restored = store.as_mut().map(Shelf::crash).unwrap_or_default();
+        *self = Self { honest: self.honest, sent: self.sent, store, ..Self::default() };
+        restored
+    }
+
+    /// What the store holds.
+    pub(super) fn stored(&self) -> impl Iterator<Item = MessageId> {
+        self.store.iter().flat_map(Shelf::ids)
     }
 
     /// The connection that is owed a `Closed`.
@@ -109,14 +139,32 @@ impl Driver {
     }
 
     /// What happens next, and when.
-    pub(super) fn next(&self, input: &mut Unstructured<'_>, now: Timestamp) -> Result<(Timestamp, Event<'static>)> {
+    pub(super) fn next(&self, input: &mut Unstructured<'_>, now: Timestamp) -> Result<Next> {
         if input.is_empty() {
             return Err(arbitrary::Error::NotEnoughData);
         }
-        Ok((self.time(input, now)?, self.pick(input)?))
+        let time = self.time(input, now)?;
+        // A decision of its own, so that what inputs without a store say is the same.
+        if let Some(store) = &self.store
+            && input.ratio(1, 3)?
+        {
+            return Ok(match input.int_in_range(0..=15)? {
+                0 => Next::Crash,
+                1 if !self.honest => Next::Event(time, Shelf::nonsense(self.fresh_id(input)?, self.durable(input)?)),
+                1..=8 => {
+                    let (id, message) = (self.fresh_id(input)?, message(input)?);
+                    Next::Event(time, Event::Send { id, message, options: self.durable(input)? })
+                }
+                _ => Next::Event(time, store.answer(input)?),
+            });
+        }
+        Ok(Next::Event(time, self.pick(input)?))
     }
 
     pub(super) fn event(&mut self, event: &Event<'_>) {
+        if let Some(store) = &mut self.store {
+            store.event(event);
+        }
         match event {
             Event::Send { id, .. } => self.sent = id.0,
             Event::Closed { conn, .. } if self.conn == Some(*conn) => self.conn = None,
@@ -130,6 +178,9 @@ impl Driver {
     }
 
     pub(super) fn action(&mut self, action: &Action<'_>) {
+        if let Some(store) = &mut self.store {
+            store.action(action);
+        }
         match action {
             Action::Connect { conn, .. } => {
                 (self.conn, self.last) = (Some(*conn), *conn);
@@ -220,13 +271,18 @@ impl Driver {
         })
     }
 
-    /// The next one most of the time; one used before, or any.
+    /// The next one most of the time; one used before, or any. Whoever is honest gives no new message the name of one that
+    /// is in the store, as the contract asks.
     fn fresh_id(&self, input: &mut Unstructured<'_>) -> Result<MessageId> {
-        Ok(match input.int_in_range(0..=15)? {
+        let mut id = match input.int_in_range(0..=15)? {
             0 => self.known_id(input)?,
             1 => MessageId(input.arbitrary()?),
             _ => MessageId(self.sent.wrapping_add(1)),
-        })
+        };
+        while self.honest && self.stored().any(|stored| stored == id) {
+            id = MessageId(id.0.wrapping_add(1));
+        }
+        Ok(id)
     }
 
     /// The last fetch most of the time, or any.
@@ -249,6 +305,20 @@ impl Driver {
         Ok(match (self.pings.first(), self.pings.last()) {
             (Some(oldest), Some(newest)) if !input.ratio(1, 8)? => *input.choose(&[*oldest, *newest])?,
             _ => PingPayload(input.arbitrary()?),
+        })
+    }
+
+    /// What can be stored most of the time.
+    fn durable(&self, input: &mut Unstructured<'_>) -> Result<SendOptions> {
+        if input.ratio(1, 8)? {
+            return Ok(SendOptions { durable: true, ..self.options(input)? });
+        }
+        let ttls = [None, None, Some(Duration::ZERO), Some(Duration::from_millis(1)), Some(Duration::from_secs(5))];
+        Ok(SendOptions {
+            lane: *input.choose(&[Lane::Data, Lane::Control])?,
+            ttl: *input.choose(&ttls)?,
+            max_resends: *input.choose(&[None, None, Some(0), Some(1)])?,
+            ..SendOptions::durable()
         })
     }
 

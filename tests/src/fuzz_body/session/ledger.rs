@@ -19,6 +19,10 @@ pub(super) struct Ledger {
     now: Timestamp,
     /// Accepted and not settled, with the place in the order of acceptance.
     unsettled: BTreeMap<MessageId, Accepted>,
+    /// Handed to the store, and not accepted yet: each has its place.
+    asked: BTreeMap<MessageId, Accepted>,
+    /// How many there ever were, accepted or on their way to the store.
+    places: u64,
     accepted: u64,
     conn: Option<ConnId>,
     last_conn: ConnId,
@@ -38,19 +42,31 @@ impl Ledger {
     /// An event is about to be handled, and will lead to these actions.
     pub(super) fn event(&mut self, now: Timestamp, event: &Event<'_>, actions: &[Action<'_>]) {
         self.now = now;
-        let mut refused = actions.iter().filter_map(|action| match action {
+        let persisted = |wanted: MessageId| {
+            actions.iter().any(|action| matches!(action, Action::Persist(persist) if persist.id == wanted))
+        };
+        let refused = actions.iter().filter_map(|action| match action {
             Action::Notify(Notice::Refused { id, .. }) => Some(*id),
             _ => None,
         });
+        let mut refused = refused.peekable();
         match event {
-            Event::Send { id, options, .. } => match refused.next() {
-                Some(refused) => assert_eq!(refused, *id, "another message was refused than was sent"),
-                None => self.accept(*id, *options),
-            },
+            Event::Send { id, options, .. } if persisted(*id) => {
+                let place = self.place(*options);
+                assert_eq!(self.asked.insert(*id, place), None, "{id} was handed to the store twice");
+            }
+            // Refused at once: it is as if it had not been.
+            Event::Send { id, .. } if refused.next_if_eq(id).is_some() => {}
+            Event::Send { id, options, .. } => {
+                assert!(!options.durable, "{id} is durable, and was accepted before it was stored");
+                self.accept(*id, *options);
+            }
             Event::Closed { conn, .. } if self.conn == Some(*conn) => self.conn = None,
             _ => {}
         }
-        assert_eq!(refused.next(), None, "refused, but not sent");
+        for id in refused {
+            assert!(self.asked.remove(&id).is_some(), "{id} was refused, and neither sent nor on its way to the store");
+        }
     }
 
     pub(super) fn action(&mut self, action: &Action<'_>) {
@@ -87,6 +103,13 @@ impl Ledger {
                 let comes_back = matches!(verdict, Verdict::InDoubt | Verdict::Dropped(_));
                 assert_eq!(message.is_some(), comes_back, "{id}: {verdict:?}");
             }
+            Action::Notify(Notice::Accepted { id }) => {
+                let options = SendOptions::durable();
+                let accepted =
+                    self.asked.remove(id).unwrap_or_else(|| Accepted { out_of_turn: true, ..self.place(options) });
+                self.accepted += 1;
+                assert_eq!(self.unsettled.insert(*id, accepted), None, "{id} was accepted twice");
+            }
             Action::CancelTimer
             | Action::FetchCredentials { .. }
             | Action::Persist(_)
@@ -97,7 +120,7 @@ impl Ledger {
 
     /// The event was handled, and every action taken.
     pub(super) fn handled(&mut self, session: &Session) {
-        assert_eq!(session.unsettled().0, self.unsettled.len(), "messages accepted and not settled");
+        assert_eq!(session.unsettled().0, self.unsettled.len() + self.asked.len(), "messages held and not settled");
         let metrics = session.metrics();
         assert_eq!(metrics.accepted, self.accepted, "messages accepted");
         assert_eq!(metrics.accepted, metrics.verdicts.total() + self.unsettled.len() as u64, "one verdict each");
@@ -107,10 +130,15 @@ impl Ledger {
         }
     }
 
+    fn place(&mut self, options: SendOptions) -> Accepted {
+        self.places += 1;
+        let out_of_turn = options.bound_to.is_some() || options.key.is_some();
+        Accepted { place: self.places, lane: options.lane, out_of_turn }
+    }
+
     fn accept(&mut self, id: MessageId, options: SendOptions) {
         self.accepted += 1;
-        let out_of_turn = options.bound_to.is_some() || options.key.is_some();
-        let accepted = Accepted { place: self.accepted, lane: options.lane, out_of_turn };
+        let accepted = self.place(options);
         assert_eq!(self.unsettled.insert(id, accepted), None, "{id} was accepted twice");
     }
 }

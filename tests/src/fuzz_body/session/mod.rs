@@ -7,14 +7,18 @@
 
 mod decode;
 mod ledger;
+mod shelf;
 
 use std::env;
 
 use arbitrary::Unstructured;
-use steadfast_core::{Action, Event, Session, StateKind, Timestamp};
+use steadfast_core::{Action, Event, Session, StateKind, Timestamp, config::Config};
 use steadfast_sim::{Checker, Clause, Violation};
 
-use self::{decode::Driver, ledger::Ledger};
+use self::{
+    decode::{Driver, Next},
+    ledger::Ledger,
+};
 
 /// Longer inputs prove nothing that shorter ones do not.
 const EVENTS: usize = 2_000;
@@ -42,12 +46,16 @@ pub fn session(bytes: &[u8]) {
         shown: env::var_os("FUZZ_SHOW").is_some(),
         checker: Checker::new(&config),
         ledger: Ledger::default(),
-        driver: Driver::new(honest),
+        driver: Driver::new(honest, config.store),
+        lives: 0,
+        config,
+        seed,
         now: Timestamp::ZERO,
     };
     for _ in 0..EVENTS {
         match run.driver.next(&mut input, run.now) {
-            Ok((now, event)) => run.step(now, event),
+            Ok(Next::Event(now, event)) => run.step(now, event),
+            Ok(Next::Crash) => run.crash(),
             Err(_) => break,
         }
     }
@@ -66,6 +74,10 @@ struct Run {
     ledger: Ledger,
     driver: Driver,
     now: Timestamp,
+    /// How often the process died.
+    lives: u64,
+    config: Config,
+    seed: u64,
 }
 
 impl Run {
@@ -95,6 +107,23 @@ impl Run {
         let broken = self.checker.violations().iter().find(asked);
         assert_eq!(broken, None, "the contract was broken");
         self.ledger.handled(&self.session);
+    }
+
+    /// The process dies, and begins again with what its store holds.
+    fn crash(&mut self) {
+        self.lives += 1;
+        if self.shown {
+            println!("the process dies");
+        }
+        let session = Session::new(self.config.clone(), self.seed.wrapping_add(self.lives));
+        (self.session, self.twin) = (session.clone(), session);
+        self.ledger = Ledger::default();
+        // Its clock counts from its own beginning.
+        self.now = Timestamp::ZERO;
+        self.checker.crashed(self.driver.stored());
+        for restored in self.driver.crash() {
+            self.step(self.now, restored);
+        }
     }
 
     /// Whatever happened: the application can stop the session, and every message then has its verdict.
