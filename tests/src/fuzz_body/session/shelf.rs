@@ -45,16 +45,15 @@ impl Shelf {
 
     /// What was never stored comes back from the store.
     pub(super) fn nonsense(id: MessageId, options: SendOptions) -> Event<'static> {
-        Event::Restored { id, message: Message::text("who wrote this?"), options }
+        Event::Restored { id, message: Message::text("who wrote this?"), options, identity: None }
     }
 
     /// The process dies: what is stored is told to the next one. What was on its way is gone.
     pub(super) fn crash(&mut self) -> Vec<Event<'static>> {
         self.asked.clear();
-        let restored = |Persist { id, message, options }: &Persist| Event::Restored {
-            id: *id,
-            message: message.clone(),
-            options: *options,
+        let restored = |persist: &Persist| {
+            let Persist { id, message, options, identity } = persist.clone();
+            Event::Restored { id, message, options, identity }
         };
         self.stored.iter().map(restored).collect()
     }
