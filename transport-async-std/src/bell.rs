@@ -16,9 +16,9 @@ use std::{
 /// the news may bring, and would be woken by the client's: it stands in for that and is woken itself, which saves
 /// the way over another task, and perhaps another thread. It may be gone, or busy with something else, so that it does
 /// not come. Who leaves says so; and as long as stand-ins are called, the client's task looks every now and then
-/// whether one of them was called in vain ([`Watch`]). While it does, it is not woken for news that come when nobody waits:
-/// whoever was called last is most likely at work with what he found, and about to come back. Two threads that give turns
-/// by turns are in each other's way.
+/// whether one of them was called in vain ([`Watch`]). While it does, it is not woken for news that come when nobody waits, and
+/// leaves them alone when it comes for something else: whoever was called last is most likely at work with what he found, and
+/// about to come back. Two threads that give turns by turns are in each other's way.
 pub(crate) struct Bell {
     rung: AtomicU8,
     sleepers: Mutex<Sleepers>,
@@ -67,8 +67,12 @@ impl Rung {
     pub(crate) const WRITE: Self = Self(2);
     /// A name was resolved.
     pub(crate) const MAIL: Self = Self(4);
-    /// Something was asked for, or is left over.
+    /// Something is left over.
     pub(crate) const WORK: Self = Self(8);
+    /// Something was asked for.
+    const ASKED: Self = Self(16);
+    /// What the client's task sees to although stand-ins are at work.
+    const OWN: Self = Self(Self::MAIL.0 | Self::ASKED.0);
 
     pub(crate) const fn has(self, what: Self) -> bool {
         self.0 & what.0 != 0
@@ -85,8 +89,8 @@ impl Bell {
         Waker::from(Arc::new(Rope { bell: Arc::clone(self), what }))
     }
 
-    /// A socket has news, or a name was resolved: whoever stands in may see to it.
-    fn ring(&self, what: Rung) {
+    /// A socket has news, a name was resolved, or something is left over: whoever stands in may see to it.
+    pub(crate) fn ring(&self, what: Rung) {
         if Rung(self.rung.fetch_or(what.0, Ordering::AcqRel)).has(what) {
             // Whoever was called then has not come yet.
             return;
@@ -108,7 +112,7 @@ impl Bell {
 
     /// There is something that the client's task is to do.
     pub(crate) fn ring_task(&self) {
-        self.rung.fetch_or(Rung::WORK.0, Ordering::AcqRel);
+        self.rung.fetch_or(Rung::ASKED.0, Ordering::AcqRel);
         self.wake_task();
     }
 
@@ -128,6 +132,16 @@ impl Bell {
     #[inline]
     pub(crate) fn take(&self) -> Rung {
         Rung(self.rung.swap(0, Ordering::AcqRel))
+    }
+
+    /// The same, but only what the client's task sees to although stand-ins are at work.
+    pub(crate) fn take_own(&self) -> Rung {
+        Rung(self.rung.fetch_and(!Rung::OWN.0, Ordering::AcqRel) & Rung::OWN.0)
+    }
+
+    /// Whether stand-ins are at work: what a socket has to say is left to them.
+    pub(crate) fn is_left_to_stand_ins(&self) -> bool {
+        self.lock().watched
     }
 
     /// Whether it was rung since somebody took what for.
@@ -272,6 +286,28 @@ mod tests {
         let bell = watched(&task);
         bell.ring(Rung::READ);
         assert_eq!((task.count(), bell.is_rung()), (1, true));
+    }
+
+    #[test]
+    fn the_task_that_comes_for_something_else_leaves_a_sockets_news_to_them() {
+        let task = Arc::default();
+        let bell = watched(&task);
+        bell.ring(Rung::READ);
+        bell.ring_task();
+        assert!(bell.is_left_to_stand_ins());
+        assert_eq!(bell.take_own(), Rung::ASKED);
+        assert_eq!(bell.take(), Rung::READ);
+    }
+
+    #[test]
+    fn whoever_was_called_and_has_not_come_between_two_looks_is_waited_for_no_more() {
+        let task = Arc::default();
+        let bell = watched(&task);
+        let _ = bell.stand_in(&mut Seat::default(), Waker::noop());
+        bell.ring(Rung::READ);
+        assert_eq!((bell.watch(), bell.is_left_to_stand_ins()), (Watch::Keep, true));
+        assert_eq!((bell.watch(), bell.is_left_to_stand_ins()), (Watch::End, false));
+        assert!(bell.is_rung());
     }
 
     #[test]

@@ -10,7 +10,11 @@ use std::{
 
 use steadfast_core::Timestamp;
 
-use crate::{bell::Watch, runtime, shared::Shared};
+use crate::{
+    bell::{Rung, Watch},
+    runtime,
+    shared::Shared,
+};
 
 /// Runs until the client is gone.
 pub(crate) struct Task {
@@ -39,14 +43,25 @@ impl Task {
     fn turn(&self) -> Next {
         #[cfg(feature = "signals")]
         self.shared.look();
-        let mut state = self.shared.lock();
+        let Self { shared, .. } = self;
+        let mut state = shared.lock();
         if state.is_gone() {
             return Next::Gone;
         }
-        if state.turn(self.shared.bell.take(), self.shared.now(), READS) {
+        let (now, left) = (shared.now(), shared.bell.is_left_to_stand_ins());
+        // A deadline passes for good: whatever may have come in before it has to be seen.
+        let due = state.deadline().is_some_and(|at| at <= now);
+        let (rung, reads) = if left && !due { (shared.bell.take_own(), 0) } else { (shared.bell.take(), READS) };
+        let unfinished = state.turn(rung, now, reads);
+        if unfinished && !left {
             return Next::Again;
         }
-        Next::At(state.alarm())
+        let at = state.alarm();
+        drop(state);
+        if unfinished {
+            shared.bell.ring(Rung::WORK);
+        }
+        Next::At(at)
     }
 
     /// Sets the alarm, if it is to be set anew; whether it has gone off.
@@ -108,7 +123,8 @@ impl Future for Task {
     }
 }
 
-/// How long a stand-in that was called may take before the task sees to it.
-const PATIENCE: Duration = Duration::from_millis(10);
+/// How often the task looks after stand-ins: one that was called and has not come between two looks is replaced, which takes at
+/// most twice as long.
+const PATIENCE: Duration = Duration::from_millis(5);
 /// How often the task reads before other tasks have their turn: at most 1 MiB.
 const READS: u32 = 8;

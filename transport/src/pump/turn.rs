@@ -132,10 +132,10 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
     }
 
     /// [Settles](Self::settle), but reads at most so often: for a driver whose application takes what came in before it
-    /// wants more.
+    /// wants more. With none at all, whether there is more to read is not known.
     #[must_use]
-    pub fn settle_within(&mut self, mut reads: u32) -> bool {
-        let mut unfinished = true;
+    pub fn settle_within(&mut self, most: u32) -> bool {
+        let (mut unfinished, mut reads) = (true, most);
         // First what waits to be written: by the time of the read its answer may have come.
         if self.write() {
             self.follow();
@@ -145,7 +145,7 @@ impl<A: Application, N: Net> Turn<'_, A, N> {
             reads = self.read(reads);
             let wrote = self.write();
             if self.shared.events.is_empty() && !wrote {
-                unfinished = reads == 0;
+                unfinished = reads == 0 && most > 0;
                 break;
             }
             self.follow();
