@@ -25,7 +25,8 @@ pub(super) fn page(incident: &Incident) -> String {
         ("more", more(incident)),
         ("data", inert(&data)),
         ("css", String::from(include_str!("page.css"))),
-        ("js", String::from(include_str!("page.js"))),
+        ("drawing", String::from(include_str!("page/drawing.js"))),
+        ("pointing", String::from(include_str!("page/pointing.js"))),
     ];
     fill(include_str!("page.html"), &parts)
 }
