@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, collections::BTreeMap};
 
-use crate::message::Key;
+use crate::options::Key;
 
 /// Gives each text a [`Key`] of its own: the same text the same key, another text another, without exception.
 ///

@@ -74,6 +74,7 @@ extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
+mod cause;
 mod close;
 pub mod config;
 #[cfg(feature = "dial")]
@@ -81,6 +82,7 @@ pub mod dial;
 mod keys;
 mod lease;
 mod message;
+mod options;
 mod rng;
 mod session;
 mod stage;
@@ -91,12 +93,12 @@ pub mod trace;
 pub mod wire;
 
 pub use crate::{
-    close::{
-        Cause, CauseKind, CloseCode, CloseFrame, CredentialsKind, DnsKind, HandshakeKind, IoKind, ProxyKind, TlsKind,
-    },
+    cause::{Cause, CauseKind, CredentialsKind, DnsKind, HandshakeKind, IoKind, ProxyKind, TlsKind},
+    close::{CloseCode, CloseFrame},
     keys::Keys,
     lease::{Epoch, FetchError, FetchReason, Identity, Lease},
-    message::{Binary, ConnId, Delivery, Key, Lane, Message, MessageId, SendOptions, Text},
+    message::{Binary, ConnId, Message, MessageId, Text},
+    options::{Delivery, Key, Lane, SendOptions},
     session::{
         Session,
         action::{Action, Persist},

@@ -3,7 +3,8 @@
 use alloc::{vec, vec::Vec};
 use core::time::Duration;
 
-use crate::close::{Cause, CloseCode, CredentialsKind};
+use crate::cause::{Cause, CredentialsKind};
+use crate::close::CloseCode;
 
 /// That connections carry credentials, which the driver [fetches](crate::Action::FetchCredentials).
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -30,7 +30,7 @@ pub use self::{
 };
 pub use crate::session::policy::{CleanClose, ClosePolicy, Failures, Match, Rule};
 use crate::{
-    close::Cause,
+    cause::Cause,
     session::policy::{Decided, DecidedBy, Decision},
 };
 

@@ -140,7 +140,8 @@ mod tests {
     use super::*;
     use crate::{
         Stage,
-        close::{Cause, CloseCode, CloseFrame, IoKind, TlsKind},
+        cause::{Cause, IoKind, TlsKind},
+        close::{CloseCode, CloseFrame},
         config::Config,
         session::policy::Decision,
     };

@@ -9,7 +9,8 @@ use core::time::Duration;
 
 use super::*;
 use crate::{
-    close::{CauseKind, CloseCode, CredentialsKind, IoKind, ProxyKind},
+    cause::{CauseKind, CredentialsKind, IoKind, ProxyKind},
+    close::CloseCode,
     session::policy::Decision,
     stage::Stage,
 };

@@ -6,7 +6,8 @@ use crate::{
     Timestamp,
     close::CloseFrame,
     lease::{Epoch, FetchReason, Identity},
-    message::{ConnId, Message, MessageId, SendOptions},
+    message::{ConnId, Message, MessageId},
+    options::SendOptions,
     session::{endpoints::EndpointId, event::PingPayload, notice::Notice},
 };
 

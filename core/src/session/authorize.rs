@@ -5,7 +5,8 @@ use core::time::Duration;
 
 use crate::{
     Timestamp,
-    close::{Cause, CloseFrame, CredentialsKind},
+    cause::{Cause, CredentialsKind},
+    close::CloseFrame,
     config::{Placement, Renewal},
     lease::{Epoch, FetchError, FetchReason, Identity, Lease},
     message::ConnId,

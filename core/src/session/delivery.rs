@@ -1,24 +1,24 @@
-//! The way of a message: accepted or refused, handed over, confirmed; DESIGN "Delivery".
+//! The way of a message that `admission` lets in: handed over, confirmed, settled; DESIGN "Delivery".
 
-use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::{
     Timestamp,
-    config::{Heartbeat, WhenFull},
-    message::{ConnId, Delivery, Message, MessageId, SendOptions},
+    config::Heartbeat,
+    message::{ConnId, Message, MessageId},
+    options::SendOptions,
     session::{
         Session,
+        admission::Admission,
         link::Link,
-        notice::{Dropped, Notice, Refusal, Verdict, Watermark},
-        outbox::{Entry, Need, Settled, Slot},
+        notice::{Dropped, Notice, Verdict, Watermark},
+        outbox::{Entry, Settled, Slot},
         pending::Pending,
-        phase::{Intent, Phase},
+        phase::Phase,
         settle,
         store::Forgets,
         timers::Timer,
     },
-    time::micros,
 };
 
 /// How long the outbox stays empty before its memory is given back, and not long before it is looked at again.
@@ -26,16 +26,6 @@ const REST_AFTER: Duration = Duration::from_secs(10);
 
 /// How many actions a session at rest keeps room for.
 const ROOM_AT_REST: usize = 8;
-
-/// How a message is accepted.
-enum Admission {
-    /// In its place: `ahead` of what waits, or at the end of its lane.
-    Queue { ahead: bool },
-    /// In the place of one that waits, and is settled by it.
-    Replace(Slot),
-    /// There is no room, and the policy is to drop the newest.
-    DropAtOnce,
-}
 
 impl Session {
     /// A message from the application. If it is handed over at once, returns to where, and its sequence number.
@@ -156,78 +146,6 @@ impl Session {
             self.judge_low_mark();
         }
         self.judge_high_mark();
-    }
-
-    #[cold]
-    pub(super) fn refuse(&mut self, id: MessageId, message: Message<'static>, why: Refusal) {
-        self.account.refused += 1;
-        self.notify(Notice::Refused { id, message: Box::new(message), why });
-    }
-
-    fn admit(&mut self, id: MessageId, len: usize, options: &SendOptions) -> Result<Admission, Refusal> {
-        // What a connection needs before it is ready, a drain needs too.
-        let is_wanted = match self.intent {
-            Intent::Run => true,
-            Intent::Drain { .. } => options.bound_to.is_some(),
-            Intent::Stop { .. } => false,
-        };
-        if !is_wanted || matches!(self.phase, Phase::Stopped { .. }) {
-            return Err(Refusal::Stopped);
-        }
-        if self.outbox.contains(id) {
-            return Err(Refusal::DuplicateId);
-        }
-        if options.ttl.is_some_and(|ttl| micros(ttl) == 0) {
-            return Err(Refusal::Expired);
-        }
-        if options.durable && !self.can_store(options) {
-            return Err(Refusal::CannotStore);
-        }
-        let open = self.open_link().map(|link| (link.conn, link.ready));
-        if let Some(bound) = options.bound_to {
-            return self.admit_bound(bound, open, len);
-        }
-        match options.delivery {
-            Delivery::Volatile if !open.is_some_and(|(_, ready)| ready) => return Err(Refusal::NotOpen),
-            Delivery::AtLeastOnce if !self.config.confirms() || self.can_ping == Some(false) => {
-                return Err(Refusal::CannotConfirm);
-            }
-            Delivery::Volatile | Delivery::AtMostOnce | Delivery::AtLeastOnce => {}
-        }
-        let bounds = &self.config.outbox;
-        if len > bounds.max_bytes {
-            return Err(Refusal::TooLarge);
-        }
-        let replaces = self.outbox.replaced_by(options.lane, options.key);
-        let need = Need { len, lane: options.lane, replaces };
-        if !self.outbox.has_room(need, bounds) {
-            match bounds.when_full {
-                WhenFull::Refuse => return Err(Refusal::Full),
-                // It would have to be stored to be accepted.
-                WhenFull::DropNewest if options.durable => return Err(Refusal::Full),
-                WhenFull::DropNewest => return Ok(Admission::DropAtOnce),
-                WhenFull::DropOldest => {
-                    let (account, pending) = (&mut self.account, &mut self.pending);
-                    self.outbox.make_room(need, bounds, |settled| settle(account, pending, settled))?;
-                }
-            }
-        }
-        Ok(replaces.map_or(Admission::Queue { ahead: false }, Admission::Replace))
-    }
-
-    /// A message for the open connection alone. It has bounds of its own, those of the window: a full outbox must not keep
-    /// a connection from being made ready to empty it.
-    fn admit_bound(&self, bound: ConnId, open: Option<(ConnId, bool)>, len: usize) -> Result<Admission, Refusal> {
-        let Some((_, is_ready)) = open.filter(|(conn, _)| *conn == bound) else {
-            return Err(Refusal::NotThatConnection);
-        };
-        if len > self.config.outbox.max_bytes {
-            return Err(Refusal::TooLarge);
-        }
-        if !self.outbox.has_room_for_bound(len, &self.config.confirm) {
-            return Err(Refusal::Full);
-        }
-        Ok(Admission::Queue { ahead: !is_ready })
     }
 
     pub(super) const fn open_link(&self) -> Option<&Link> {

@@ -4,10 +4,12 @@ use core::time::Duration;
 
 use crate::{
     Timestamp,
-    close::{Cause, CloseFrame},
+    cause::Cause,
+    close::CloseFrame,
     config::Heartbeat,
     lease::{Epoch, FetchError, Identity, Lease},
-    message::{ConnId, Message, MessageId, SendOptions},
+    message::{ConnId, Message, MessageId},
+    options::SendOptions,
     session::notice::StoreError,
     stage::Stage,
 };

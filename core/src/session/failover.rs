@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     Timestamp,
-    close::{Cause, IoKind},
+    cause::{Cause, IoKind},
     message::ConnId,
     session::{
         Session,

@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use crate::{
     Timestamp,
-    close::Cause,
+    cause::Cause,
     config::{Heartbeat, validate},
     message::{ConnId, MessageId},
     session::{

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::{
     Timestamp,
-    close::CauseKind,
+    cause::CauseKind,
     session::{
         credentials::Counts,
         notice::Verdict,

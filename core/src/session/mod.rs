@@ -1,11 +1,12 @@
 //! The session: events in, actions out.
 //!
 //! Where to look: `transitions` for what an event does to the state, `authorize` for what credentials do to it and `signals` for
-//! what the application knows of the world, `delivery` for the way of a message, `liveness`
-//! for pings and silence, `policy` for what the end of a connection means, `outbox`, `link` and `timers` for what they
+//! what the application knows of the world, `admission` for whether a message is
+//! accepted and `delivery` for its way from there, `liveness` for pings and silence, `policy` for what the end of a connection means, `outbox`, `link` and `timers` for what they
 //! are called.
 
 pub(crate) mod action;
+mod admission;
 mod authorize;
 mod credentials;
 mod delivery;

@@ -5,7 +5,7 @@ use core::{fmt, time::Duration};
 
 use crate::{
     Timestamp,
-    close::CredentialsKind,
+    cause::CredentialsKind,
     config::ConfigError,
     lease::{Epoch, Identity},
     message::{ConnId, Message, MessageId},

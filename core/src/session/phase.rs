@@ -2,7 +2,8 @@
 
 use crate::{
     Timestamp,
-    close::{Cause, CloseFrame},
+    cause::Cause,
+    close::CloseFrame,
     lease::FetchReason,
     message::ConnId,
     session::{

@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::{
-    close::{Cause, CauseKind, CloseCode, CredentialsKind, DnsKind, HandshakeKind, IoKind, ProxyKind, TlsKind},
+    cause::{Cause, CauseKind, CredentialsKind, DnsKind, HandshakeKind, IoKind, ProxyKind, TlsKind},
+    close::CloseCode,
     stage::Stage,
 };
 

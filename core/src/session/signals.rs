@@ -3,7 +3,8 @@
 use core::time::Duration;
 
 use crate::{
-    close::{Cause, CloseCode, CloseFrame},
+    cause::Cause,
+    close::{CloseCode, CloseFrame},
     config::Background,
     session::{
         Session,

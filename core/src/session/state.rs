@@ -1,6 +1,6 @@
 //! The states of a session, as the application sees them.
 
-use crate::{Timestamp, close::Cause, lease::FetchReason, message::ConnId};
+use crate::{Timestamp, cause::Cause, lease::FetchReason, message::ConnId};
 use core::fmt;
 
 /// Where a session stands. Each state carries what belongs to it.

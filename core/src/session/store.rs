@@ -4,7 +4,8 @@ use alloc::{boxed::Box, vec::Vec};
 
 use crate::{
     lease::Identity,
-    message::{Delivery, Message, MessageId, SendOptions},
+    message::{Message, MessageId},
+    options::{Delivery, SendOptions},
     session::{
         Session,
         action::Persist,

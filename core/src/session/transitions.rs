@@ -5,7 +5,8 @@ use core::{num::NonZeroU64, time::Duration};
 
 use crate::{
     Timestamp,
-    close::{Cause, CloseFrame},
+    cause::Cause,
+    close::CloseFrame,
     config::Ready,
     lease::Epoch,
     message::{ConnId, MessageId},

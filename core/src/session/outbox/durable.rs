@@ -10,7 +10,8 @@ use super::{
 use crate::{
     Timestamp,
     lease::Identity,
-    message::{Delivery, Lane, Message, MessageId, SendOptions},
+    message::{Message, MessageId},
+    options::{Delivery, Lane, SendOptions},
     session::notice::Verdict,
 };
 

@@ -5,7 +5,8 @@ use alloc::boxed::Box;
 use crate::{
     Timestamp,
     lease::Identity,
-    message::{Delivery, Key, Lane, Message, MessageId, SendOptions},
+    message::{Message, MessageId},
+    options::{Delivery, Key, Lane, SendOptions},
     session::notice::{Dropped, Verdict},
 };
 

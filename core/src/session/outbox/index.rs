@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     Timestamp,
-    message::{Key, Lane, MessageId},
+    message::MessageId,
+    options::{Key, Lane},
 };
 
 /// Entries by what they may be looked for.

@@ -10,6 +10,7 @@
 mod durable;
 mod entry;
 mod index;
+mod more;
 mod room;
 mod settling;
 mod slots;
@@ -20,9 +21,8 @@ use alloc::{boxed::Box, collections::VecDeque};
 use core::time::Duration;
 
 use self::{
-    durable::Durable,
     entry::Place,
-    index::Index,
+    more::{More, list},
     slots::{List, Slots},
 };
 pub(super) use self::{
@@ -32,7 +32,8 @@ pub(super) use self::{
 };
 use crate::{
     Timestamp, config,
-    message::{Delivery, Key, Lane, Message, MessageId, SendOptions},
+    message::{Message, MessageId},
+    options::{Delivery, Key, Lane, SendOptions},
     session::notice::{Dropped, Verdict},
 };
 
@@ -61,41 +62,6 @@ pub(super) struct Outbox {
     quiet: bool,
     /// What plain messages do not need.
     more: Option<Box<More>>,
-}
-
-/// Messages, and their bytes.
-type Load = (usize, usize);
-
-/// What plain messages do not need.
-#[derive(Clone, Debug)]
-struct More {
-    /// What waits outside the lane of data, by [`Place`].
-    lists: [List; 3],
-    /// How many are for the current connection only, and their bytes.
-    bound: Load,
-    /// How many wait that are not plain data, and their bytes: data cannot displace them.
-    aside: Load,
-    /// How many of those are unbound and in the lane of control, and their bytes: control can displace them.
-    control: Load,
-    /// How long the process was suspended while deadlines may have been kept.
-    slept: Duration,
-    index: Index,
-    /// `None` unless something is durable.
-    durable: Option<Box<Durable>>,
-}
-
-impl Default for More {
-    fn default() -> Self {
-        Self {
-            lists: [List::EMPTY; 3],
-            bound: (0, 0),
-            aside: (0, 0),
-            control: (0, 0),
-            slept: Duration::ZERO,
-            index: Index::default(),
-            durable: None,
-        }
-    }
 }
 
 impl Outbox {
@@ -490,28 +456,5 @@ impl Outbox {
             more.index.wait_no_more(entry, slot);
             more.index.leave(entry.id, false);
         }
-    }
-}
-
-impl More {
-    /// A message waits: it counts with those aside, if it does.
-    const fn set_aside(&mut self, (aside, control): (Load, Load)) {
-        self.aside = (self.aside.0 + aside.0, self.aside.1 + aside.1);
-        self.control = (self.control.0 + control.0, self.control.1 + control.1);
-    }
-
-    const fn back_from_aside(&mut self, (aside, control): (Load, Load)) {
-        self.aside = (self.aside.0 - aside.0, self.aside.1 - aside.1);
-        self.control = (self.control.0 - control.0, self.control.1 - control.1);
-    }
-}
-
-/// Where those wait that wait there.
-const fn list<'a>(data: &'a mut List, lists: &'a mut [List; 3], place: Place) -> &'a mut List {
-    match place {
-        Place::Data => data,
-        Place::Ahead => &mut lists[0],
-        Place::Again => &mut lists[1],
-        Place::Control | Place::Handed => &mut lists[2],
     }
 }

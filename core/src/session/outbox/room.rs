@@ -3,7 +3,7 @@
 use super::{Outbox, Slot, entry::Place};
 use crate::{
     config,
-    message::Lane,
+    options::Lane,
     session::{
         notice::{Dropped, Refusal, Verdict},
         outbox::Settled,

@@ -7,7 +7,8 @@ use super::{Entry, Outbox, Settled, Slot, entry::Place};
 use crate::{
     Timestamp,
     lease::Identity,
-    message::{Delivery, MessageId},
+    message::MessageId,
+    options::Delivery,
     session::notice::{Dropped, NotCancelled, Verdict},
 };
 
