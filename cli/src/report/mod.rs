@@ -5,7 +5,7 @@ mod page;
 mod plain;
 mod series;
 
-use std::{ffi::OsStr, fs, path::Path};
+use std::{ffi::OsStr, fs, fs::File, io::Write as _, path::Path};
 
 use self::incident::Incident;
 use crate::{
@@ -24,16 +24,23 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
         return Err(Failure::input(format!("FILE {}: no event to draw{cut}", args.file.display())));
     }
     let name = args.file.file_name().map_or_else(|| args.file.to_string_lossy(), OsStr::to_string_lossy);
+    let mut output = create(&args.output, &args.file)?;
     let incident = Incident::of(&trace, &name);
     let page = page::page(&incident);
-    fs::write(&args.output, &page).map_err(Failure::system(format!("write the page {}", args.output.display())))?;
-    println!(
-        "{}: {} events, {} KiB",
-        Path::new(&args.output).display(),
-        count(trace.len() as u64),
-        count((page.len() as u64).div_ceil(1024))
-    );
+    let shown = args.output.display();
+    output.write_all(page.as_bytes()).map_err(Failure::system(format!("write the page {shown}")))?;
+    println!("{shown}: {} events, {} KiB", count(trace.len() as u64), count((page.len() as u64).div_ceil(1024)));
     Ok(Exit::from_judgement(incident.differs.is_none()))
+}
+
+/// Makes the file of the page, which must not be the trace: that is all there is of an incident.
+fn create(page: &Path, trace: &Path) -> Result<File, Failure> {
+    let shown = page.display();
+    let same = fs::canonicalize(page).is_ok_and(|page| fs::canonicalize(trace).is_ok_and(|trace| page == trace));
+    if same {
+        return Err(Failure::input(format!("--output {shown}: expected another file than the trace")));
+    }
+    File::create(page).map_err(|error| Failure::input(format!("--output {shown}: {error}")))
 }
 
 #[cfg(test)]

@@ -158,12 +158,28 @@ fn traces_that_nobody_can_draw() {
 }
 
 #[test]
-fn a_trace_without_an_event_is_not_drawn() {
-    let file = Scratch::new("begun.jsonl", "");
+fn pages_that_cannot_be_written() {
+    let name = "kept.jsonl";
+    let trace = recorded(name);
+    let report = |page| ["report", trace.path(), "-o", page];
+    refused(&report("/no/such/folder/page.html"), &["--output", "/no/such/folder/page.html", "No such file"]);
+    let before = std::fs::read(trace.path()).expect("the trace is there");
+    refused(&report(trace.path()), &["--output", name, "expected another file than the trace"]);
+    assert_eq!(std::fs::read(trace.path()).expect("it still is"), before);
+}
+
+/// The trace of a session that ended as soon as it began.
+fn recorded(name: &str) -> Scratch {
+    let file = Scratch::new(name, "");
     let mut connect = Running::start(["connect", "ws://127.0.0.1:9/", "--record", file.path()]);
     connect.end_input();
     connect.end();
-    let recorded = std::fs::read_to_string(file.path()).expect("the trace is there");
+    file
+}
+
+#[test]
+fn a_trace_without_an_event_is_not_drawn() {
+    let recorded = std::fs::read_to_string(recorded("begun.jsonl").path()).expect("the trace is there");
     let header = recorded.lines().next().expect("a header");
     let begun = Scratch::new("header.jsonl", &format!("{header}\n"));
     refused(&["report", begun.path(), "-o", "/dev/null"], &["header.jsonl", "no event to draw"]);
