@@ -40,8 +40,8 @@ enum Told {
 
 /// Connects, and stays until the end of input, Ctrl-C, or the session's own end.
 pub(crate) fn run(args: &ConnectArgs) -> Result<Exit, Failure> {
-    let endpoints = endpoints(args)?;
     let config = args.config.as_deref().map_or_else(|| Ok(Config::default()), read_config)?;
+    let endpoints = endpoints(args, &config)?;
     let (tell, told) = mpsc::channel();
     let interrupted = tell.clone();
     on_interrupt(move || interrupted.send(Told::Interrupted).is_ok())?;
@@ -149,16 +149,18 @@ fn input_ended(end: input::End, output: Output, tally: &mut Tally) {
     }
 }
 
-fn endpoints(args: &ConnectArgs) -> Result<Endpoints, Failure> {
+fn endpoints(args: &ConnectArgs, config: &Config) -> Result<Endpoints, Failure> {
     let several = args.urls.len() > 1;
     let mut list = Vec::new();
     for (place, url) in (1..).zip(&args.urls) {
-        list.push(endpoint(args, url).map_err(|failure| if several { failure.of_url(place) } else { failure })?);
+        list.push(
+            endpoint(args, url, config).map_err(|failure| if several { failure.of_url(place) } else { failure })?,
+        );
     }
     Endpoints::new(list).map_err(Failure::input)
 }
 
-fn endpoint(args: &ConnectArgs, url: &str) -> Result<Endpoint, Failure> {
+fn endpoint(args: &ConnectArgs, url: &str, config: &Config) -> Result<Endpoint, Failure> {
     let mut endpoint = args.dialing.endpoint(url, None)?;
     for header in &args.headers {
         let (name, value) = header
@@ -169,7 +171,7 @@ fn endpoint(args: &ConnectArgs, url: &str) -> Result<Endpoint, Failure> {
     for name in &args.subprotocols {
         endpoint = endpoint.subprotocol(name).map_err(Failure::input)?;
     }
-    args.credentials.apply(endpoint)
+    args.credentials.apply(endpoint, config)
 }
 
 fn read_config(path: &std::path::Path) -> Result<Config, Failure> {

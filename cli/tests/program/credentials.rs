@@ -50,6 +50,41 @@ fn a_command_that_fails_is_told_and_run_again() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_command_that_takes_too_long_is_ended_and_run_again() {
+    let config = Scratch::new("impatient.toml", "[credentials]\nfetch_timeout = \"100ms\"\n");
+    let server = MockServer::by_hand();
+    let runs = Scratch::new("runs", "");
+    // More often than callbacks may hang at the same time.
+    let command =
+        format!("echo >> {path}; [ $(wc -l < {path}) -gt 5 ] && echo late || exec sleep 1000", path = runs.path());
+    let mut connect =
+        Running::start(["connect", &server.url(), "--config", config.path(), "--token-command", &command]);
+    connect.err_line(|line| line.contains("the fetch took too long"));
+    let conn = server.accept_with(&Accept::new().expect_header("authorization", "Bearer late"));
+    connect.end_input();
+    conn.expect_close(1000);
+    connect.end();
+}
+
+#[test]
+#[cfg(unix)]
+fn a_command_that_never_stops_writing_is_not_listened_to_for_ever() {
+    let server = MockServer::by_hand();
+    let mut connect = Running::start(["connect", &server.url(), "--token-command", "yes", "--drain", "0s"]);
+    connect.err_line(|line| line.contains("expected a token of at most 65536 bytes"));
+    connect.end_input();
+    connect.end();
+}
+
+#[test]
+fn a_command_that_is_none_is_bad_input() {
+    let output = run(["connect", "ws://127.0.0.1:9/", "--token-command", ""]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("--token-command"), "{}", stderr(&output));
+}
+
+#[test]
 fn a_token_file_that_is_not_there_is_bad_input() {
     let output = run(["connect", "ws://127.0.0.1:9/", "--bearer-file", "/nowhere/token"]);
     assert_eq!(output.status.code(), Some(2));
