@@ -3,8 +3,8 @@
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use steadfast_core::{
-    BreakerState, Cause, Decided, DecidedBy, Decision, EndpointId, IoKind, Notice, State, StopCause, Timestamp,
-    Verdict, Watermark,
+    BreakerState, Cause, CredentialsKind, Decided, DecidedBy, Decision, EndpointId, IoKind, Notice, State, StopCause,
+    Timestamp, Verdict, Watermark,
 };
 use steadfast_mio::Failure;
 
@@ -44,6 +44,10 @@ pub(crate) struct Narrator {
     was_open: bool,
     /// Since when there has been no open connection; `None` before the first.
     lost_at: Option<Timestamp>,
+    /// Whether an attempt waits for credentials: what becomes of their fetch is told with it.
+    fetching: bool,
+    /// How credentials were rejected, for the state that follows to tell.
+    rejected: Option<Box<Cause>>,
     in_doubt: u64,
     /// Refused and dropped messages by their reason.
     unsent: BTreeMap<String, u64>,
@@ -91,6 +95,23 @@ impl Narrator {
             // The attempt itself is told with what becomes of it; what is stored comes in crowds.
             Notice::EndpointChosen { .. } | Notice::Accepted { .. } => None,
             Notice::Endpoint { endpoint, breaker } => Some(self::breaker(at, *endpoint, *breaker)),
+            Notice::CredentialsRefreshed { expires_in, .. } => Some(("token", Tone::Dim, fetched(*expires_in))),
+            Notice::CredentialsFailed { .. } if self.fetching => None,
+            Notice::CredentialsFailed { kind, .. } => {
+                let detail = failure.and_then(detail).unwrap_or_default();
+                Some(("token", Tone::Warn, format!("{}{detail}", Cause::Credentials(*kind))))
+            }
+            // On a connection that stays open.
+            Notice::CredentialsRejected { cause, .. }
+                if **cause == REJECTED_IN_A_MESSAGE && self.was_open && self.lost_at.is_none() =>
+            {
+                Some(("token", Tone::Warn, cause.to_string()))
+            }
+            Notice::CredentialsRejected { cause, .. } => {
+                self.rejected = Some(cause.clone());
+                None
+            }
+            Notice::IdentityChanged { identity } => Some(("identity", Tone::Plain, format!("{identity} from here on"))),
             other => Some(("notice", Tone::Plain, format!("{other:?}"))),
         };
         let mut lines = Vec::new();
@@ -131,13 +152,28 @@ impl Narrator {
         failure: Option<&Failure>,
     ) -> Option<(&'static str, Tone, String)> {
         let detail = failure.and_then(detail).unwrap_or_default();
+        self.fetching = matches!(to, State::Authorizing { .. });
+        let rejected = self.rejected.take();
         match to {
             State::Idle => None,
             State::Connecting { attempt, .. } => {
                 self.attempt = *attempt;
-                // The waits that follow tell of the later ones.
-                (*attempt == 1 && self.lost_at.is_none())
-                    .then(|| ("connecting", Tone::Plain, String::from("first attempt")))
+                self.leave(at);
+                let (label, tone) = self.ending();
+                match rejected {
+                    Some(cause) => Some((label, tone, at_once(&cause, &detail, decided, *attempt))),
+                    // The waits that follow tell of the later ones.
+                    None => (*attempt == 1 && self.lost_at.is_none())
+                        .then(|| ("connecting", Tone::Plain, String::from("first attempt"))),
+                }
+            }
+            State::Authorizing { attempt, .. } => {
+                self.leave(at);
+                let (label, tone) = self.ending();
+                Some(match rejected {
+                    Some(cause) => (label, tone, at_once(&cause, &detail, decided, *attempt)),
+                    None => ("token", Tone::Plain, to.to_string()),
+                })
             }
             State::Open { conn, .. } => {
                 if std::mem::replace(&mut self.was_open, true) {
@@ -150,7 +186,8 @@ impl Narrator {
             }
             State::Closing { cause, .. } => {
                 self.leave(at);
-                (*cause == Cause::Stopped).then(|| ("closing", Tone::Plain, cause.to_string()))
+                let wanted = matches!(cause, Cause::Stopped | Cause::Credentials(_));
+                wanted.then(|| ("closing", Tone::Plain, cause.to_string()))
             }
             State::Waiting { until, attempt, cause } => {
                 self.leave(at);
@@ -163,6 +200,12 @@ impl Narrator {
                 self.was_open = false;
                 let why = cause.as_ref().map(|cause| format!(" ({cause}{detail})")).unwrap_or_default();
                 Some(("offline", Tone::Warn, format!("waiting for a network{why}")))
+            }
+            State::Background { cause, .. } => {
+                self.leave(at);
+                self.was_open = false;
+                let why = cause.as_ref().map(|cause| format!(" ({cause}{detail})")).unwrap_or_default();
+                Some(("background", Tone::Plain, format!("no attempts before the foreground{why}")))
             }
             State::Stopped { cause } => {
                 self.was_open = false;
@@ -203,8 +246,21 @@ fn breaker(at: Timestamp, EndpointId(place): EndpointId, breaker: BreakerState) 
     }
 }
 
+/// An attempt that follows at once, with other credentials.
+fn at_once(cause: &Cause, detail: &str, decided: Option<Decided>, attempt: u32) -> String {
+    format!("{cause}{detail} → {}attempt {attempt} at once", decision(decided))
+}
+
+/// Credentials have come, and are good for so long.
+fn fetched(expires_in: Option<Duration>) -> String {
+    expires_in.map_or_else(|| String::from("fetched"), |left| format!("fetched, good for {}", span(left)))
+}
+
 /// What the cause does not say, ready to stand behind it.
 fn detail(failure: &Failure) -> Option<String> {
+    if let Failure::Credentials { text, .. } = failure {
+        return Some(format!(": {text}"));
+    }
     // Of most failures of a stream the kind says it all.
     let vague = [IoKind::Other, IoKind::Unreachable, IoKind::Exhausted];
     let said = matches!(failure, Failure::Io { kind, .. } | Failure::Dial { kind, .. } if !vague.contains(kind));
@@ -228,9 +284,14 @@ pub(crate) fn decision(decided: Option<Decided>) -> String {
     }
 }
 
+/// How the application says that the server rejected credentials.
+const REJECTED_IN_A_MESSAGE: Cause = Cause::Credentials(CredentialsKind::Rejected);
+
 #[cfg(test)]
 mod tests {
-    use steadfast_core::{CloseCode, CloseFrame, ConnId, Dropped, IoKind, MessageId, StateKind, StopCause, Transition};
+    use steadfast_core::{
+        CloseCode, CloseFrame, ConnId, Dropped, Epoch, FetchReason, IoKind, MessageId, StateKind, StopCause, Transition,
+    };
 
     use super::*;
 
@@ -292,6 +353,58 @@ mod tests {
             &change(StateKind::Closing, State::Waiting { until: at(1_101), attempt: 2, cause }),
         );
         assert!(lines[0].contains("lost"), "{lines:?}");
+    }
+
+    #[test]
+    fn a_rejection_that_is_answered_at_once_reads_as_a_break() {
+        let mut narrator = Narrator::default();
+        let conn = ConnId(1);
+        told(&mut narrator, at(0), &change(StateKind::Connecting, State::Open { conn, ready: true }));
+        let cause = Box::new(Cause::Closed(CloseFrame::new(CloseCode(4_401), "expired")));
+        assert!(told(&mut narrator, at(1_000), &Notice::CredentialsRejected { epoch: Epoch(1), cause }).is_empty());
+        let decided = Some(Decided { decision: Decision::RefreshCredentials, by: DecidedBy::Credentials });
+        let to = State::Authorizing { attempt: 1, reason: FetchReason::Rejected };
+        let fetching = Notice::State(Box::new(Transition { from: StateKind::Open, to, decided }));
+        assert_eq!(
+            told(&mut narrator, at(1_000), &fetching),
+            ["+  1.000s  lost       closed by the server with 4401 (expired) → new credentials, attempt 1 at once"]
+        );
+        let fetched = Notice::CredentialsRefreshed { epoch: Epoch(2), expires_in: Some(Duration::from_secs(90)) };
+        assert_eq!(told(&mut narrator, at(1_100), &fetched).len(), 1);
+        let conn = ConnId(2);
+        told(&mut narrator, at(1_100), &change(StateKind::Authorizing, State::Connecting { conn, attempt: 1 }));
+        assert_eq!(
+            told(&mut narrator, at(1_200), &change(StateKind::Connecting, State::Open { conn, ready: true })),
+            ["+  1.200s  open       conn 2, back after 200 ms"]
+        );
+    }
+
+    #[test]
+    fn a_fetch_that_fails_is_told_once() {
+        let failed = Notice::CredentialsFailed { epoch: Epoch(1), kind: CredentialsKind::TimedOut };
+        let mut narrator = Narrator::default();
+        let to = State::Authorizing { attempt: 1, reason: FetchReason::First };
+        told(&mut narrator, at(0), &change(StateKind::Idle, to));
+        assert!(told(&mut narrator, at(1), &failed).is_empty(), "the wait that follows tells it");
+        told(&mut narrator, at(1), &change(StateKind::Connecting, State::Open { conn: ConnId(1), ready: true }));
+        assert_eq!(told(&mut narrator, at(2), &failed), ["+  0.002s  token      credentials: the fetch took too long"]);
+    }
+
+    #[test]
+    fn coming_back_from_the_background_is_told() {
+        let mut narrator = Narrator::default();
+        told(&mut narrator, at(0), &change(StateKind::Connecting, State::Open { conn: ConnId(1), ready: true }));
+        let background = State::Background { attempt: 1, cause: None };
+        assert_eq!(
+            told(&mut narrator, at(1_000), &change(StateKind::Closing, background)),
+            ["+  1.000s  background no attempts before the foreground"]
+        );
+        let conn = ConnId(2);
+        told(&mut narrator, at(3_000), &change(StateKind::Background, State::Connecting { conn, attempt: 1 }));
+        assert_eq!(
+            told(&mut narrator, at(3_000), &change(StateKind::Connecting, State::Open { conn, ready: true })),
+            ["+  3.000s  open       conn 2, back after 2.00 s"]
+        );
     }
 
     #[test]

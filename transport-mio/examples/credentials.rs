@@ -47,7 +47,7 @@ fn chat(url: &str) -> Result<(), Box<dyn Error>> {
     for noticed in notices {
         match noticed.notice {
             Notice::CredentialsRefreshed { epoch, expires_in } => println!("refreshed  {epoch}, for {expires_in:?}"),
-            Notice::CredentialsRejected { epoch } => println!("rejected   {epoch}"),
+            Notice::CredentialsRejected { epoch, cause } => println!("rejected   {epoch}: {cause}"),
             Notice::CredentialsFailed { epoch, kind } => println!("failed     {epoch}: {kind:?} {:?}", noticed.failure),
             _ => {}
         }

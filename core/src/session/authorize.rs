@@ -251,12 +251,12 @@ impl Session {
         }
     }
 
-    /// The server rejected what the connection stands for. Says whether others may be fetched, or used, at once.
-    pub(super) fn reject(&mut self) -> bool {
+    /// The server rejected what the connection stands for, in this way. Says whether others may be fetched, or used, at once.
+    pub(super) fn reject(&mut self, cause: &Cause) -> bool {
         self.lasted();
         let now = self.now;
         let (epoch, at_once) = self.extras().credentials.rejected(now);
-        self.notify(Notice::CredentialsRejected { epoch });
+        self.notify(Notice::CredentialsRejected { epoch, cause: Box::new(cause.clone()) });
         at_once
     }
 
@@ -273,7 +273,7 @@ impl Session {
         if self.extras().credentials.was_rejected() {
             return;
         }
-        let at_once = self.reject();
+        let at_once = self.reject(&Cause::Credentials(CredentialsKind::Rejected));
         if self.extras().credentials.newer().is_some() {
             return self.renew();
         }

@@ -5,7 +5,7 @@ use core::{fmt, time::Duration};
 
 use crate::{
     Timestamp,
-    cause::CredentialsKind,
+    cause::{Cause, CredentialsKind},
     config::ConfigError,
     lease::{Epoch, Identity},
     message::{ConnId, Message, MessageId},
@@ -104,10 +104,13 @@ pub enum Notice {
         /// What was the matter.
         kind: CredentialsKind,
     },
-    /// The server rejected credentials; others are fetched.
+    /// The server rejected credentials; others are fetched. The state that follows may say no more than that, as the next
+    /// attempt may begin at once.
     CredentialsRejected {
         /// Which.
         epoch: Epoch,
+        /// How it did so: what ended the connection, or the attempt.
+        cause: Box<Cause>,
     },
     /// The session acts for somebody else from now on. Verdicts on what was accepted before follow: at once on what waits,
     /// with the end of its connection on what was handed over.

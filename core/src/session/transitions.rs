@@ -360,7 +360,7 @@ impl Session {
             return self.finish(StopCause::Terminal(cause), Some(decided));
         }
         let is_rejected = decided.decision == Decision::RefreshCredentials && self.config.credentials.is_some();
-        let at_once = is_rejected && self.reject();
+        let at_once = is_rejected && self.reject(&cause);
         if matches!(self.intent, Intent::Drain { .. }) && self.outbox.is_empty() {
             return self.finish(StopCause::Application, Some(decided));
         }

@@ -15,6 +15,14 @@ fn rejections_have_credentials_fetched_anew() {
 }
 
 #[test]
+fn how_they_were_rejected_is_told_although_the_next_attempt_follows_at_once() {
+    let mut rig = settled(settings());
+    close(&mut rig, code(4_401));
+    let rejected = Notice::CredentialsRejected { epoch: Epoch(1), cause: Box::new(code(4_401)) };
+    assert!(rig.notices().contains(&rejected));
+}
+
+#[test]
 fn a_code_that_was_configured_rejects_whatever_the_presets_say_of_it() {
     for preset in [Settings::android(), Settings::react(), Settings::dart()] {
         let settings = Settings { credentials: Some(Credentials::default()), ..preset };

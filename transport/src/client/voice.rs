@@ -72,6 +72,9 @@ impl Failures {
                 self.fetch = None;
                 None
             }
+            // The next attempt may follow at once.
+            Notice::CredentialsRejected { .. } => self.connection.clone(),
+            Notice::State(transition) if matches!(transition.to, State::Connecting { .. }) => self.connection.take(),
             Notice::State(transition) if transition.to.conn().is_none() => match &transition.to {
                 State::Waiting { cause: Cause::Credentials(kind), .. }
                 | State::Stopped { cause: StopCause::Terminal(Cause::Credentials(kind)) }
@@ -236,5 +239,25 @@ impl Drop for Guard {
         self.0.inbox.close();
         drop(self.0.subscribers.close());
         self.0.watched.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use steadfast_core::{Decided, DecidedBy, Decision, StateKind, Transition};
+
+    use super::*;
+
+    #[test]
+    fn what_a_rejection_was_like_is_told_with_it_and_with_the_attempt_that_follows_at_once_and_no_more() {
+        let mut failures = Failures::default();
+        failures.connection(Arc::new(Failure::credentials(CredentialsKind::Failed, &"why")));
+        let cause = Box::new(Cause::Rejected { status: 401, retry_after: None });
+        assert!(failures.of(&Notice::CredentialsRejected { epoch: Epoch(1), cause }).is_some());
+        let decided = Some(Decided { decision: Decision::RefreshCredentials, by: DecidedBy::Credentials });
+        let to = State::Connecting { conn: ConnId(2), attempt: 1 };
+        let next = Notice::State(Box::new(Transition { from: StateKind::Connecting, to, decided }));
+        assert!(failures.of(&next).is_some());
+        assert!(failures.of(&next).is_none(), "of a later one it tells nothing");
     }
 }

@@ -137,7 +137,7 @@ impl Vault {
                 self.came = None;
                 self.fetch.take_if(|fetch| fetch.wanted.epoch == *epoch);
             }
-            Notice::CredentialsRejected { epoch } => {
+            Notice::CredentialsRejected { epoch, .. } => {
                 self.held.take_if(|held| held.epoch <= *epoch);
             }
             // One that is somebody else's is not kept for another fetch to replace it.
@@ -247,7 +247,8 @@ mod tests {
     #[test]
     fn a_secret_that_is_rejected_or_somebody_elses_is_not_kept() {
         let mut vault = with_one();
-        vault.note(&Notice::CredentialsRejected { epoch: Epoch(1) });
+        let cause = Box::new(steadfast_core::Cause::Credentials(CredentialsKind::Rejected));
+        vault.note(&Notice::CredentialsRejected { epoch: Epoch(1), cause });
         assert_eq!(held(&vault), [0; 0]);
         let mut vault = with_one();
         vault.note(&Notice::IdentityChanged { identity: Identity(1) });

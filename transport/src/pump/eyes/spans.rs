@@ -71,9 +71,6 @@ impl Spans {
                 let (fetched, error) = (result.is_ok(), result.err().map(|error| kebab(&error)));
                 event!(name: "credentials", target: TARGET, parent: &self.session, Level::INFO, epoch = epoch.0, fetched, error, "what became of a fetch of credentials");
             }
-            Event::CredentialsRejected { .. } => {
-                event!(name: "credentials_rejected", target: TARGET, parent: &self.session, Level::WARN, "credentials were rejected in a message");
-            }
             Event::SwitchIdentity { .. } => {
                 event!(name: "identity", target: TARGET, parent: &self.session, Level::INFO, "the application acts for somebody else");
             }
@@ -123,6 +120,20 @@ impl Spans {
             Notice::Watermark { mark, messages, bytes } => {
                 let high = *mark == Watermark::High;
                 event!(name: "watermark", target: TARGET, parent: session, Level::WARN, high, messages, bytes, "the outbox passed a mark");
+            }
+            // The state that follows may be that of another attempt, and say nothing of this one's end.
+            Notice::CredentialsRejected { epoch, cause: why } => {
+                event!(
+                    name: "credentials_rejected",
+                    target: TARGET,
+                    parent: session,
+                    Level::WARN,
+                    epoch = epoch.0,
+                    cause = kebab(&why.kind()),
+                    detail = detail(why),
+                    code = code(why),
+                    "the server rejected credentials"
+                );
             }
             Notice::NotCancelled { .. } => {}
             // Its name alone: what it carries may be anything.
