@@ -49,8 +49,9 @@ impl Eyes {
     /// The attempt that the session has just told of goes there.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "nothing is left of it where nobody watches")]
-    pub(super) fn connecting(&mut self, endpoint: &Endpoint) {
-        let _ = endpoint;
+    pub(super) fn connecting(&self, endpoint: &Endpoint) {
+        // Where figures alone are told, this is none.
+        let _ = (&self, endpoint);
         #[cfg(feature = "tracing")]
         self.spans.connecting(endpoint);
     }
@@ -86,8 +87,8 @@ impl Eyes {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "nothing is left of it where nobody measures")]
     pub(super) fn verdicts(&mut self, now: steadfast_core::Timestamp, run: steadfast_core::VerdictRun) {
-        let _ = (now, run);
         // Spans leave verdicts to the counters.
+        let _ = (&self, now, run);
         #[cfg(feature = "metrics")]
         for notice in run.notices() {
             self.meters.notice(now, &notice);
