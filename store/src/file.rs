@@ -65,6 +65,7 @@ impl Opener {
     pub(crate) fn on_disk(path: &Path) -> Self {
         let file = path.to_owned();
         Self::with(path, move || {
+            make_private(&file);
             Database::builder()
                 .set_cache_size(CACHE)
                 // A file that was altered is to be found out now, and not by a panic later.
@@ -223,6 +224,23 @@ fn damaged(error: impl Into<redb::Error>) -> Wrong {
     match error.into() {
         redb::Error::Io(error) => judge(error.into()),
         other => Wrong::Damaged(other.to_string()),
+    }
+}
+
+/// Makes the file, if there is none, for its owner alone to read: messages are in it as they are. If that fails, the database
+/// says what is wrong.
+fn make_private(path: &Path) {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    if options.open(path).is_ok()
+        && let Some(folder) = path.parent()
+    {
+        // A machine that loses power forgets a file whose name was never written; what cannot be opened or synced keeps it in
+        // its own way.
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let _ = fs::File::open(folder).and_then(|folder| folder.sync_all());
     }
 }
 

@@ -230,6 +230,19 @@ fn an_empty_file_becomes_a_store() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_new_file_is_its_owners_alone_and_one_that_is_there_keeps_what_it_has() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::new("private");
+    let mode = || fs::metadata(folder.file()).expect("there").permissions().mode() & 0o777;
+    Store::open(folder.file()).expect("made").close();
+    assert_eq!(mode(), 0o600);
+    fs::set_permissions(folder.file(), fs::Permissions::from_mode(0o640)).expect("it is ours");
+    Store::open(folder.file()).expect("opens").close();
+    assert_eq!(mode(), 0o640);
+}
+
+#[test]
 fn a_file_whose_making_was_interrupted_is_replaced_and_kept() {
     let folder = Folder::new("unfinished");
     fs::write(folder.file(), vec![0; 1 << 16]).expect("written");
