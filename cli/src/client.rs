@@ -10,7 +10,10 @@ use async_std::{
 use steadfast_core::{
     CloseFrame, Message, MessageId, Metrics, Refusal, SendOptions, Timestamp, config::Config, trace::Payloads,
 };
-use steadfast_mio::{Builder, Endpoints, Noticed, SendError, store::Store};
+use steadfast_mio::{
+    Builder, Endpoints, Noticed, SendError,
+    store::{self, Store},
+};
 use steadfast_transport::client::Built;
 
 use crate::{args::TransportArg, exit::Failure, tape::Track};
@@ -138,6 +141,9 @@ impl Client {
             Self::AsyncStd(client) => {
                 // A session that has stopped is at its end already, and one that does not stop is left to its own.
                 let _ = task::block_on(future::timeout(PATIENCE, client.close(None)));
+                drop(client);
+                // What was confirmed is not to be sent again by the next process.
+                store::finish();
             }
         }
     }

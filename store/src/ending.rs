@@ -43,6 +43,15 @@ impl Ending {
     }
 }
 
+/// Waits for all stores of this process that were [left](crate::Store::leave), until their files are closed: what was to be
+/// forgotten is. For the end of a program whose clients do not wait for a disk; it blocks.
+pub fn finish() {
+    let mut endings = lock();
+    while !endings.under_way.is_empty() {
+        endings = ENDED.wait(endings).unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
 impl Drop for Ending {
     fn drop(&mut self) {
         lock().under_way.remove(&self.0);

@@ -51,6 +51,7 @@ mod tests;
 mod writer;
 
 pub use self::{
+    ending::finish,
     error::OpenError,
     file::SetAside,
     store::{Answer, Bounds, Restored, Store},

@@ -177,7 +177,7 @@ impl Store {
 
     /// As [`close`](Self::close), and does not wait for it: for whoever may not. Its thread writes what was handed in and
     /// closes the file; to [open](Self::open) it again in this process waits for that. If the process ends before, what was
-    /// answered is on the disk all the same, and what was to be forgotten may come back.
+    /// answered is on the disk all the same, and what was to be forgotten may come back: [`finish`](crate::finish) waits.
     pub fn leave(mut self) {
         // Before the queue is closed, and with that the thread may end.
         let _ = self.ending.set(Ending::begin(&self.path));

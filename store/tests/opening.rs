@@ -287,3 +287,19 @@ fn for_whom_a_message_was_accepted_is_known_after_a_restart() {
     let whose: Vec<Option<Identity>> = store.restored().iter().map(|restored| restored.identity).collect();
     assert_eq!(whose, [Some(Identity(7)), None]);
 }
+
+#[test]
+fn a_program_that_waits_for_what_it_left_has_it_on_the_disk() {
+    let folder = Folder::new("finish");
+    let store = Store::open(folder.file()).expect("opens");
+    for id in 1..=3 {
+        keep(&store, id, "m");
+    }
+    store.forget(MessageId(1));
+    store.leave();
+    steadfast_store::finish();
+    // As another process finds it: to open the file itself would wait for the store.
+    let copy = folder.0.join("copy");
+    fs::copy(folder.file(), &copy).expect("a copy");
+    assert_eq!(ids(&mut Store::open(copy).expect("opens")), [2, 3]);
+}
