@@ -1,7 +1,7 @@
 //! `steadfast`: a WebSocket client that holds on, at the command line.
 //!
 //! `demo` shows it surviving a hostile server, `connect` is for every day, `echo` is a server to try things on,
-//! `replay` shows a recorded session again, `swarm` keeps thousands of sessions on one thread, and
+//! `replay` shows a recorded session again, `report` draws it, `swarm` keeps thousands of sessions on one thread, and
 //! `herd` simulates how thousands come back to a server that they lost together. Exit codes: 0 all went well, 1 it did not, 2 bad input.
 
 mod args;
