@@ -3,6 +3,7 @@
 use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -43,11 +44,22 @@ pub(crate) fn serve(address: SocketAddr) -> Result<SocketAddr, Failure> {
     Ok(bound)
 }
 
+/// Answers each request on a thread of its own: whoever asks slowly, or connects and asks nothing, holds up nobody else.
 fn answer_all(listener: &TcpListener, handle: &PrometheusHandle) {
+    let under_way = Arc::new(());
     for stream in listener.incoming() {
         match stream {
-            // Whoever asked is gone, or never asked: the next one may.
-            Ok(stream) => drop(answer(stream, handle)),
+            // So many do not scrape one program: whoever is one too many is turned away.
+            Ok(_) if Arc::strong_count(&under_way) > AT_ONCE => {}
+            Ok(stream) => {
+                let (handle, token) = (handle.clone(), Arc::clone(&under_way));
+                // Whoever asked is gone, or never asked: the next one may. Without a thread there is no answer either.
+                let answer = move || {
+                    drop(answer(stream, &handle));
+                    drop(token);
+                };
+                drop(thread::Builder::new().name("metrics answer".into()).spawn(answer));
+            }
             // Out of descriptors, most likely; that passes, and is no reason to spin.
             Err(_) => thread::sleep(Duration::from_millis(100)),
         }
@@ -104,4 +116,6 @@ const SECONDS: [f64; 17] =
 const UPKEEP: Duration = Duration::from_secs(5);
 /// How long a request may take to come in, and its answer to go out.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How many requests are answered at a time.
+const AT_ONCE: usize = 32;
 const LONGEST_HEAD: usize = 8 << 10;

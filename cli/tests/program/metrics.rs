@@ -140,3 +140,16 @@ fn an_address_that_is_taken_is_reported() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains(&format!("cannot serve metrics on {address}")), "{}", stderr(&output));
 }
+
+#[test]
+fn whoever_asks_slowly_holds_up_nobody_else() {
+    let (_server, _client, address) = connected(&[]);
+    let mut slow = TcpStream::connect(&address).expect("it listens");
+    slow.write_all(b"GET /metrics HTTP/1.1\r\n").expect("it reads");
+    assert!(get(&address, "/metrics").0.starts_with("HTTP/1.1 200"));
+    // It has not been given up meanwhile.
+    slow.write_all(b"Host: here\r\n\r\n").expect("it still reads");
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).expect("it answers in text");
+    assert!(answer.starts_with("HTTP/1.1 200"));
+}
