@@ -41,6 +41,12 @@ enum Told {
 /// Connects, and stays until the end of input, Ctrl-C, or the session's own end.
 pub(crate) fn run(args: &ConnectArgs) -> Result<Exit, Failure> {
     let config = args.config.as_deref().map_or_else(|| Ok(Config::default()), read_config)?;
+    if config.store {
+        let file = args.config.as_deref().unwrap_or_else(|| std::path::Path::new("the configuration")).display();
+        let why =
+            "`store` is true: expected false, as lines that are typed in have no file in which they could be kept";
+        return Err(Failure::input(format!("{file}: {why}")));
+    }
     let endpoints = endpoints(args, &config)?;
     let (tell, told) = mpsc::channel();
     let interrupted = tell.clone();

@@ -116,6 +116,7 @@ fn configuration_files_that_cannot_be() {
         &["heartbeat.interval", "0s", "expected"],
     );
     refused_config("kind.toml", "max_message_bytes = \"many\"", &["max_message_bytes", "many"]);
+    refused_config("store.toml", "store = true", &["`store`", "true", "expected false"]);
     refused_config("syntax.toml", "[outbox\n", &["outbox"]);
     refused(&["connect", "ws://127.0.0.1:9/", "--config", "/no/such/file"], &["--config", "/no/such/file"]);
 }
