@@ -220,6 +220,30 @@ pub enum Refusal {
     Expired,
 }
 
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DuplicateId => "a message of that name is not settled yet",
+            Self::Full => "the outbox is full",
+            Self::TooLarge => "it is larger than the outbox may become",
+            Self::NotOpen => "it is volatile, and there is no open connection",
+            Self::NotThatConnection => "it is bound to a connection that is not the open one",
+            Self::CannotConfirm => "it is to be sent at least once, and nothing can confirm it",
+            Self::Stopped => "the session has stopped",
+            Self::CannotStore => {
+                "it cannot be kept: durable messages need a configuration with a store, are sent at least once, and have neither a \
+                 key nor a connection of their own"
+            }
+            Self::NotStored(why) => return write!(f, "it was not stored: {why}"),
+            Self::Cancelled => "it was taken back before it was stored",
+            Self::IdentityChanged => "it was accepted for somebody else than whom the session acts for now",
+            Self::Expired => "its time to live is less than a microsecond",
+        })
+    }
+}
+
+impl core::error::Error for Refusal {}
+
 /// Why a durable message was not stored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]

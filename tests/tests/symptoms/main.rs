@@ -7,6 +7,7 @@ mod lost;
 mod messages;
 mod proxies;
 mod secure;
+mod stores;
 
 use std::{fmt, time::Duration};
 

@@ -313,13 +313,11 @@ impl fmt::Debug for Mailbox {
 
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let why = match self.why {
-            Refusal::Full => "the outbox is full",
-            Refusal::TooLarge => "it is larger than the outbox may become",
-            Refusal::Stopped => "the client has stopped",
-            _ => "the session refused it",
-        };
-        write!(f, "the message of {} bytes was not accepted: {why}", self.message.len())
+        write!(f, "the message of {} bytes was not accepted: ", self.message.len())?;
+        match self.why {
+            Refusal::Stopped => f.write_str("the client has stopped"),
+            why => fmt::Display::fmt(&why, f),
+        }
     }
 }
 
