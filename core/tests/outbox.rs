@@ -190,6 +190,7 @@ mod time_to_live {
         rig.reset();
         rig.send_with(AGAIN.ttl(secs(2)));
         rig.event(Event::Stop { frame: CloseFrame::NORMAL, drain: Some(secs(30)) });
+        rig.reset();
         rig.pass(secs(2));
         assert_eq!((rig.kind(), rig.timer), (StateKind::Stopped, None));
     }

@@ -54,6 +54,57 @@ fn offline_nothing_is_attempted() {
 }
 
 #[test]
+fn a_connection_that_is_lost_during_a_drain_has_another_attempt_though_there_is_no_network() {
+    let mut rig = opened(settings());
+    rig.event(Event::Network(Network::Offline));
+    send(&mut rig);
+    drain(&mut rig, 300);
+    assert_eq!(connects(&lose(&mut rig)), 1, "it was open, so the word was wrong");
+    refuse(&mut rig);
+    assert_eq!(rig.session.state().kind(), StateKind::Offline);
+    assert_eq!(connects(&rig.pass(secs(299))), 0, "now it may be right");
+}
+
+#[test]
+fn a_drain_does_not_wait_for_the_backoff() {
+    let mut rig = opened(settings());
+    lose(&mut rig);
+    send(&mut rig);
+    assert_eq!(connects(&drain(&mut rig, 5)), 1);
+    refuse(&mut rig);
+    assert_eq!(rig.session.state().kind(), StateKind::Waiting, "the next one does");
+}
+
+#[test]
+fn drains_that_are_begun_and_taken_back_do_not_undo_the_backoff() {
+    let mut rig = opened(settings());
+    lose(&mut rig);
+    send(&mut rig);
+    let mut attempts = 0;
+    for _ in 0..600 {
+        attempts += connects(&drain(&mut rig, 60));
+        rig.event(Event::Start);
+        attempts += connects(&rig.pass(millis(100)));
+        if rig.session.state().kind() == StateKind::Connecting {
+            refuse(&mut rig);
+        }
+    }
+    assert!(attempts <= 8, "{attempts} in a minute");
+}
+
+#[test]
+fn a_drain_does_not_cut_short_what_the_server_asked_for() {
+    let mut rig = opened(settings());
+    let conn = rig.conn();
+    let cause = Cause::Rejected { status: 503, retry_after: Some(secs(100)) };
+    rig.event(Event::Closed { conn, cause, untouched_from: None });
+    send(&mut rig);
+    assert_eq!(connects(&drain(&mut rig, 300)), 0);
+    assert_eq!(connects(&rig.pass(millis(99_999))), 0);
+    assert_eq!(connects(&rig.pass(secs(1))), 1);
+}
+
+#[test]
 fn online_is_followed_by_an_attempt_within_half_a_second() {
     let mut rig = opened(settings());
     rig.event(Event::Network(Network::Offline));

@@ -27,6 +27,11 @@ impl Machine for Loud {
         self.0.state()
     }
 
+    fn restart(&mut self, seed: u64) -> bool {
+        println!("             the process dies, and begins again");
+        self.0.restart(seed)
+    }
+
     fn metrics(&self) -> Option<Metrics> {
         Some(self.0.metrics())
     }

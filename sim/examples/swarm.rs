@@ -3,13 +3,13 @@
 //! ```text
 //! cargo run --release -p steadfast-sim --example swarm                       # seeds 0..10000
 //! cargo run --release -p steadfast-sim --example swarm -- 0..60000
-//! cargo run --release -p steadfast-sim --example swarm -- 0..60000 --keep found   # what breaks, shrunk, as files
+//! cargo run --release -p steadfast-sim --example swarm -- 0..60000 --keep found   # what breaks, shrunk, as files in there
 //! ```
 //!
 //! `--example replay -- SEED` shows one of them event by event; so does it with a file.
 
 use std::{
-    collections::BTreeMap, env, num::NonZero, ops::Range, path::PathBuf, process::ExitCode, thread, time::Instant,
+    collections::BTreeMap, env, fs, num::NonZero, ops::Range, path::PathBuf, process::ExitCode, thread, time::Instant,
 };
 
 use steadfast_sim::{Clause, Feature, Features, Report, Scenario};
@@ -70,6 +70,12 @@ fn main() -> ExitCode {
         eprintln!("usage: swarm [FROM..TO] [--keep FOLDER]");
         return ExitCode::from(2);
     };
+    if let Some(folder) = &keep
+        && let Err(error) = fs::create_dir_all(folder)
+    {
+        eprintln!("{}: {error}", folder.display());
+        return ExitCode::from(2);
+    }
     let began = Instant::now();
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let mut all = Outcome::default();

@@ -1,12 +1,13 @@
-//! When the next attempt begins.
+//! When the next attempt begins, and how long there has been no connection.
 
 use core::time::Duration;
 
 use crate::{
     Timestamp,
+    cause::Cause,
     config::{CountedFrom, Settings},
     rng::Rng,
-    session::policy::Decision,
+    session::{Session, notice::Notice, policy::Decision, timers::Timer},
     time::micros,
 };
 
@@ -115,5 +116,32 @@ impl Retry {
     /// How long a connection must stay usable before the row ends.
     pub(super) fn stable_after(&self, settings: &Settings) -> Duration {
         settings.stable_after.max(self.last.saturating_mul(2))
+    }
+}
+
+impl Session {
+    /// How long the server asked to be left alone, as far as it may.
+    pub(super) fn asked_for(&self, cause: &Cause) -> Duration {
+        match cause {
+            Cause::Rejected { retry_after: Some(after), .. } => (*after).min(self.config.retry_after_max),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// No connection is open from then on, if one was.
+    pub(super) fn begin_outage(&mut self, since: Timestamp) {
+        if self.outage.is_none() {
+            self.outage = Some(since);
+            if let Some(span) = self.config.long_outage {
+                self.timers.set(Timer::Outage, since + span);
+            }
+        }
+    }
+
+    /// There has been no open connection for a long time.
+    pub(super) fn long_outage(&mut self) {
+        if let Some(since) = self.outage {
+            self.notify(Notice::LongOutage { since });
+        }
     }
 }

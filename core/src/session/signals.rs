@@ -160,7 +160,7 @@ impl Session {
     /// Whether there is to be no connection as the application was in the background for so long. A drain comes to its end
     /// first: it has its own time.
     pub(super) fn is_forgotten(&self) -> bool {
-        self.sight == Sight::Forgotten && !matches!(self.intent, Intent::Drain { .. })
+        self.sight == Sight::Forgotten && !self.is_draining()
     }
 
     /// The application was in the background for long enough.
@@ -211,12 +211,26 @@ impl Session {
         }
     }
 
-    /// What is queued is to be delivered now, by the application's word, where no attempts are made otherwise: one is. In the
-    /// background those that follow it have their waits; without a network, by a word that may be wrong, it is the only one.
+    /// Whether what is queued is to be delivered before the session stops.
+    pub(super) const fn is_draining(&self) -> bool {
+        matches!(self.intent, Intent::Drain { .. })
+    }
+
+    /// What is queued is to be delivered now, by the application's word: an attempt is made where there would be none, or where
+    /// it would come with the backoff, perhaps too late. Those that follow it have their waits; without a network, by a word
+    /// that may be wrong, it is the only one until a connection [is lost](Self::lost_to_drain).
     pub(super) fn attempt_to_drain(&mut self) {
-        if matches!(self.phase, Phase::Background { .. } | Phase::Offline { .. }) {
+        if matches!(self.phase, Phase::Background { .. } | Phase::Offline { .. } | Phase::Waiting { .. }) {
             self.begin_outage(self.now);
             self.attempt_or_hasten();
+        }
+    }
+
+    /// A connection was open and is not. If the network was said to be gone all the while, that was wrong: a drain makes one
+    /// more attempt, as when it begins.
+    pub(super) fn lost_to_drain(&mut self) {
+        if self.is_draining() && matches!(self.phase, Phase::Offline { .. }) {
+            self.attempt_to_drain();
         }
     }
 
@@ -224,7 +238,9 @@ impl Session {
     /// row.
     fn attempt_or_hasten(&mut self) {
         match &self.phase {
-            Phase::Background { not_before, .. } | Phase::Offline { not_before, .. }
+            Phase::Background { not_before, .. }
+            | Phase::Offline { not_before, .. }
+            | Phase::Waiting { not_before, .. }
                 if self.retry.is_patient() && *not_before <= self.now && self.may_be_tried() =>
             {
                 self.retry.hint();

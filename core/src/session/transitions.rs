@@ -327,9 +327,12 @@ impl Session {
         if self.phase.conn() != Some(conn) {
             return;
         }
-        let (cause, over, hasten, is_ours) = match &self.phase {
-            Phase::Connecting { .. } | Phase::Open(_) => (cause, self.now, false, false),
-            Phase::Closing { cause, since, hasten, .. } => (cause.clone(), *since, *hasten, cause.is_deliberate()),
+        let (cause, over, hasten, is_ours, was_open) = match &self.phase {
+            Phase::Connecting { .. } => (cause, self.now, false, false, false),
+            Phase::Open(_) => (cause, self.now, false, false, true),
+            Phase::Closing { cause, since, hasten, link, .. } => {
+                (cause.clone(), *since, *hasten, cause.is_deliberate(), link.is_some())
+            }
             Phase::Idle
             | Phase::Authorizing { .. }
             | Phase::Waiting { .. }
@@ -349,6 +352,9 @@ impl Session {
         if is_ours {
             self.spare_endpoint();
             self.left(cause, over);
+            if was_open {
+                self.lost_to_drain();
+            }
             if hasten {
                 self.reconnect_now();
             }
@@ -361,13 +367,16 @@ impl Session {
         }
         let is_rejected = decided.decision == Decision::RefreshCredentials && self.config.credentials.is_some();
         let at_once = is_rejected && self.reject(&cause);
-        if matches!(self.intent, Intent::Drain { .. }) && self.outbox.is_empty() {
+        if self.is_draining() && self.outbox.is_empty() {
             return self.finish(StopCause::Application, Some(decided));
         }
         if at_once {
             self.retry_at_once(cause, decided, over);
         } else {
             self.retry_after(cause, decided, over);
+        }
+        if was_open {
+            self.lost_to_drain();
         }
         if hasten {
             self.reconnect_now();
@@ -376,7 +385,7 @@ impl Session {
 
     /// A connection is over that the session wanted to end, and nothing had failed.
     fn left(&mut self, cause: Cause, over: Timestamp) {
-        if matches!(self.intent, Intent::Drain { .. }) && self.outbox.is_empty() {
+        if self.is_draining() && self.outbox.is_empty() {
             return self.finish(StopCause::Application, None);
         }
         let attempt = self.retry.attempts.saturating_add(1);
@@ -433,14 +442,6 @@ impl Session {
         self.wait(next.until, not_before, attempt, cause, decided);
     }
 
-    /// How long the server asked to be left alone, as far as it may.
-    pub(super) fn asked_for(&self, cause: &Cause) -> Duration {
-        match cause {
-            Cause::Rejected { retry_after: Some(after), .. } => (*after).min(self.config.retry_after_max),
-            _ => Duration::ZERO,
-        }
-    }
-
     /// Waits for the next attempt, or for what keeps it from being made.
     pub(super) fn wait(
         &mut self,
@@ -476,22 +477,6 @@ impl Session {
         self.enter(Phase::Stopped { cause }, decided);
         if restart {
             self.start();
-        }
-    }
-
-    pub(super) fn begin_outage(&mut self, since: Timestamp) {
-        if self.outage.is_none() {
-            self.outage = Some(since);
-            if let Some(span) = self.config.long_outage {
-                self.timers.set(Timer::Outage, since + span);
-            }
-        }
-    }
-
-    /// There has been no open connection for a long time.
-    pub(super) fn long_outage(&mut self) {
-        if let Some(since) = self.outage {
-            self.notify(Notice::LongOutage { since });
         }
     }
 }

@@ -268,6 +268,7 @@ impl Checker {
             During::Network(Network::Online | Network::Changed) => self.row.hinted_now,
             During::Probe | During::Visibility(Visibility::Foreground) => true,
             During::Stop => self.is_draining(),
+            During::Closed => self.is_lost_to_drain(),
             _ => false,
         };
         self.hint_heeded(until);
@@ -283,6 +284,12 @@ impl Checker {
     /// Whether the application wants what it sent to be delivered before the session stops.
     fn is_draining(&self) -> bool {
         self.standing.stopping.as_ref().is_some_and(|stopping| stopping.drained.is_some())
+    }
+
+    /// Whether a drain makes one more attempt although there is no network: the connection that ended with this event was open.
+    fn is_lost_to_drain(&self) -> bool {
+        let is_offline = matches!(self.standing.told, State::Offline { .. });
+        self.during == During::Closed && self.standing.lost && is_offline && self.is_draining()
     }
 
     /// Where no attempts were made, one is made soon.
@@ -302,12 +309,17 @@ impl Checker {
         let asked = matches!(self.during, During::ReconnectNow) || self.row.hastened;
         let now = self.now;
         let shown = self.during == During::Visibility(Visibility::Foreground);
+        let drains = self.during == During::Stop && self.is_draining() || self.is_lost_to_drain();
         match &self.standing.told {
-            State::Waiting { until, .. } if now < *until && !asked => {
+            State::Waiting { until, .. } if now < *until && !asked && !drains => {
                 let until = *until;
                 self.blame(Clause::WaitKept, || format!("the wait until {until} was not kept"));
             }
-            State::Offline { .. } | State::Background { .. } if self.during == During::Stop && self.is_draining() => {}
+            State::Waiting { .. } | State::Offline { .. } | State::Background { .. } if drains => {
+                if let Some(floor) = self.row.floor.filter(|floor| now < *floor) {
+                    self.blame(Clause::WaitKept, || format!("it drains at once; the server asked for {floor}"));
+                }
+            }
             State::Offline { .. } if !asked => {
                 self.blame(Clause::WaitKept, || "it connects although there is no network".into());
             }

@@ -303,7 +303,7 @@ impl Checker {
             self.lasted();
             self.ended(cause);
             self.ledger.connection_over(*untouched_from);
-            self.line = None;
+            self.standing.lost = self.line.take().is_some_and(|line| line.opened.is_some());
             let over = self.row.over(now);
             self.standing.without_connection(over);
             return;

@@ -32,6 +32,8 @@ pub(super) struct Standing {
     pub(super) can_ping: bool,
     /// There is no network, by the application's word.
     pub(super) offline: bool,
+    /// The connection that ended last had been open.
+    pub(super) lost: bool,
     heartbeat: Option<Heartbeat>,
     before: Option<Heartbeat>,
     /// Since when there is no open connection while one is wanted, and whether that was told as a long outage.
@@ -51,6 +53,7 @@ impl Standing {
             terminal: false,
             can_ping: true,
             offline: false,
+            lost: false,
             heartbeat: None,
             before: None,
             outage: None,
