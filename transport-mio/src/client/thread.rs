@@ -44,6 +44,7 @@ impl Client {
             made
         });
         let session = added.expect("a loop without sessions has room for one");
+        event_loop.driver_mut().be_alone();
         #[cfg(feature = "signals")]
         if parts.signals {
             event_loop.driver_mut().watch_signals();

@@ -57,6 +57,8 @@ pub struct Driver<A: Application> {
     /// When a session last had its turn in this round: late enough to see which timers are due.
     looked: Option<Timestamp>,
     epoch: Instant,
+    /// Its one session has the thread to itself, and may wait for a disk there.
+    is_alone: bool,
     /// What the machine says is told to all sessions as long as this is there.
     #[cfg(feature = "signals")]
     signals: Option<steadfast_transport::signals::Subscription>,
@@ -117,6 +119,7 @@ impl<A: Application> Driver<A> {
             unsettled: VecDeque::new(),
             looked: None,
             epoch: Instant::now(),
+            is_alone: false,
             #[cfg(feature = "signals")]
             signals: None,
         }
@@ -140,8 +143,8 @@ impl<A: Application> Driver<A> {
     }
 
     /// Adds a session whose durable messages are kept in this store, and starts it: with what the store holds. The
-    /// configuration must have a [store](steadfast_core::config::Settings::store). The store is closed when the session is
-    /// removed, which waits for the disk.
+    /// configuration must have a [store](steadfast_core::config::Settings::store). The store is [left](steadfast_transport::store::Store::leave)
+    /// when the session is removed, as nothing that shares the loop's thread may wait for a disk; dropping the driver waits for it.
     ///
     /// # Errors
     /// All tokens are taken.
@@ -204,6 +207,11 @@ impl<A: Application> Driver<A> {
         Ok(id)
     }
 
+    /// Has the session that is removed wait until its store is closed: it is the only one.
+    pub(crate) const fn be_alone(&mut self) {
+        self.is_alone = true;
+    }
+
     /// Ends a session at once: stops it, sends its close frame if that does not block, and drops the connection. Every
     /// message gets its verdict before this returns. A session that is being removed does not start again, whatever its
     /// application asks.
@@ -214,6 +222,9 @@ impl<A: Application> Driver<A> {
         turn.stop(Event::Stop { frame, drain: None });
         let mut slot = self.slots.remove(index);
         slot.pump.write_lines();
+        if !self.is_alone {
+            slot.pump.leave_keeper();
+        }
         self.timers.replace(index, slot.armed, None);
         self.shared.forget();
         Some(slot.pump.into_application())
