@@ -78,8 +78,12 @@ impl Opener {
         Self { path: path.to_owned(), open: Box::new(open) }
     }
 
-    /// Opens the database again, as it was left.
+    /// Opens the database again, as it was left. One that is gone is not made anew: what is in it comes from
+    /// [`open_and_read`](Self::open_and_read), without which nobody would take it for a store.
     pub(crate) fn reopen(&self) -> Result<Database, redb::Error> {
+        if !self.path.try_exists()? {
+            return Err(io::Error::from(io::ErrorKind::NotFound).into());
+        }
         let opened = panic::catch_unwind(AssertUnwindSafe(|| (self.open)()));
         opened
             .unwrap_or_else(|payload| Err(DatabaseError::Storage(StorageError::Corrupted(said(&*payload)))))

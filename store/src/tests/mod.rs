@@ -300,3 +300,22 @@ fn a_damaged_database_is_not_written_to_by_the_thread() {
 fn to_store(id: u64, message: Message<'static>) -> Persist {
     Persist { id: MessageId(id), message, options: SendOptions::default(), identity: None }
 }
+
+#[test]
+fn a_file_that_is_removed_while_the_disk_fails_is_not_made_anew() {
+    let rig = Rig::new("removed");
+    assert_eq!(rig.stored(1), Ok(()));
+    rig.faults.set(Disk::Broken);
+    assert_eq!(rig.stored(2), Err(StoreError::Failed));
+    std::fs::remove_file(rig.folder.join("store")).expect("it is there");
+    rig.faults.set(Disk::Well);
+    // For longer than a store that failed is left alone.
+    let until = std::time::Instant::now() + Duration::from_millis(1_500);
+    for id in 3.. {
+        assert_eq!(rig.stored(id), Err(StoreError::Failed));
+        if std::time::Instant::now() > until {
+            break;
+        }
+    }
+    assert!(!rig.folder.join("store").exists());
+}
