@@ -23,9 +23,7 @@ pub(crate) struct AsyncStd {
 
 impl Echo for AsyncStd {
     fn connect(server: &Server, load: &Load) -> Result<Self, Failure> {
-        let builder = Client::builder(&format!("ws://{}/", server.messages))
-            .config(config()?)
-            .without_receiver();
+        let builder = Client::builder(&format!("ws://{}/", server.messages)).config(config()?).without_receiver();
         let client = task::block_on(async_std::future::timeout(Duration::from_secs(30), builder.connect()))??;
         let messages = client.subscribe_with(Incoming { max_bytes: 16 << 20, ..Incoming::default() });
         Ok(Self { sink: client.sink(), messages, load: load.clone(), _client: client })
