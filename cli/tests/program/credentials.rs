@@ -52,7 +52,9 @@ fn a_command_that_fails_is_told_and_run_again() {
 #[test]
 #[cfg(unix)]
 fn a_command_that_takes_too_long_is_ended_and_run_again() {
-    let config = Scratch::new("impatient.toml", "[credentials]\nfetch_timeout = \"100ms\"\n");
+    let settings = "[credentials]\nfetch_timeout = \"100ms\"\n\
+                    [backoff]\nfirst = \"off\"\nschedule = { kind = \"exponential\", base = \"10ms\", cap = \"10ms\" }\njitter = { floor = \"0s\" }\n";
+    let config = Scratch::new("impatient.toml", settings);
     let server = MockServer::by_hand();
     let runs = Scratch::new("runs", "");
     // More often than callbacks may hang at the same time.
