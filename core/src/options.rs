@@ -37,6 +37,8 @@ pub struct SendOptions {
     /// then what comes after it in its lane waits for it. Refused
     /// ([`Refusal::CannotStore`](crate::Refusal::CannotStore)) without a [`store`](crate::config::Settings::store), unless it
     /// is [`AtLeastOnce`](Delivery::AtLeastOnce), or if it is bound to a connection or has a key.
+    /// With credentials it is stored once it is known for whom the session acts; an application that knows says so with
+    /// [`SwitchIdentity`](crate::Event::SwitchIdentity).
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "core::ops::Not::not"))]
     pub durable: bool,
 }

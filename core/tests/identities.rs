@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::{Act, Rig, secs};
 use steadfast_core::{
     Action, Cause, CloseCode, CloseFrame, CredentialsKind, Delivery, Dropped, Epoch, Event, Identity, Lease, Message,
-    MessageId, Notice, SendOptions, State, StateKind, Verdict,
+    MessageId, Notice, Refusal, SendOptions, State, StateKind, Verdict,
     config::{Credentials, Heartbeat, Settings},
 };
 
@@ -64,9 +64,49 @@ fn forgotten(rig: &Rig) -> Vec<u64> {
 fn a_message_is_stored_for_whom_the_session_acts() {
     let mut rig = Rig::new(with_credentials());
     rig.event(Event::Start);
-    assert_eq!(send(&mut rig, 1), None, "nobody is known yet");
     granted(&mut rig, 1, A);
     assert_eq!(send(&mut rig, 2), Some(A));
+}
+
+#[test]
+fn nothing_is_stored_for_nobody_where_somebody_will_be_named() {
+    let mut rig = Rig::new(with_credentials());
+    rig.event(Event::Start);
+    let durable = SendOptions::durable();
+    for (id, options) in [(1, durable), (2, durable.ttl(secs(60))), (3, durable.control().max_resends(4))] {
+        let (id, message) = (MessageId(id), Message::text("a"));
+        rig.event(Event::Send { id, message, options });
+    }
+    rig.sleep(secs(5));
+    assert!(!rig.all.iter().any(|(_, act)| matches!(act, Act::Persist(_) | Act::Notify(Notice::Accepted { .. }))));
+    let lease = Lease { expires_in: Some(Duration::from_mins(10)), identity: A };
+    let event = Event::Credentials { epoch: Epoch(1), result: Ok(lease) };
+    let stored: Vec<(u64, SendOptions, Option<Identity>)> = rig
+        .session
+        .handle(rig.now, event)
+        .filter_map(|action| match action {
+            Action::Persist(persist) => Some((persist.id.0, persist.options, persist.identity)),
+            _ => None,
+        })
+        .collect();
+    // By lane, in order, with what is left of the time to live.
+    let third = (3, durable.control().max_resends(4), Some(A));
+    assert_eq!(stored, [third, (1, durable, Some(A)), (2, durable.ttl(secs(55)), Some(A))]);
+    rig.event(Event::Persisted { id: MessageId(1), result: Ok(()) });
+    assert!(rig.notices().contains(&Notice::Accepted { id: MessageId(1) }));
+}
+
+#[test]
+fn what_waits_for_a_name_can_be_taken_back() {
+    let mut rig = Rig::new(with_credentials());
+    rig.event(Event::Start);
+    let (id, message) = (MessageId(1), Message::text("a"));
+    rig.event(Event::Send { id, message, options: SendOptions::durable() });
+    rig.event(Event::Cancel { id });
+    granted(&mut rig, 1, A);
+    assert!(!rig.all.iter().any(|(_, act)| matches!(act, Act::Persist(_))));
+    let refused = |notice: &Notice| matches!(notice, Notice::Refused { why: Refusal::Cancelled, .. });
+    assert!(rig.notices().iter().any(refused));
 }
 
 #[test]

@@ -336,6 +336,7 @@ impl Session {
             self.take_up_kept();
             self.judge_drain();
         }
+        self.persist_what_waits();
     }
 
     /// What was accepted is for the identity before, and so is the connection.

@@ -24,11 +24,25 @@ impl Session {
         self.config.store && is_free && options.delivery == Delivery::AtLeastOnce
     }
 
-    /// Has a message stored that waits in the outbox.
+    /// Has a message stored that waits in the outbox. Where somebody will be named, nothing is stored for nobody: the next process
+    /// may act for somebody else, who is not to send it.
     #[cold]
     pub(super) fn persist(&mut self, id: MessageId, message: Message<'static>, options: SendOptions) {
         let identity = self.identity();
+        if identity.is_none() && self.config.credentials.is_some() {
+            return;
+        }
         self.pending.push_back(Pending::Persist(Box::new(Persist { id, message, options, identity })));
+    }
+
+    /// It is known for whom what waits to be stored is. Without credentials that was asked for at once.
+    pub(super) fn persist_what_waits(&mut self) {
+        if self.config.credentials.is_none() {
+            return;
+        }
+        for (id, message, options) in self.outbox.to_be_stored(self.boot_time()) {
+            self.persist(id, message, options);
+        }
     }
 
     /// The store has answered.

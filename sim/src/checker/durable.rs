@@ -1,6 +1,9 @@
 //! Clauses about what is durable: stored first, accepted then, never lost, forgotten once, in order across crashes.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use steadfast_core::{
     Identity, Lane, Message, MessageId, Persist, Refusal, SendOptions, State, StoreError, Timestamp, Verdict,
@@ -24,6 +27,8 @@ pub(super) struct Durable {
     pub(super) taken_up: BTreeSet<MessageId>,
     /// What the store keeps while the session is at rest.
     kept: VecDeque<Kept>,
+    /// Offered before it was known for whom: they are handed to the store once it is.
+    unnamed: BTreeSet<MessageId>,
     /// Settled with this event, and not forgotten yet.
     ending: BTreeSet<MessageId>,
     /// In which order messages were handed to the store, over all lives of the process.
@@ -57,7 +62,7 @@ impl Durable {
 impl Checker {
     /// The store has answered.
     pub(super) fn store_answered(&mut self, id: MessageId, result: Result<(), StoreError>) {
-        if self.ledger.asked.contains(&id) {
+        if self.ledger.asked.contains(&id) && !self.durable.unnamed.contains(&id) {
             self.durable.answered = Some((id, result));
         }
     }
@@ -90,17 +95,42 @@ impl Checker {
 
     pub(super) fn persist(&mut self, persist: &Persist) {
         let id = persist.id;
+        if self.durable.unnamed.remove(&id) {
+            self.persist_late(persist);
+            return;
+        }
         let is_offered = self.ledger.offer.as_ref().is_some_and(|offer| {
             offer.id == id && offer.options == persist.options && same(&offer.message, &persist.message)
         });
         if !is_offered || !persist.options.durable || !self.ledger.asked.insert(id) {
             self.blame(Clause::StoredFirst, || format!("{id} was to be stored, and is not offered as such"));
         }
-        if persist.identity != self.badge.identity() {
-            let identity = self.badge.identity();
+        self.handed_to_the_store(persist);
+    }
+
+    /// What had waited for a name is handed to the store, as it was offered but for the time that has passed.
+    fn persist_late(&mut self, persist: &Persist) {
+        let (id, now) = (persist.id, self.boot_time());
+        let is_it = self.ledger.owed.get(&id).is_some_and(|owed| {
+            let micros = |at: Timestamp| at.as_micros().saturating_sub(now.as_micros()).max(1);
+            let left = owed.expires.map(|at| Duration::from_micros(micros(at)));
+            same(&owed.message, &persist.message) && persist.options == SendOptions { ttl: left, ..owed.options }
+        });
+        if !is_it {
+            self.blame(Clause::StoredFirst, || format!("{id} was to be stored otherwise than it was offered"));
+        }
+        self.handed_to_the_store(persist);
+    }
+
+    fn handed_to_the_store(&mut self, persist: &Persist) {
+        let (id, identity) = (persist.id, self.badge.identity());
+        if persist.identity != identity {
             self.blame(Clause::IdentityKept, || {
                 format!("{id} was to be stored for {:?}, and is for {identity:?}", persist.identity)
             });
+        }
+        if identity.is_none() && self.settings.credentials.is_some() {
+            self.blame(Clause::IdentityKept, || format!("{id} was stored for whoever comes next"));
         }
         self.durable.places += 1;
         self.durable.order.insert(id, (persist.options.lane, self.durable.places));
@@ -114,7 +144,10 @@ impl Checker {
 
     /// A durable message was offered and not refused: it is on its way to the store.
     pub(super) fn is_being_stored(&mut self, id: MessageId) {
-        if !self.ledger.asked.contains(&id) {
+        if self.badge.identity().is_none() && self.settings.credentials.is_some() {
+            self.ledger.asked.insert(id);
+            self.durable.unnamed.insert(id);
+        } else if !self.ledger.asked.contains(&id) {
             self.blame(Clause::StoredFirst, || format!("{id} is durable, and nobody asked the store to keep it"));
         }
     }
@@ -144,7 +177,12 @@ impl Checker {
 
     /// A refusal of a message that was handed to the store; whether it is one.
     pub(super) fn refused_while_stored(&mut self, id: MessageId, message: &Message<'static>, why: Refusal) -> bool {
+        let nobody = self.badge.identity().is_none() && self.settings.credentials.is_some();
         if let Some(offer) = self.ledger.offer.as_mut().filter(|offer| offer.id == id && !offer.refused) {
+            // It waited for a name, and the session came to its end with the same event.
+            if nobody && offer.options.durable && offer.impossible.is_none() && why == Refusal::Stopped {
+                self.ledger.asked.insert(id);
+            }
             // It was handed to the store with this event, or another has its name: that one is answered first.
             if offer.duplicate || !self.ledger.asked.contains(&id) {
                 return false;
@@ -155,6 +193,7 @@ impl Checker {
             return false;
         }
         self.account.refused += 1;
+        self.durable.unnamed.remove(&id);
         self.durable.order.remove(&id);
         let owed = self.ledger.remove(id);
         if !owed.as_ref().is_some_and(|owed| same(&owed.message, message)) {
@@ -222,6 +261,13 @@ impl Checker {
     pub(super) fn durable_handled(&mut self, state: &State) {
         if let Some((id, answer)) = self.durable.answered.take() {
             self.blame(Clause::AcceptedTrue, || format!("the store said {answer:?} to {id}, and nobody was told"));
+        }
+        if self.badge.identity().is_some()
+            && let Some(id) = self.durable.unnamed.pop_first()
+        {
+            self.blame(Clause::StoredFirst, || {
+                format!("it is known for whom {id} is, and nobody asked the store to keep it")
+            });
         }
         for id in std::mem::take(&mut self.durable.ending) {
             self.blame(Clause::ForgottenOnce, || format!("{id} was settled, and not forgotten"));

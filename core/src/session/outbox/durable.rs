@@ -109,6 +109,25 @@ impl Outbox {
         self.slots.get(slot).stored() == Some(Stored::Asked)
     }
 
+    /// Everything that waits to be stored, in the order of its lane, with what is left of what was asked for it.
+    pub(in crate::session) fn to_be_stored(&self, now: Timestamp) -> Vec<(MessageId, Message<'static>, SendOptions)> {
+        let mut all = Vec::new();
+        if self.durable().is_none_or(Durable::asks_nothing) {
+            return all;
+        }
+        for place in [Place::Control, Place::Data] {
+            let mut next = self.front(place);
+            while let Some(slot) = next {
+                next = self.slots.behind(slot);
+                if self.is_held_up(slot) {
+                    let entry = self.slots.get(slot);
+                    all.push((entry.id, entry.message.clone(), entry.options(now)));
+                }
+            }
+        }
+        all
+    }
+
     /// Whether a message of this name waits to be stored; from now on it is.
     pub(in crate::session) fn stored(&mut self, id: MessageId) -> bool {
         let Some(slot) = self.find_asked(id) else { return false };

@@ -1,6 +1,7 @@
 //! An accepted message, and what becomes of it when its connection ends.
 
 use alloc::boxed::Box;
+use core::time::Duration;
 
 use crate::{
     Timestamp,
@@ -110,6 +111,19 @@ impl Entry {
     #[inline]
     pub(in crate::session) fn stored(&self) -> Option<Stored> {
         self.rare.as_ref()?.stored
+    }
+
+    /// What was asked for it, as it stands now: what is left of its time to live.
+    pub(super) fn options(&self, now: Timestamp) -> SendOptions {
+        let rare = self.rare.as_deref();
+        let left = |at: Timestamp| Duration::from_micros(at.as_micros().saturating_sub(now.as_micros()).max(1));
+        SendOptions {
+            lane: self.lane,
+            max_resends: rare.and_then(|rare| rare.max_resends),
+            ttl: rare.and_then(|rare| rare.expires).map(left),
+            durable: rare.is_some_and(|rare| rare.stored.is_some()),
+            ..SendOptions::new(self.delivery)
+        }
     }
 
     /// As it is settled for a reason of ours: in doubt if it may have been sent, dropped otherwise.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use steadfast_core::{
-    Action, ConnId, Event, Lane, MessageId, Notice, SendOptions, Session, StateKind, Timestamp, Verdict,
+    Action, ConnId, Event, Lane, MessageId, Notice, SendOptions, Session, StateKind, Timestamp, Verdict, config::Config,
 };
 
 /// Follows the events and actions of one session, and panics at a broken promise:
@@ -21,6 +21,8 @@ pub(super) struct Ledger {
     unsettled: BTreeMap<MessageId, Accepted>,
     /// Handed to the store, and not accepted yet: each has its place.
     asked: BTreeMap<MessageId, Accepted>,
+    /// Whether messages may wait for a name before they are handed to the store: with credentials, which bring one.
+    may_wait_for_a_name: bool,
     /// How many there ever were, accepted or on their way to the store.
     places: u64,
     accepted: u64,
@@ -39,6 +41,10 @@ struct Accepted {
 }
 
 impl Ledger {
+    pub(super) fn new(config: &Config) -> Self {
+        Self { may_wait_for_a_name: config.credentials.is_some(), ..Self::default() }
+    }
+
     /// An event is about to be handled, and will lead to these actions.
     pub(super) fn event(&mut self, now: Timestamp, event: &Event<'_>, actions: &[Action<'_>]) {
         self.now = now;
@@ -57,10 +63,13 @@ impl Ledger {
             }
             // Refused at once: it is as if it had not been.
             Event::Send { id, .. } if refused.next_if_eq(id).is_some() => {}
-            Event::Send { id, options, .. } => {
-                assert!(!options.durable, "{id} is durable, and was accepted before it was stored");
-                self.accept(*id, *options);
+            // It waits until it is known for whom it is.
+            Event::Send { id, options, .. } if options.durable => {
+                assert!(self.may_wait_for_a_name, "{id} is durable, and nobody asked the store to keep it");
+                let place = self.place(*options);
+                assert_eq!(self.asked.insert(*id, place), None, "{id} waits twice");
             }
+            Event::Send { id, options, .. } => self.accept(*id, *options),
             Event::Closed { conn, .. } if self.conn == Some(*conn) => self.conn = None,
             _ => {}
         }

@@ -45,7 +45,7 @@ pub fn session(bytes: &[u8]) {
         twin: Session::new(config.clone(), seed),
         shown: env::var_os("FUZZ_SHOW").is_some(),
         checker: Checker::new(&config),
-        ledger: Ledger::default(),
+        ledger: Ledger::new(&config),
         driver: Driver::new(honest, config.store),
         lives: 0,
         config,
@@ -117,7 +117,7 @@ impl Run {
         }
         let session = Session::new(self.config.clone(), self.seed.wrapping_add(self.lives));
         (self.session, self.twin) = (session.clone(), session);
-        self.ledger = Ledger::default();
+        self.ledger = Ledger::new(&self.config);
         // Its clock counts from its own beginning.
         self.now = Timestamp::ZERO;
         self.checker.crashed(self.driver.stored());
